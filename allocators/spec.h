@@ -1,0 +1,46 @@
+/* allocators/spec.h -- a backend as the user writes it. Depends on backend.h.
+ *
+ *   NAME[:key=value]...[+RAW]      jemalloc   pymalloc:profile=3.9:arena=256K+mimalloc
+ *                                  library:./mine.so   libpython:path=/opt/libpython3.12.so
+ *
+ * Several are joined by commas. A spec's text, as written, is its id in results and plots.
+ */
+#ifndef PAB_ALLOCATORS_SPEC_H
+#define PAB_ALLOCATORS_SPEC_H
+
+#include "allocators/backend.h"
+
+#define PAB_SPEC_MAX      256 /* bytes of one spec, with its NUL */
+#define PAB_SPEC_KEYS_MAX 8
+
+struct pab_spec_value {
+    const struct pab_key *key;
+    const char *text; /* within the spec's own storage */
+    uint64_t number;  /* PAB_KEY_SIZE, PAB_KEY_NUMBER */
+};
+
+struct pab_spec {
+    char id[PAB_SPEC_MAX];
+    const struct pab_backend *backend;
+    struct pab_spec_value values[PAB_SPEC_KEYS_MAX];
+    size_t value_count;
+    struct pab_spec *raw; /* what stands behind '+', or NULL; owned */
+    char storage[PAB_SPEC_MAX];
+};
+
+/* Parses one spec; every word of it is checked here, so a bad one never starts a worker.
+ * PAB_USAGE names the wrong word and the nearest right one. Free with pab_spec_destroy(). */
+enum pab_status pab_spec_parse(const char *text, struct pab_spec **out, struct pab_error *err);
+void pab_spec_destroy(struct pab_spec *spec);
+
+/* The value that the spec sets for `key`, or NULL. */
+const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const char *key);
+
+/* "4K" -> 4096. Digits and one of K M G T; PAB_USAGE otherwise. `what` opens the sentence. */
+enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
+                               struct pab_error *err);
+
+/* The candidate nearest to `word` by edit distance, or NULL when none is near. */
+const char *pab_nearest(const char *word, const char *(*candidate)(size_t index), size_t count);
+
+#endif

@@ -1,0 +1,30 @@
+# Registries: one list in CMake, everything else generated from it.
+#
+#   pab_add_backend(jemalloc)        compiles jemalloc.c, registers pab_backend_jemalloc
+#   pab_add_workload(small_ints)     compiles small_ints.c, registers pab_workload_small_ints
+#   pab_add_check(content)           compiles content.c, registers pab_check_content
+#
+# registry.c includes the generated file twice under two definitions of the macro: once for the
+# extern declarations, once for the array.
+function(pab_add_backend id)
+  target_sources(pab_allocators PRIVATE ${id}.c)
+  set_property(GLOBAL APPEND PROPERTY PAB_BACKENDS ${id})
+endfunction()
+
+function(pab_add_workload id)
+  target_sources(pab_workloads PRIVATE ${id}.c)
+  set_property(GLOBAL APPEND PROPERTY PAB_WORKLOADS ${id})
+endfunction()
+
+function(pab_add_check id)
+  target_sources(pab_conformance PRIVATE ${id}.c)
+  set_property(GLOBAL APPEND PROPERTY PAB_CHECKS ${id})
+endfunction()
+
+# Call after the last line of a list.
+function(pab_write_registry property macro file)
+  get_property(ids GLOBAL PROPERTY ${property})
+  list(TRANSFORM ids REPLACE "(.+)" "${macro}(\\1)\n")
+  list(JOIN ids "" text)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/${file} CONTENT "${text}" @ONLY)
+endfunction()

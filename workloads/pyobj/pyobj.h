@@ -1,0 +1,203 @@
+/* workloads/pyobj/pyobj.h -- Python objects for workloads. Depends on allocators/backend.h, gc.h.
+ *
+ * Names and meaning are those of CPython's C API (pab_list_append ~ PyList_Append), so that one
+ * workload source can run on this runtime and on a real libpython. Objects have CPython 3.11's
+ * sizes, domains, caches, free lists and growth rules (README.md in this folder).
+ *
+ * Conventions, as in the C API: functions returning a pointer return a new reference, or NULL
+ * when memory is exhausted; "borrowed" is said where it is so; int results are 0 or -1; a
+ * function that "steals" says so. Misuse (wrong type, index out of range) is a bug of the
+ * workload and stops at an assertion. There is one current runtime per thread.
+ */
+#ifndef PAB_WORKLOADS_PYOBJ_PYOBJ_H
+#define PAB_WORKLOADS_PYOBJ_PYOBJ_H
+
+#include "allocators/backend.h"
+#include "allocators/gc/gc.h"
+
+typedef intptr_t pab_ssize; /* Py_ssize_t */
+
+/* --- the runtime ------------------------------------------------------------------------- */
+
+/* Starts a runtime over `heap` and makes it this thread's current one; `storage` (at least
+ * pab_py_storage_bytes(), zeroed or used before, aligned to 16) holds what CPython keeps in
+ * static memory: the runtime itself, small ints, one-character strings. It asks the heap for
+ * nothing. */
+size_t pab_py_storage_bytes(void);
+void pab_py_start(struct pab_heap *heap, void *storage);
+/* Full collection, then every cache and free list is emptied: afterwards the heap holds no block
+ * of this runtime, unless the workload leaked a reference. */
+void pab_py_stop(void);
+
+struct pab_gc *pab_py_gc(void); /* the current runtime's collector */
+
+/* Objects alive now that came from pab_*_new and friends; 0 after a clean pab_py_stop(). Counted
+ * in debug builds only, else always 0. */
+int64_t pab_py_live_objects(void);
+
+/* --- references -------------------------------------------------------------------------- */
+
+static inline void pab_incref(struct pab_object *object)
+{
+    object->refcnt++;
+}
+
+static inline void pab_decref(struct pab_object *object)
+{
+    if (--object->refcnt == 0) {
+        object->type->dealloc(object);
+    }
+}
+
+static inline void pab_xdecref(struct pab_object *object)
+{
+    if (object != NULL) {
+        pab_decref(object);
+    }
+}
+
+static inline struct pab_object *pab_new_ref(struct pab_object *object)
+{
+    pab_incref(object);
+    return object;
+}
+
+struct pab_object *pab_none(void);       /* borrowed */
+struct pab_object *pab_bool(bool value); /* borrowed */
+
+/* --- generic ----------------------------------------------------------------------------- */
+
+int64_t pab_object_hash(struct pab_object *object);                /* PyObject_Hash */
+bool pab_object_equal(struct pab_object *a, struct pab_object *b); /* == */
+int pab_object_compare(struct pab_object *a,
+                       struct pab_object *b); /* <0, 0, >0; numbers, str, bytes, tuple */
+struct pab_object *pab_object_str(struct pab_object *object); /* str(x): int, float, str */
+
+/* --- int, float -------------------------------------------------------------------------- */
+
+struct pab_object *pab_long_from_int64(int64_t value); /* PyLong_FromLongLong */
+int64_t pab_long_as_int64(struct pab_object *object);  /* wraps modulo 2^64 */
+struct pab_object *pab_long_add(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_long_subtract(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_long_multiply(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_long_floor_divide(struct pab_object *a,
+                                         struct pab_object *b);                    /* b: 1 digit */
+struct pab_object *pab_long_remainder(struct pab_object *a, struct pab_object *b); /* b: 1 digit */
+
+struct pab_object *pab_float_from_double(double value);
+double pab_float_as_double(struct pab_object *object);
+
+/* --- str, bytes -------------------------------------------------------------------------- */
+
+/* An uninitialised str of `length` characters, the largest of which will be `maxchar`
+ * (PyUnicode_New): the kind follows from it as in PEP 393. */
+struct pab_object *pab_unicode_new(pab_ssize length, uint32_t maxchar);
+struct pab_object *pab_unicode_from_utf8(const char *text, pab_ssize bytes);
+struct pab_object *pab_unicode_from_ascii(const char *text, pab_ssize length);
+pab_ssize pab_unicode_length(struct pab_object *str);
+uint32_t pab_unicode_read_char(struct pab_object *str, pab_ssize index);
+const void *pab_unicode_data(struct pab_object *str);
+struct pab_object *pab_unicode_concat(struct pab_object *a, struct pab_object *b);
+/* s += t (PyUnicode_Append): steals *left and replaces it; resized in place when CPython would. */
+int pab_unicode_append(struct pab_object **left, struct pab_object *right);
+struct pab_object *pab_unicode_substring(struct pab_object *str, pab_ssize start, pab_ssize end);
+struct pab_object *pab_unicode_join(struct pab_object *separator, struct pab_object *list);
+struct pab_object *pab_unicode_split(struct pab_object *str, uint32_t separator); /* -> list */
+struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object *from,
+                                       struct pab_object *to);
+struct pab_object *pab_unicode_lower(struct pab_object *str);
+pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part); /* or -1 */
+/* sys.intern(): steals *str, replaces it by the one interned object. Mortal, as in 3.11. */
+int pab_unicode_intern_in_place(struct pab_object **str);
+
+struct pab_object *pab_bytes_from_string(const char *data,
+                                         pab_ssize size); /* NULL: uninitialised */
+pab_ssize pab_bytes_size(struct pab_object *bytes);
+char *pab_bytes_as_string(struct pab_object *bytes);
+struct pab_object *pab_bytes_concat(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_unicode_encode(struct pab_object *str); /* str -> UTF-8 bytes */
+struct pab_object *pab_bytes_decode(struct pab_object *bytes); /* UTF-8 bytes -> str */
+
+/* --- tuple, list ------------------------------------------------------------------------- */
+
+struct pab_object *pab_tuple_new(pab_ssize size); /* items NULL until set */
+void pab_tuple_set_item(struct pab_object *tuple, pab_ssize index,
+                        struct pab_object *item);                                 /* steals */
+struct pab_object *pab_tuple_get_item(struct pab_object *tuple, pab_ssize index); /* borrowed */
+pab_ssize pab_tuple_size(struct pab_object *tuple);
+struct pab_object *pab_tuple_pack(size_t count, ...); /* new references are taken */
+
+struct pab_object *pab_list_new(pab_ssize size); /* items NULL until set */
+pab_ssize pab_list_size(struct pab_object *list);
+struct pab_object *pab_list_get_item(struct pab_object *list, pab_ssize index); /* borrowed */
+void pab_list_set_item(struct pab_object *list, pab_ssize index,
+                       struct pab_object *item); /* steals */
+int pab_list_append(struct pab_object *list, struct pab_object *item);
+int pab_list_insert(struct pab_object *list, pab_ssize where, struct pab_object *item);
+struct pab_object *pab_list_pop(struct pab_object *list, pab_ssize index); /* list.pop(index) */
+int pab_list_extend(struct pab_object *list, struct pab_object *sequence); /* a list or a tuple */
+struct pab_object *pab_list_get_slice(struct pab_object *list, pab_ssize low, pab_ssize high);
+/* list[low:high] = items; items NULL deletes the slice. */
+int pab_list_set_slice(struct pab_object *list, pab_ssize low, pab_ssize high,
+                       struct pab_object *items);
+struct pab_object *pab_list_concat(struct pab_object *a, struct pab_object *b); /* a + b */
+struct pab_object *pab_list_repeat(struct pab_object *list, pab_ssize count);   /* a * n */
+void pab_list_reverse(struct pab_object *list);
+int pab_list_sort(struct pab_object *list);  /* stable merge sort; temporary memory as timsort's */
+int pab_list_clear(struct pab_object *list); /* list.clear() */
+struct pab_object *pab_list_as_tuple(struct pab_object *list);
+
+/* --- dict -------------------------------------------------------------------------------- */
+
+struct pab_object *pab_dict_new(void);
+int pab_dict_set_item(struct pab_object *dict, struct pab_object *key, struct pab_object *value);
+struct pab_object *pab_dict_get_item(struct pab_object *dict,
+                                     struct pab_object *key);           /* borrowed or NULL */
+int pab_dict_del_item(struct pab_object *dict, struct pab_object *key); /* -1: no such key */
+pab_ssize pab_dict_size(struct pab_object *dict);
+/* PyDict_Next: *position starts at 0; key and value are borrowed. */
+bool pab_dict_next(struct pab_object *dict, pab_ssize *position, struct pab_object **key,
+                   struct pab_object **value);
+struct pab_object *pab_dict_copy(struct pab_object *dict);
+void pab_dict_clear(struct pab_object *dict);
+
+/* --- classes and instances --------------------------------------------------------------- */
+
+/* __del__: called once, with self alive; may store self somewhere (resurrection). */
+typedef void (*pab_finalizer)(struct pab_object *self);
+
+/* A user class. `slots` NULL: instances have a __dict__ (split keys, values array of their own);
+ * else the slot names, ended by NULL, in any order (laid out sorted). The class itself is made
+ * outside the measured heap, but for its shared key table. `name` and `slots` must outlive it. */
+struct pab_object *pab_class_new(const char *name, const char *const *slots,
+                                 pab_finalizer finalizer);
+struct pab_object *pab_instance_new(struct pab_object *class_object); /* cls() */
+/* Names must be interned strs, as the compiler makes them. */
+int pab_object_set_attr(struct pab_object *object, struct pab_object *name,
+                        struct pab_object *value); /* value NULL deletes */
+struct pab_object *pab_object_get_attr(struct pab_object *object, struct pab_object *name);
+struct pab_object *pab_object_dict(struct pab_object *object); /* obj.__dict__: new reference */
+
+/* --- for workloads ----------------------------------------------------------------------- */
+
+/* What a workload does when the backend gives no memory: reports it and ends the process. Set by
+ * the harness; the default prints one line and aborts. */
+extern void (*pab_py_out_of_memory)(void) __attribute__((noreturn));
+
+/* Passes a result through, or ends the cell: keeps workloads free of error paths. */
+static inline struct pab_object *pab_must(struct pab_object *object)
+{
+    if (__builtin_expect(object == NULL, 0)) {
+        pab_py_out_of_memory();
+    }
+    return object;
+}
+
+static inline void pab_must_do(int status)
+{
+    if (__builtin_expect(status != 0, 0)) {
+        pab_py_out_of_memory();
+    }
+}
+
+#endif
