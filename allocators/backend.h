@@ -52,8 +52,8 @@ struct pab_alloc {
     size_t (*usable_size)(void *ctx, const void *ptr);
 };
 
-/* The functions of a library exactly as it exports them; what it lacks is NULL. The identity
- * proof looks at where these lie. */
+/* The functions behind one domain exactly as a library exports them; what it lacks is NULL. The
+ * identity proof looks at where these lie. */
 struct pab_entry_points {
     void *(*malloc)(size_t size);
     void *(*calloc)(size_t count, size_t size);
@@ -65,9 +65,10 @@ struct pab_entry_points {
 enum pab_cap {
     PAB_CAP_USABLE_SIZE = 1u << 0, /* usable_size is there and exact */
     PAB_CAP_THREADS = 1u << 1,     /* concurrent calls and frees from other threads are safe */
-    PAB_CAP_RAW = 1u << 2,         /* can stand below pymalloc: pymalloc+NAME */
-    PAB_CAP_FAKE = 1u << 3,        /* does no real work: a floor, shown but never ranked */
-    PAB_CAP_DEFAULT = 1u << 4,     /* part of the default set of `run` */
+    PAB_CAP_RAW = 1u << 2,         /* can stand below another: OTHER+NAME */
+    PAB_CAP_STACKS = 1u << 3,      /* stands on a raw heap: NAME+RAW, `system` if none is named */
+    PAB_CAP_FAKE = 1u << 4,        /* does no real work: a floor, shown but never ranked */
+    PAB_CAP_DEFAULT = 1u << 5,     /* part of the default set of `run` */
 };
 
 struct pab_heap;
@@ -103,14 +104,19 @@ struct pab_identity {
 /* One named count of a heap's structure (arenas, pools, ...). Deterministic for pymalloc. */
 typedef void (*pab_stat_visit)(void *arg, const char *name, uint64_t value);
 
+/* Sets one variable of a worker's environment; both strings are copied. */
+typedef void (*pab_env_set)(void *arg, const char *name, const char *value);
+
 struct pab_backend {     /* immutable */
     const char *name;    /* key on the command line, in results and in plots; = file name */
     const char *summary; /* one line for `list backends` */
     const char *package; /* Debian package that provides it, or NULL */
     unsigned contract;   /* PAB_BACKEND_CONTRACT it was written against */
     unsigned caps;
-    const struct pab_key *keys;    /* or NULL */
-    const char *const *worker_env; /* NAME=VALUE that must be set before exec; ends at NULL */
+    const struct pab_key *keys; /* or NULL */
+
+    /* Names what must stand in the environment before the worker is started. Optional. */
+    void (*worker_env)(const struct pab_spec *spec, pab_env_set set, void *arg);
 
     /* Judges values that are fine alone but not together. Optional. Any process. */
     enum pab_status (*check_spec)(const struct pab_spec *spec, struct pab_error *err);
@@ -131,12 +137,14 @@ struct pab_backend {     /* immutable */
     void (*stats)(struct pab_heap *heap, pab_stat_visit visit, void *arg);
 };
 
-/* An opened backend. Lives in the worker from pab_heap_open() to pab_heap_close(). */
+/* An opened backend. Lives in the worker from pab_heap_open() to pab_heap_close(); tables point
+ * into it, so it must not be moved. */
 struct pab_heap {
     struct pab_alloc domain[PAB_DOMAIN_COUNT];
-    struct pab_entry_points entry;
+    struct pab_entry_points entry[PAB_DOMAIN_COUNT]; /* all NULL for a built-in allocator */
+    const void *anchor; /* an address within the object that open() took the entries from */
     const struct pab_backend *backend;
-    struct pab_heap *raw; /* the heap below (pymalloc+RAW), owned; NULL for all others */
+    struct pab_heap *raw; /* PAB_CAP_STACKS: the heap below, owned; else NULL */
     void *state;          /* the backend's own */
 };
 

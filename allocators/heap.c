@@ -1,0 +1,164 @@
+#include "allocators/dso.h"
+#include "allocators/spec.h"
+
+#include <string.h>
+
+/* The proof takes this much and gives it back: enough to move every vendor's counter, little
+ * enough not to shape the heap. */
+#define PROOF_BLOCKS      64
+#define PROOF_BLOCK_BYTES 512
+
+static enum pab_status open_raw(struct pab_heap *heap, const struct pab_spec *spec,
+                                struct pab_error *err)
+{
+    struct pab_spec *own = NULL;
+    const struct pab_spec *raw_spec = spec->raw;
+    if (raw_spec == NULL) {
+        enum pab_status status = pab_spec_parse("system", &own, err);
+        if (status != PAB_OK) {
+            return status;
+        }
+        raw_spec = own;
+    }
+    enum pab_status status = PAB_NO_MEMORY;
+    heap->raw = calloc(1, sizeof(*heap->raw));
+    if (heap->raw == NULL) {
+        pab_fail(err, status, "no memory for a heap");
+    } else {
+        status = pab_heap_open(heap->raw, raw_spec, err);
+    }
+    pab_spec_destroy(own);
+    return status;
+}
+
+enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec,
+                              struct pab_error *err)
+{
+    memset(heap, 0, sizeof(*heap));
+    heap->backend = spec->backend;
+    enum pab_status status = PAB_OK;
+    if ((spec->backend->caps & PAB_CAP_STACKS) != 0) {
+        status = open_raw(heap, spec, err);
+        if (status != PAB_OK) {
+            free(heap->raw); /* open_raw() left it closed */
+            heap->raw = NULL;
+            return status;
+        }
+    }
+    status = spec->backend->open(heap, spec, err);
+    if (status != PAB_OK && heap->raw != NULL) {
+        pab_heap_close(heap->raw);
+        free(heap->raw);
+        heap->raw = NULL;
+    }
+    return status;
+}
+
+void pab_heap_close(struct pab_heap *heap)
+{
+    if (heap->backend->close != NULL) {
+        heap->backend->close(heap);
+    }
+    if (heap->raw != NULL) {
+        pab_heap_close(heap->raw);
+        free(heap->raw);
+        heap->raw = NULL;
+    }
+}
+
+/* --- identity ------------------------------------------------------------------------------- */
+
+static enum pab_status expect_in(const struct pab_identity *object, const void *function,
+                                 const char *name, struct pab_error *err)
+{
+    if (function == NULL) {
+        return PAB_OK;
+    }
+    struct pab_identity where = {0};
+    enum pab_status status = pab_dso_describe(function, &where, err);
+    if (status == PAB_OK && where.inode != object->inode) {
+        return pab_fail(err, PAB_IDENTITY, "its %s() lies in %s, not in %s", name, where.path,
+                        object->path);
+    }
+    return status;
+}
+
+static enum pab_status prove_entries(const struct pab_heap *heap, const struct pab_identity *object,
+                                     struct pab_error *err)
+{
+    for (int domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
+        const struct pab_entry_points *entry = &heap->entry[domain];
+        const struct {
+            const char *name;
+            const void *at;
+        } functions[] = {
+            {"malloc", (const void *)entry->malloc},
+            {"calloc", (const void *)entry->calloc},
+            {"realloc", (const void *)entry->realloc},
+            {"free", (const void *)entry->free},
+            {"usable_size", (const void *)entry->usable_size},
+        };
+        for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
+            enum pab_status status = expect_in(object, functions[i].at, functions[i].name, err);
+            if (status != PAB_OK) {
+                return status;
+            }
+        }
+    }
+    return PAB_OK;
+}
+
+/* Takes blocks through the obj domain and asks whether the vendor's count went up. */
+static enum pab_status prove_counter(struct pab_heap *heap, struct pab_error *err)
+{
+    const struct pab_alloc *obj = &heap->domain[PAB_DOMAIN_OBJ];
+    void *blocks[PROOF_BLOCKS];
+    uint64_t before = heap->backend->counter(heap);
+    size_t taken = 0;
+    while (taken < PROOF_BLOCKS &&
+           (blocks[taken] = obj->malloc(obj->ctx, PROOF_BLOCK_BYTES)) != NULL) {
+        memset(blocks[taken++], 0x5a, PROOF_BLOCK_BYTES);
+    }
+    uint64_t after = heap->backend->counter(heap);
+    for (size_t i = 0; i < taken; i++) {
+        obj->free(obj->ctx, blocks[i]);
+    }
+    if (taken < PROOF_BLOCKS) {
+        return pab_fail(err, PAB_IDENTITY, "it gave NULL for %d bytes", PROOF_BLOCK_BYTES);
+    }
+    if (after <= before) {
+        return pab_fail(err, PAB_IDENTITY,
+                        "its own count of memory in use did not move (%llu, then %llu) when %zu "
+                        "blocks were taken",
+                        (unsigned long long)before, (unsigned long long)after, taken);
+    }
+    return PAB_OK;
+}
+
+enum pab_status pab_heap_identify(struct pab_heap *heap, struct pab_identity *out,
+                                  struct pab_error *err)
+{
+    memset(out, 0, sizeof(*out));
+    const void *anchor = heap->anchor;
+    bool built_in = anchor == NULL;
+    if (built_in) {
+        anchor = heap->backend;
+    }
+    enum pab_status status = pab_dso_describe(anchor, out, err);
+    if (status == PAB_OK) {
+        status = prove_entries(heap, out, err);
+    }
+    if (status == PAB_OK) {
+        status = heap->backend->probe(heap, out, err);
+    }
+    if (status == PAB_OK && heap->backend->counter != NULL) {
+        status = prove_counter(heap, err);
+    }
+    if (status == PAB_OK) {
+        snprintf(out->proof, sizeof(out->proof), "%s, %s%s",
+                 built_in ? "built in" : "entry points lie in the object",
+                 out->version[0] == '\0' ? "no vendor probe" : "vendor probe answered",
+                 heap->backend->counter == NULL ? ", no counter to ask" : ", its counter moved");
+    }
+    return status;
+}

@@ -1,0 +1,96 @@
+/* allocators/libpython.c -- CPython's own three domains out of a shared libpython: the oracle. */
+#include "allocators/dso.h"
+#include "allocators/spec.h"
+
+#include <string.h>
+
+static const struct pab_key keys[] = {
+    {.name = "path",
+     .summary = "a shared libpython (default: the system's libpython3.11)",
+     .kind = PAB_KEY_PATH},
+    {0},
+};
+
+static const struct pab_dso_names domain_names[PAB_DOMAIN_COUNT] = {
+    [PAB_DOMAIN_RAW] = {"PyMem_RawMalloc", "PyMem_RawCalloc", "PyMem_RawRealloc", "PyMem_RawFree",
+                        NULL},
+    [PAB_DOMAIN_MEM] = {"PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free", NULL},
+    [PAB_DOMAIN_OBJ] = {"PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyObject_Free",
+                        NULL},
+};
+
+static bool is_free_threaded(const char *version)
+{
+    return strstr(version, "free-threading") != NULL;
+}
+
+/* Up to 3.11 the allocator works before the interpreter is started; from 3.12 its state belongs
+ * to an interpreter (Objects/obmalloc.c). Asking by symbol avoids parsing a version. */
+static bool needs_interpreter(const struct pab_heap *heap)
+{
+    return pab_dso_symbol(heap, "PyUnstable_Object_GC_NewWithExtraData") != NULL;
+}
+
+static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_spec *spec,
+                                      struct pab_error *err)
+{
+    const struct pab_spec_value *path = pab_spec_get(spec, "path");
+    const char *const files[] = {path == NULL ? "libpython3.11.so.1.0" : path->text, NULL};
+    void *handle = NULL;
+    enum pab_status status = pab_dso_load(files, "libpython3.11", &handle, err);
+    for (int domain = 0; status == PAB_OK && domain < PAB_DOMAIN_COUNT; domain++) {
+        status = pab_dso_bind(heap, (enum pab_domain)domain, handle, &domain_names[domain], err);
+    }
+    if (status == PAB_OK && needs_interpreter(heap)) {
+        void (*initialize)(int) = NULL;
+        *(void **)&initialize = pab_dso_symbol(heap, "Py_InitializeEx");
+        if (initialize == NULL) {
+            return pab_fail(err, PAB_UNAVAILABLE, "it has no Py_InitializeEx()");
+        }
+        initialize(0);
+    }
+    return status;
+}
+
+static enum pab_status libpython_probe(struct pab_heap *heap, struct pab_identity *out,
+                                       struct pab_error *err)
+{
+    const char *(*version)(void) = NULL;
+    *(void **)&version = pab_dso_symbol(heap, "Py_GetVersion");
+    if (version == NULL) {
+        return pab_fail(err, PAB_IDENTITY, "%s has no Py_GetVersion()", out->path);
+    }
+    if (is_free_threaded(version())) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "%s is a free-threaded build: it has mimalloc in place of pymalloc",
+                        out->path);
+    }
+    const char *allocator = getenv("PYTHONMALLOC");
+    snprintf(out->version, sizeof(out->version), "CPython %.*s", (int)strcspn(version(), " "),
+             version());
+    snprintf(out->settings, sizeof(out->settings), "PYTHONMALLOC=%s",
+             allocator == NULL ? "" : allocator);
+    return PAB_OK;
+}
+
+static uint64_t libpython_counter(struct pab_heap *heap)
+{
+    intptr_t (*blocks)(void) = NULL;
+    *(void **)&blocks = pab_dso_symbol(heap, "_Py_GetAllocatedBlocks");
+    if (blocks == NULL) { /* 3.12 renamed it */
+        *(void **)&blocks = pab_dso_symbol(heap, "_Py_GetGlobalAllocatedBlocks");
+    }
+    return blocks == NULL ? 0 : (uint64_t)blocks();
+}
+
+const struct pab_backend pab_backend_libpython = {
+    .name = "libpython",
+    .summary = "CPython's own PyObject_Malloc and friends out of a shared libpython",
+    .package = "libpython3.11",
+    .contract = PAB_BACKEND_CONTRACT,
+    .caps = PAB_CAP_DEFAULT,
+    .keys = keys,
+    .open = libpython_open,
+    .probe = libpython_probe,
+    .counter = libpython_counter,
+};

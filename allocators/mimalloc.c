@@ -1,0 +1,80 @@
+/* allocators/mimalloc.c -- microsoft/mimalloc, by its own prefix. */
+#include "allocators/dso.h"
+
+static const char *const files[] = {"libmimalloc.so.3", "libmimalloc.so.2", NULL};
+
+static const struct pab_dso_names names = {
+    .malloc = "mi_malloc",
+    .calloc = "mi_calloc",
+    .realloc = "mi_realloc",
+    .free = "mi_free",
+    .usable_size = "mi_usable_size",
+};
+
+static enum pab_status mimalloc_open(struct pab_heap *heap, const struct pab_spec *spec,
+                                     struct pab_error *err)
+{
+    (void)spec;
+    return pab_dso_open(heap, files, "libmimalloc2.0", &names, err);
+}
+
+static enum pab_status mimalloc_probe(struct pab_heap *heap, struct pab_identity *out,
+                                      struct pab_error *err)
+{
+    int (*version)(void) = NULL;
+    *(void **)&version = pab_dso_symbol(heap, "mi_version");
+    if (version == NULL) {
+        return pab_fail(err, PAB_IDENTITY, "%s has no mi_version()", out->path);
+    }
+    /* 209 is 2.0.9: one decimal digit a part below 1000, two for the last parts from there on. */
+    int number = version();
+    int major = number < 1000 ? number / 100 : number / 10000;
+    int minor = number < 1000 ? number / 10 % 10 : number / 100 % 100;
+    int patch = number < 1000 ? number % 10 : number % 100;
+    const char *delay = getenv("MIMALLOC_RESET_DELAY");
+    const char *reset = getenv("MIMALLOC_PAGE_RESET");
+    snprintf(out->version, sizeof(out->version), "mimalloc %d.%d.%d", major, minor, patch);
+    snprintf(out->settings, sizeof(out->settings), "page_reset=%s reset_delay=%s",
+             reset == NULL ? "default" : reset, delay == NULL ? "default" : delay);
+    return PAB_OK;
+}
+
+/* What mi_heap_visit_blocks() tells of one area (mimalloc.h: mi_heap_area_t). */
+struct heap_area {
+    void *blocks;
+    size_t reserved, committed, used, block_size;
+};
+
+static bool add_area(const void *heap, const struct heap_area *area, void *block, size_t size,
+                     void *arg)
+{
+    (void)heap;
+    (void)block;
+    (void)size;
+    *(uint64_t *)arg += area->used;
+    return true;
+}
+
+static uint64_t mimalloc_counter(struct pab_heap *heap)
+{
+    void *(*default_heap)(void) = NULL;
+    bool (*visit)(const void *, bool, void *, void *) = NULL;
+    *(void **)&default_heap = pab_dso_symbol(heap, "mi_heap_get_default");
+    *(void **)&visit = pab_dso_symbol(heap, "mi_heap_visit_blocks");
+    uint64_t used = 0;
+    if (default_heap != NULL && visit != NULL) {
+        visit(default_heap(), false, (void *)add_area, &used);
+    }
+    return used;
+}
+
+const struct pab_backend pab_backend_mimalloc = {
+    .name = "mimalloc",
+    .summary = "mimalloc: size-segregated pages with sharded free lists",
+    .package = "libmimalloc2.0",
+    .contract = PAB_BACKEND_CONTRACT,
+    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT,
+    .open = mimalloc_open,
+    .probe = mimalloc_probe,
+    .counter = mimalloc_counter,
+};

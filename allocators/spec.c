@@ -1,0 +1,298 @@
+#include "allocators/spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
+                               struct pab_error *err)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 10) : 0;
+    unsigned shift = 0;
+    if (end != NULL && *end != '\0') {
+        const char *unit = strchr(units, toupper((unsigned char)*end));
+        if (unit == NULL || end[1] != '\0') {
+            end = NULL;
+        } else {
+            shift = 10u * (unsigned)(unit - units + 1);
+        }
+    }
+    if (end == NULL || errno != 0 || number > (UINT64_MAX >> shift)) {
+        return pab_fail(err, PAB_USAGE,
+                        "%s: '%s' is no size; write digits and at most one of K, M, G, T (4K)",
+                        what, text);
+    }
+    *out = number << shift;
+    return PAB_OK;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein's distance; words beyond 63 bytes count as far away. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t a_length = strlen(a);
+    size_t b_length = strlen(b);
+    size_t row[64];
+    if (a_length >= ARRAY_COUNT(row) || b_length >= ARRAY_COUNT(row)) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= b_length; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t above = row[j];
+            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b_length];
+}
+
+const char *pab_nearest(const char *word, const char *(*candidate)(size_t index), size_t count)
+{
+    const char *best = NULL;
+    size_t limit = strlen(word) / 2 + 1; /* farther away is a guess, not a typing error */
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = edit_distance(word, candidate(i));
+        if (distance <= limit) {
+            best = candidate(i);
+            limit = distance == 0 ? 0 : distance - 1;
+        }
+    }
+    return best;
+}
+
+static const char *backend_name(size_t index)
+{
+    return pab_backend_at(index)->name;
+}
+
+static enum pab_status find_backend(const char *name, const struct pab_backend **out,
+                                    struct pab_error *err)
+{
+    *out = pab_backend_find(name);
+    if (*out != NULL) {
+        return PAB_OK;
+    }
+    const char *near = pab_nearest(name, backend_name, pab_backend_count());
+    if (near != NULL) {
+        return pab_fail(err, PAB_USAGE, "no backend is named '%s'; did you mean '%s'?", name, near);
+    }
+    return pab_fail(err, PAB_USAGE,
+                    "no backend is named '%s'; `pyallocbench list backends` shows all", name);
+}
+
+static const struct pab_key *find_key(const struct pab_backend *backend, const char *name,
+                                      size_t length)
+{
+    for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
+        if (strlen(key->name) == length && memcmp(key->name, name, length) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+/* The keys of a backend as "profile, align, pool", for an error's last words. */
+static void join_keys(const struct pab_backend *backend, char *out, size_t size)
+{
+    snprintf(out, size, "none");
+    size_t used = 0;
+    for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
+        int wrote = snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ", key->name);
+        if (wrote < 0 || (size_t)wrote >= size - used) {
+            return;
+        }
+        used += (size_t)wrote;
+    }
+}
+
+static bool choice_has(const char *choices, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strncmp(at, word, length) == 0 && (at[length] == '|' || at[length] == '\0')) {
+            return length > 0;
+        }
+    }
+    return false;
+}
+
+static enum pab_status check_range(const struct pab_key *key, const char *what, uint64_t number,
+                                   struct pab_error *err)
+{
+    if (number < key->min || number > key->max) {
+        return pab_fail(err, PAB_USAGE, "%s=%llu is outside %llu..%llu", what,
+                        (unsigned long long)number, (unsigned long long)key->min,
+                        (unsigned long long)key->max);
+    }
+    if (key->kind == PAB_KEY_SIZE && (number & (number - 1)) != 0) {
+        return pab_fail(err, PAB_USAGE, "%s=%llu is not a power of two", what,
+                        (unsigned long long)number);
+    }
+    return PAB_OK;
+}
+
+static enum pab_status check_value(const struct pab_backend *backend, struct pab_spec_value *value,
+                                   struct pab_error *err)
+{
+    const struct pab_key *key = value->key;
+    char what[96];
+    snprintf(what, sizeof(what), "%s:%s", backend->name, key->name);
+    switch (key->kind) {
+    case PAB_KEY_CHOICE:
+        if (!choice_has(key->choices, value->text)) {
+            return pab_fail(err, PAB_USAGE, "%s cannot be '%s'; it is one of %s", what, value->text,
+                            key->choices);
+        }
+        return PAB_OK;
+    case PAB_KEY_PATH:
+        if (value->text[0] == '\0') {
+            return pab_fail(err, PAB_USAGE, "%s needs a file", what);
+        }
+        return PAB_OK;
+    case PAB_KEY_SIZE:
+    case PAB_KEY_NUMBER:
+        if (pab_size_parse(value->text, what, &value->number, err) != PAB_OK) {
+            return PAB_USAGE;
+        }
+        return check_range(key, what, value->number, err);
+    }
+    return PAB_OK;
+}
+
+/* One word behind the backend's name: key=value, or the bare file of a backend that takes one. */
+static enum pab_status parse_word(struct pab_spec *spec, char *word, struct pab_error *err)
+{
+    const struct pab_backend *backend = spec->backend;
+    char *equals = strchr(word, '=');
+    const struct pab_key *key = NULL;
+    if (equals != NULL) {
+        key = find_key(backend, word, (size_t)(equals - word));
+    } else {
+        key = find_key(backend, "path", 4);
+    }
+    if (key == NULL) {
+        char keys[160];
+        join_keys(backend, keys, sizeof(keys));
+        return pab_fail(err, PAB_USAGE, "%s has no key '%.*s'; its keys: %s", backend->name,
+                        equals == NULL ? (int)strlen(word) : (int)(equals - word), word, keys);
+    }
+    if (pab_spec_get(spec, key->name) != NULL) {
+        return pab_fail(err, PAB_USAGE, "%s: '%s' is given twice", backend->name, key->name);
+    }
+    PAB_CHECK(spec->value_count < PAB_SPEC_KEYS_MAX);
+    struct pab_spec_value *value = &spec->values[spec->value_count++];
+    value->key = key;
+    value->text = equals == NULL ? word : equals + 1;
+    return check_value(backend, value, err);
+}
+
+/* Where the raw part begins: a '+' that a backend's name follows ("libfoo++.so" has none). */
+static char *find_raw(char *text)
+{
+    for (char *plus = strrchr(text, '+'); plus != NULL && plus > text;) {
+        size_t length = strcspn(plus + 1, ":");
+        char name[PAB_SPEC_MAX];
+        memcpy(name, plus + 1, length);
+        name[length] = '\0';
+        if (strchr(name, '/') == NULL && strchr(name, '.') == NULL) {
+            return plus;
+        }
+        plus = memrchr(text, '+', (size_t)(plus - text));
+    }
+    return NULL;
+}
+
+static enum pab_status parse_raw(struct pab_spec *spec, const char *text, struct pab_error *err)
+{
+    if ((spec->backend->caps & PAB_CAP_STACKS) == 0) {
+        return pab_fail(err, PAB_USAGE, "%s stands on no other allocator; write %s alone",
+                        spec->backend->name, spec->backend->name);
+    }
+    if (pab_spec_parse(text, &spec->raw, err) != PAB_OK) {
+        return PAB_USAGE;
+    }
+    if ((spec->raw->backend->caps & PAB_CAP_RAW) == 0) {
+        return pab_fail(err, PAB_USAGE, "%s cannot stand below %s", spec->raw->backend->name,
+                        spec->backend->name);
+    }
+    return PAB_OK;
+}
+
+static enum pab_status parse_into(struct pab_spec *spec, struct pab_error *err)
+{
+    char *text = spec->storage;
+    char *raw = find_raw(text);
+    if (raw != NULL) {
+        *raw = '\0';
+    }
+    char *save = NULL;
+    char *name = strtok_r(text, ":", &save);
+    if (name == NULL) {
+        return pab_fail(err, PAB_USAGE, "a backend's name is missing in '%s'", spec->id);
+    }
+    enum pab_status status = find_backend(name, &spec->backend, err);
+    for (char *word; status == PAB_OK && (word = strtok_r(NULL, ":", &save)) != NULL;) {
+        status = parse_word(spec, word, err);
+    }
+    if (status == PAB_OK && raw != NULL) {
+        status = parse_raw(spec, raw + 1, err);
+    }
+    if (status == PAB_OK && spec->backend->check_spec != NULL) {
+        status = spec->backend->check_spec(spec, err);
+    }
+    return status;
+}
+
+enum pab_status pab_spec_parse(const char *text, struct pab_spec **out, struct pab_error *err)
+{
+    *out = NULL;
+    if (strlen(text) >= PAB_SPEC_MAX) {
+        return pab_fail(err, PAB_USAGE, "a backend spec is longer than %d bytes: '%.40s...'",
+                        PAB_SPEC_MAX - 1, text);
+    }
+    struct pab_spec *spec = calloc(1, sizeof(*spec));
+    if (spec == NULL) {
+        return pab_fail(err, PAB_NO_MEMORY, "no memory for a backend spec");
+    }
+    memcpy(spec->id, text, strlen(text) + 1);
+    memcpy(spec->storage, text, strlen(text) + 1);
+    enum pab_status status = parse_into(spec, err);
+    if (status != PAB_OK) {
+        pab_spec_destroy(spec);
+        return status;
+    }
+    *out = spec;
+    return PAB_OK;
+}
+
+void pab_spec_destroy(struct pab_spec *spec)
+{
+    if (spec != NULL) {
+        pab_spec_destroy(spec->raw);
+        free(spec);
+    }
+}
+
+const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const char *key)
+{
+    for (size_t i = 0; i < spec->value_count; i++) {
+        if (strcmp(spec->values[i].key->name, key) == 0) {
+            return &spec->values[i];
+        }
+    }
+    return NULL;
+}
