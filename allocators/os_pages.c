@@ -1,0 +1,76 @@
+#include "allocators/os_pages.h"
+
+#include "allocators/status.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static bool is_page_aligned(const void *start)
+{
+    return (uintptr_t)start % pab_pages_size() == 0;
+}
+
+/* MAP_NORESERVE: a terabyte of addresses is no promise to use a terabyte of memory. */
+static void *map_private(size_t bytes, int protection, int flags)
+{
+    void *start = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *pab_pages_reserve(size_t *bytes, size_t least)
+{
+    assert(least > 0 && least <= *bytes);
+    for (size_t wish = *bytes; wish >= least; wish /= 2) {
+        void *start = map_private(wish, PROT_NONE, MAP_NORESERVE);
+        if (start != NULL) {
+            *bytes = wish;
+            return start;
+        }
+    }
+    return NULL;
+}
+
+bool pab_pages_commit(void *start, size_t bytes)
+{
+    assert(is_page_aligned(start) && bytes > 0);
+    return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+void pab_pages_decommit(void *start, size_t bytes)
+{
+    assert(is_page_aligned(start) && bytes > 0);
+    PAB_CHECK(madvise(start, bytes, MADV_DONTNEED) == 0);
+}
+
+void pab_pages_advise_huge(void *start, size_t bytes)
+{
+    size_t page = pab_pages_size();
+    uintptr_t first = ((uintptr_t)start + page - 1) & ~(uintptr_t)(page - 1);
+    uintptr_t end = ((uintptr_t)start + bytes) & ~(uintptr_t)(page - 1);
+    if (first < end) {
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    }
+}
+
+void *pab_pages_map(size_t bytes)
+{
+    assert(bytes > 0);
+    return map_private(bytes, PROT_READ | PROT_WRITE, 0);
+}
+
+void pab_pages_release(void *start, size_t bytes)
+{
+    assert(is_page_aligned(start) && bytes > 0);
+    PAB_CHECK(munmap(start, bytes) == 0);
+}
+
+size_t pab_pages_size(void)
+{
+    static size_t size; /* asked once; the answer never changes */
+    if (size == 0) {
+        size = (size_t)sysconf(_SC_PAGESIZE);
+    }
+    return size;
+}
