@@ -1,0 +1,152 @@
+/* allocators/pymalloc/internal.h -- what the files of pymalloc share. Private to this folder.
+ *
+ * The one departure from CPython's layout: what CPython writes into the first 48 bytes of a pool
+ * is kept in a table beside the arenas, one 32-byte entry for each pool-sized slice of the address
+ * range. The 48 bytes stay unused, so every block keeps its address. README.md says why.
+ */
+#ifndef PAB_ALLOCATORS_PYMALLOC_INTERNAL_H
+#define PAB_ALLOCATORS_PYMALLOC_INTERNAL_H
+
+#include "allocators/pymalloc/pymalloc.h"
+
+#define POOL_CLASS_NONE 0xFFu        /* carved, but never initialised for a class */
+#define POOL_BYTES_MAX  (256u << 10) /* offsets in units of `align` fit 16 bits */
+#define ARENA_BYTES_MAX (1u << 30)
+#define ARENA_COUNT_MAX (1u << 24) /* pool.arena has 24 bits */
+
+/* A carved pool is in exactly one state:
+ *   used    count > 0, free != NULL   in the list of its class
+ *   full    count > 0, free == NULL   in no list
+ *   empty   count == 0                in the list of its arena; keeps its class and its chain
+ */
+struct pool {
+    void *free;        /* chain through the first words of the free blocks, last freed first */
+    struct pool *next; /* used: towards the back of its class's list; empty: of its arena's */
+    struct pool *prev; /* used: towards the front, NULL for the first */
+    uint16_t count;    /* blocks handed out */
+    uint16_t virgin;   /* where the never-carved rest begins, from the pool's start, in `align`s */
+    uint32_t arena : 24;
+    uint32_t class : 8;
+};
+static_assert(sizeof(struct pool) == 32, "two pools share a cache line");
+
+struct arena {
+    uintptr_t base;      /* as the source gave it; 0: this descriptor is unused */
+    uintptr_t bump;      /* the first pool never carved */
+    uint32_t free_pools; /* empty or never carved */
+    uint32_t total_pools;
+    struct pool *empty; /* LIFO */
+    struct arena *next; /* usable arenas: ascending by free_pools; unused descriptors: LIFO */
+    struct arena *prev; /* usable arenas only */
+};
+static_assert(sizeof(struct arena) == 48, "CPython grows its vector by this much");
+
+/* The default source: one reserved range, arenas committed from the bottom, freed ones reused
+ * last in, first out. */
+struct arena_range {
+    void *reserved; /* as mapped; `base` is its first arena-aligned address */
+    size_t reserved_bytes;
+    uintptr_t base, end;
+    uintptr_t bump;
+    uint32_t *vacant; /* stack of arena numbers; committed page by page as it grows */
+    size_t vacant_bytes;
+    size_t vacant_count;
+};
+
+struct pab_pymalloc {
+    /* Hot: all that malloc and free read before they touch a pool. */
+    uintptr_t base; /* first pool-aligned address of the source's range */
+    size_t span;
+    struct pool *pools; /* entry i describes the pool at base + i * pool_bytes */
+    size_t threshold;
+    uint8_t class_shift, pool_shift;
+    uint32_t pool_units; /* pool_bytes in `align`s */
+    uint64_t raw_blocks; /* wraps if callers free what they did not take here, as CPython's does */
+    struct pool *used[PAB_PYMALLOC_CLASSES_MAX]; /* first pool of each class's list */
+
+    /* Cold. */
+    struct pab_alloc raw;
+    struct arena *usable; /* first of the usable arenas: fewest free pools */
+    struct arena *unused; /* descriptors */
+    struct arena *arenas; /* vector, from raw.realloc */
+    size_t arena_capacity;
+    struct pab_arena_source source;
+    struct pab_pymalloc_geometry geometry;
+    struct arena_range range; /* of the default source */
+    uint64_t arenas_ever, arenas_now, arenas_high;
+    size_t pools_bytes; /* reserved for `pools` */
+    size_t self_bytes;
+    struct arena *last_with_free[]; /* [n]: last usable arena with exactly n free pools */
+};
+
+/* Condition that the fast path hopes to be false. */
+static inline bool rarely(bool condition)
+{
+    return __builtin_expect(condition, false);
+}
+
+static inline size_t class_block_bytes(const struct pab_pymalloc *pm, unsigned class)
+{
+    return ((size_t) class + 1) << pm->class_shift;
+}
+
+static inline size_t class_count(const struct pab_pymalloc *pm)
+{
+    return pm->threshold >> pm->class_shift;
+}
+
+/* CPython asks an arena index or a radix tree; containment is all that either answers. */
+static inline bool owns_block(const struct pab_pymalloc *pm, const void *ptr)
+{
+    return (uintptr_t)ptr - pm->base < pm->span;
+}
+
+static inline struct pool *pool_of_address(const struct pab_pymalloc *pm, uintptr_t address)
+{
+    assert(address - pm->base < pm->span);
+    return &pm->pools[(address - pm->base) >> pm->pool_shift];
+}
+
+static inline uintptr_t pool_start(const struct pab_pymalloc *pm, const struct pool *pool)
+{
+    assert(pool >= pm->pools);
+    return pm->base + ((uintptr_t)(pool - pm->pools) << pm->pool_shift);
+}
+
+static inline uintptr_t pool_mask_start(const struct pab_pymalloc *pm, const void *block)
+{
+    return (uintptr_t)block & ~(((uintptr_t)1 << pm->pool_shift) - 1);
+}
+
+/* First pool of an arena: its base, or the first pool-aligned address above. */
+static inline uintptr_t arena_first_pool(const struct pab_pymalloc *pm, const struct arena *arena)
+{
+    uintptr_t mask = ((uintptr_t)1 << pm->pool_shift) - 1;
+    return (arena->base + mask) & ~mask;
+}
+
+/* arena.c */
+
+/* Fills pm->source and pm->range from a reserved range of its own. */
+enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *err);
+void pab_arena_range_close(struct pab_pymalloc *pm);
+
+/* Takes a pool from the fullest arena, a new one if there is none; NULL when that fails. The pool
+ * is in no list; its class is what it was before it went empty, or POOL_CLASS_NONE. */
+struct pool *pab_arena_pool_take(struct pab_pymalloc *pm);
+/* Puts back a pool that has just gone empty and is in no list. */
+void pab_arena_pool_give(struct pab_pymalloc *pm, struct pool *pool);
+void pab_arena_close_all(struct pab_pymalloc *pm);
+
+/* check.c: the whole-heap check of PAB_CHECK_LEVEL 3, at a moment when no call is half done. */
+static inline void check_transition(const struct pab_pymalloc *pm)
+{
+    if (PAB_CHECK_LEVEL >= 3) {
+        struct pab_error err;
+        if (pab_pymalloc_check(pm, &err) != PAB_OK) {
+            pab_check_failed(err.text, __FILE__, __LINE__);
+        }
+    }
+}
+
+#endif
