@@ -1,0 +1,89 @@
+"""What the command-line tests share: the binary, a folder for each test, and how to judge.
+
+CTest sets PAB_TOOL (the binary), PAB_ROOT (the sources) and PAB_BROKEN (the broken libraries).
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TOOL = os.environ["PAB_TOOL"]
+ROOT = pathlib.Path(os.environ["PAB_ROOT"])
+BROKEN = pathlib.Path(os.environ["PAB_BROKEN"])
+
+# Exit statuses of the binary.
+GOOD, IO_ERROR, USAGE, BAD_CELL, UNAVAILABLE = 0, 1, 2, 4, 77
+
+# Longer than any command here takes: only a hang reaches it.
+HANG_SECONDS = 240
+
+
+class CliTest(unittest.TestCase):
+    """One test, in an empty folder of its own, which is also where the binary runs."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="pab-cli-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def tool(self, *words, **options):
+        """Runs the binary to its end."""
+        return subprocess.run(
+            [TOOL, *map(str, words)], cwd=self.dir, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=HANG_SECONDS, check=False, **options)
+
+    def start(self, *words):
+        """Starts the binary, to be interrupted."""
+        process = subprocess.Popen(
+            [TOOL, *map(str, words)], cwd=self.dir, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def document(self, name="out.json"):
+        with open(self.dir / name, encoding="utf-8") as file:
+            return json.load(file)
+
+    def expect_exit(self, done, code):
+        self.assertEqual(done.returncode, code, f"\nstdout: {done.stdout}\nstderr: {done.stderr}")
+
+    def expect_one_line(self, done, code, *words):
+        """It ended with `code`, and said why in one line of stderr that holds all of `words`."""
+        self.expect_exit(done, code)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+
+def samples_of(document, backend, kind=None):
+    """The samples of one backend, of one pass or of all."""
+    return [sample for sample in document["pyallocbench"]["samples"]
+            if sample["backend"] == backend and kind in (None, sample["pass"])]
+
+
+def good_cells(document, backend):
+    """(workload, pass, round) of each sample of `backend` whose worker ended well."""
+    return sorted((sample["workload"], sample["pass"], sample["round"])
+                  for sample in samples_of(document, backend)
+                  if sample["exit"] == 0 and sample["signal"] in (0, None))
+
+
+def planned_cells(document):
+    """(workload, pass, round) of all that the plan asks of each backend."""
+    run = document["pyallocbench"]
+    rounds = {"time": run["rounds"], "memory": run["memory_rounds"]}
+    return sorted((workload["id"], kind, number)
+                  for workload in run["workloads"]
+                  for kind, count in rounds.items()
+                  for number in range(count))
+
+
+def failures_of(document, backend):
+    return [failure for failure in document["pyallocbench"]["failures"]
+            if failure["backend"] == backend]

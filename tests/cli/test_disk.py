@@ -1,0 +1,93 @@
+"""A disk that fills up: one line, exit 1, and no finished sample is lost."""
+
+import os
+import resource
+import subprocess
+import unittest
+
+from journal import RUN, document_samples, journal_samples, wait_for_samples
+from support import GOOD, HANG_SECONDS, IO_ERROR, TOOL, CliTest
+
+LIMIT_BYTES = 40_000
+MANY = (*RUN, "--rounds", "100", "-o")
+
+
+class DiskTest(CliTest):
+    def expect_stopped(self, done, name):
+        self.expect_exit(done, IO_ERROR)
+        about = [line for line in done.stderr.splitlines() if name in line]
+        self.assertEqual(len(about), 1, done.stderr)
+
+    def expect_resumed(self, folder):
+        """Once there is room again, the run goes on from the last sample that was written."""
+        kept = journal_samples(folder / "out.json.partial")
+        done = self.tool("run", "--resume", folder / "out.json")
+        self.expect_exit(done, GOOD)
+        samples = document_samples(folder / "out.json")
+        self.assertGreater(len(samples), len(kept))
+        for cell, sample in kept.items():
+            self.assertEqual(samples[cell], sample)
+        return kept
+
+    def test_file_size_limit(self):
+        # Python ignores SIGXFSZ, and so does what it starts: the write itself fails.
+        done = self.tool(*MANY, "out.json", restore_signals=False,
+                         preexec_fn=lambda: resource.setrlimit(
+                             resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES)))
+        self.expect_stopped(done, "out.json")
+        self.expect_resumed(self.dir)
+
+    def test_file_size_limit_with_its_signal(self):
+        done = self.tool(*MANY, "out.json", preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES)))
+        self.expect_stopped(done, "out.json")
+        self.expect_resumed(self.dir)
+
+    def test_full_filesystem(self):
+        small = self.dir / "small"
+        small.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none",
+                                  small], check=False, capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("mounting is not permitted here; the limits above stand for it")
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        process = self.start(*MANY, small / "out.json")
+        wait_for_samples(small / "out.json.partial", 8, process)
+        self.fill(small)
+        stderr = process.communicate(timeout=HANG_SECONDS)[1]
+        self.assertEqual(process.returncode, IO_ERROR, stderr)
+        self.assertEqual(len([line for line in stderr.splitlines() if "out.json" in line]), 1)
+        (small / "filler").unlink()
+        self.assertGreaterEqual(len(self.expect_resumed(small)), 8)
+
+    def fill(self, folder):
+        with open(folder / "filler", "wb", buffering=0) as filler, self.assertRaises(OSError):
+            while True:
+                filler.write(bytes(4096))
+
+    def test_full_stdout(self):
+        for words in (("list",), ("list", "backends", "--json"), ("--version",), ("doctor",)):
+            with self.subTest(words=words), open("/dev/full", "wb") as full:
+                done = subprocess.run([TOOL, *words], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, check=False)
+                self.assertEqual(done.returncode, IO_ERROR)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_reader_that_goes_away(self):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        done = subprocess.run([TOOL, "list"], stdout=write_end, stderr=subprocess.PIPE, text=True,
+                              check=False)
+        os.close(write_end)
+        self.assertNotEqual(done.returncode, GOOD)
+        self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_output_is_no_plain_file(self):
+        done = self.tool(*RUN, "--rounds", "1", "-o", "/dev/full")
+        self.assertNotEqual(done.returncode, GOOD)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("/dev/full", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,142 @@
+"""An interrupted run keeps every finished sample, and --resume ends what it began."""
+
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+from journal import RUN, document_samples, exact, journal_samples, wait_for_samples
+from support import BROKEN, GOOD, HANG_SECONDS, IO_ERROR, USAGE, CliTest, good_cells, planned_cells
+
+LONG = (*RUN, "--rounds", "200", "-o", "out.json")
+
+
+class InterruptTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.out = self.dir / "out.json"
+        self.journal = self.dir / "out.json.partial"
+
+    def expect_resumed(self, before):
+        """The resumed document is whole, and each sample of `before` is in it to the letter."""
+        done = self.tool("run", "--resume", "out.json")
+        self.expect_exit(done, GOOD)
+        document = self.document()
+        self.assertTrue(document["pyallocbench"]["complete"])
+        for backend in ("system", "null"):
+            self.assertEqual(good_cells(document, backend), planned_cells(document))
+        after = document_samples(self.out)
+        self.assertNotEqual(before, {})
+        self.assertLess(len(before), len(after), "nothing was left to do: the run was too short")
+        for cell, sample in before.items():
+            self.assertEqual(after[cell], sample)
+        self.assertFalse(self.journal.exists())
+
+    def expect_partial_document(self):
+        self.assertIs(exact(self.out.read_text())["pyallocbench"]["complete"], False)
+        return document_samples(self.out)
+
+    def interrupt(self, number, code):
+        process = self.start(*LONG)
+        wait_for_samples(self.journal, 8, process)
+        process.send_signal(number)
+        process.wait(HANG_SECONDS)
+        self.assertEqual(process.returncode, code)
+        lines = process.stderr.read().splitlines()
+        self.assertEqual(len([line for line in lines if "--resume" in line]), 1, lines)
+        self.expect_resumed(self.expect_partial_document())
+
+    def test_control_c(self):
+        self.interrupt(signal.SIGINT, 130)
+
+    def test_terminate(self):
+        self.interrupt(signal.SIGTERM, 143)
+
+    def kill(self):
+        process = self.start(*LONG)
+        wait_for_samples(self.journal, 8, process)
+        process.kill()
+        process.wait(HANG_SECONDS)
+        self.assertFalse(self.out.exists())
+
+    def test_killed(self):
+        self.kill()
+        self.expect_resumed(journal_samples(self.journal))
+
+    def test_killed_in_the_middle_of_a_line(self):
+        self.kill()
+        before = journal_samples(self.journal)
+        whole = self.journal.read_bytes()
+        whole = whole[:whole.rindex(b"\n") + 1]
+        last = whole[:-1].rindex(b"\n") + 1
+        self.journal.write_bytes(whole[:(last + len(whole)) // 2])
+        self.expect_resumed({cell: before[cell] for cell in journal_samples(self.journal)})
+
+    def test_interrupted_twice(self):
+        process = self.start(*LONG)
+        wait_for_samples(self.journal, 8, process)
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        first = self.expect_partial_document()
+        process = self.start("run", "--resume", "out.json")
+        wait_for_samples(self.journal, len(first) + 8, process)
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        self.assertEqual(process.returncode, 130)
+        second = self.expect_partial_document()
+        for cell, sample in first.items():
+            self.assertEqual(second[cell], sample)
+        self.expect_resumed(second)
+
+    def test_complete_run_has_nothing_to_resume(self):
+        self.expect_exit(self.tool(*RUN, "--rounds", "1", "-o", "out.json"), GOOD)
+        before = self.out.read_bytes()
+        done = self.tool("run", "--resume", "out.json")
+        self.expect_one_line(done, USAGE, "nothing to resume", "out.json")
+        self.assertEqual(self.out.read_bytes(), before)
+
+    def test_damaged_journal(self):
+        for text in ("", "precious\n", '{"mine": 1}\n', "[]\n", '{"kind": "header"}\n',
+                     '{"kind": "header", "value": {}}\n', "\0" * 100):
+            with self.subTest(text=text):
+                self.journal.write_text(text)
+                done = self.tool("run", "--resume", "out.json")
+                self.assertIn(done.returncode, (IO_ERROR, USAGE), done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn("out.json", done.stderr)
+                self.assertEqual(self.journal.read_text(), text)
+
+
+def workers_in(folder):
+    """Processes of this binary whose working directory is `folder`."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.readlink(entry / "cwd") == str(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+    return found
+
+
+class WorkerTest(CliTest):
+    def test_no_worker_outlives_a_killed_parent(self):
+        spec = f"library:{BROKEN / 'hang_load.so'}"
+        process = self.start("run", "--preset", "smoke", "-b", f"{spec},system", "-o", "out.json",
+                             "-w", "small_ints", "--timeout", "600")
+        folder = self.dir.resolve()
+        deadline = time.monotonic() + HANG_SECONDS
+        while len(workers_in(folder)) < 2:
+            self.assertIsNone(process.poll(), "it ended before it hung")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        while workers_in(folder):
+            self.assertLess(time.monotonic(), deadline, "a worker lives on alone")
+            time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()

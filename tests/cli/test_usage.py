@@ -1,0 +1,209 @@
+"""A mistake on the command line: exit 2, one line, and the nearest right word."""
+
+import json
+import unittest
+
+from support import BAD_CELL, GOOD, IO_ERROR, USAGE, CliTest
+
+SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
+
+
+class UsageTest(CliTest):
+    def expect_usage(self, *words, says):
+        self.expect_one_line(self.tool(*words), USAGE, *says)
+        self.assertEqual(list(self.dir.iterdir()), [], "a usage error left a file behind")
+
+    def expect_run_usage(self, *words, says):
+        self.expect_usage("run", "--preset", "smoke", "-o", "out.json", *words, says=says)
+
+    def test_no_command(self):
+        done = self.tool()
+        self.expect_exit(done, USAGE)
+        self.assertIn("run", done.stdout + done.stderr)
+
+    def test_unknown_command(self):
+        self.expect_usage("rnu", says=["rnu", "run"])
+
+    def test_unknown_option(self):
+        done = self.tool("run", "--rouns", "3")
+        self.expect_exit(done, USAGE)
+        self.assertIn("--rouns", done.stderr)
+
+    def test_unknown_backend(self):
+        self.expect_run_usage("-b", "jemaloc", says=["jemaloc", "jemalloc"])
+
+    def test_unknown_backend_below(self):
+        self.expect_run_usage("-b", "pymalloc+mimaloc", says=["mimaloc", "mimalloc"])
+
+    def test_backend_that_takes_nothing_below(self):
+        self.expect_run_usage("-b", "jemalloc+mimalloc", says=["jemalloc"])
+
+    def test_unknown_key(self):
+        self.expect_run_usage("-b", "pymalloc:pol=4K", says=["pol", "pool"])
+
+    def test_unknown_value(self):
+        self.expect_run_usage("-b", "pymalloc:profile=3.77", says=["3.77"])
+
+    def test_unknown_unit_of_size(self):
+        self.expect_run_usage("-b", "pymalloc:pool=4Q", says=["4Q"])
+
+    def test_size_that_is_no_power_of_two(self):
+        self.expect_run_usage("-b", "pymalloc:pool=5000", says=["5000"])
+
+    def test_pool_larger_than_its_arena(self):
+        self.expect_run_usage("-b", "pymalloc:pool=64K:arena=16K", says=["arena"])
+
+    def test_key_without_value(self):
+        self.expect_run_usage("-b", "pymalloc:pool=", says=["pool"])
+
+    def test_backend_named_twice(self):
+        self.expect_run_usage("-b", "system,system", says=["system"])
+
+    def test_library_without_a_file(self):
+        self.expect_run_usage("-b", "library", says=["library"])
+
+    def test_empty_list(self):
+        self.expect_run_usage("-b", "", says=["-b"])
+
+    def test_unknown_workload(self):
+        self.expect_run_usage("-w", "small_int", says=["small_int", "small_ints"])
+
+    def test_pattern_that_fits_nothing(self):
+        self.expect_run_usage("-w", "zzz*", says=["zzz*"])
+
+    def test_everything_excluded(self):
+        self.expect_run_usage("-w", "small_ints", "-x", "*", says=["-x"])
+
+    def test_unknown_preset(self):
+        self.expect_usage("run", "--preset", "smok", "-o", "out.json", says=["smok", "smoke"])
+
+    def test_unknown_pass(self):
+        self.expect_run_usage("--passes", "time,memry", says=["memry", "memory"])
+
+    def test_unknown_param(self):
+        self.expect_run_usage("-p", "small_ints.cout=3", says=["cout"])
+
+    def test_param_of_unknown_workload(self):
+        self.expect_run_usage("-p", "small_int.count=3", says=["small_int", "small_ints"])
+
+    def test_param_without_value(self):
+        self.expect_run_usage("-p", "small_ints", says=["small_ints"])
+
+    def test_baseline_that_is_not_run(self):
+        self.expect_run_usage("-b", "system", "--baseline", "jemalloc", says=["jemalloc"])
+
+    def test_bad_numbers(self):
+        for option in ("--rounds", "--seed", "--timeout"):
+            for number in ("x", "", "-1", "3x", "99999999999999999999999", "0x"):
+                with self.subTest(option=option, number=number):
+                    self.expect_run_usage(option, number, says=[option.lstrip("-")])
+
+    def test_no_rounds(self):
+        self.expect_run_usage("--rounds", "0", says=["rounds"])
+
+    def test_stray_word(self):
+        self.expect_run_usage("small_ints", says=["small_ints"])
+
+    def test_plot_without_file(self):
+        done = self.tool("plot")
+        self.expect_exit(done, USAGE)
+
+    def test_help_of_every_command(self):
+        for command in ("", "run", "list", "plot", "doctor"):
+            with self.subTest(command=command):
+                done = self.tool(*command.split(), "--help")
+                self.expect_exit(done, GOOD)
+                self.assertNotEqual(done.stdout, "")
+                self.assertEqual(done.stderr, "")
+
+    def test_version(self):
+        done = self.tool("--version")
+        self.expect_exit(done, GOOD)
+        self.assertRegex(done.stdout, r"\d+\.\d+\.\d+")
+
+
+class OutputFileTest(CliTest):
+    def test_unwritable_folder(self):
+        done = self.tool(*SMALL, "-o", "no/such/folder/out.json")
+        self.expect_one_line(done, IO_ERROR, "no/such/folder")
+
+    def test_output_is_a_folder(self):
+        (self.dir / "out.json").mkdir()
+        done = self.tool(*SMALL, "-o", "out.json")
+        self.assertIn(done.returncode, (IO_ERROR, USAGE))
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("out.json", done.stderr)
+
+    def test_foreign_file_is_left_alone(self):
+        for text in ("precious\n", '{"mine": 1}\n', ""):
+            with self.subTest(text=text):
+                (self.dir / "out.json").write_text(text)
+                if text == "":
+                    self.expect_exit(self.tool(*SMALL, "-o", "out.json"), GOOD)
+                    continue
+                self.expect_one_line(self.tool(*SMALL, "-o", "out.json"), USAGE, "out.json")
+                self.assertEqual((self.dir / "out.json").read_text(), text)
+
+    def test_own_file_is_replaced(self):
+        for seed in ("1", "2"):
+            self.expect_exit(self.tool(*SMALL, "--seed", seed, "-o", "out.json"), GOOD)
+            self.assertEqual(self.document()["pyallocbench"]["seed"], int(seed))
+        self.assertEqual([path.name for path in self.dir.iterdir()], ["out.json"])
+
+
+class DocumentFileTest(CliTest):
+    """Files that are no document of ours, handed to those who read one."""
+
+    def setUp(self):
+        super().setUp()
+        self.expect_exit(self.tool(*SMALL, "-o", "good.json"), GOOD)
+        self.good = (self.dir / "good.json").read_text()
+        newer = json.loads(self.good)
+        newer["pyallocbench"]["schema"] = "pyallocbench-results/999"
+        self.bad = {
+            "empty": "",
+            "truncated": self.good[:len(self.good) // 2],
+            "foreign": '{"mine": 1}',
+            "google": json.dumps({"context": {}, "benchmarks": []}),
+            "no_json": "precious\n",
+            "array": "[]",
+            "newer": json.dumps(newer),
+        }
+
+    def expect_refused(self, *words):
+        for name, text in self.bad.items():
+            with self.subTest(words=words, name=name):
+                (self.dir / "bad.json").write_text(text)
+                done = self.tool(*words)
+                self.assertIn(done.returncode, (IO_ERROR, USAGE), done.stderr)
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn("bad.json", done.stderr)
+                self.assertEqual((self.dir / "bad.json").read_text(), text)
+
+    def test_plot_refuses(self):
+        self.expect_refused("plot", "bad.json", "-o", "pictures")
+
+    def test_resume_refuses(self):
+        self.expect_refused("run", "--resume", "bad.json")
+
+    def test_missing_file(self):
+        for words in (("plot", "gone.json", "-o", "p"), ("run", "--resume", "gone.json")):
+            with self.subTest(words=words):
+                done = self.tool(*words)
+                self.assertIn(done.returncode, (IO_ERROR, USAGE))
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                self.assertIn("gone.json", done.stderr)
+
+
+class UnavailableTest(CliTest):
+    def test_named_library_that_is_not_here(self):
+        spec = "libpython:path=/nonexistent/libpython3.99.so"
+        done = self.tool(*SMALL[:3], "-w", "small_ints", "-b", f"system,{spec}",
+                         "--rounds", "1", "-o", "out.json")
+        self.expect_exit(done, BAD_CELL)
+        about = [line for line in done.stderr.splitlines() if "libpython3.99" in line]
+        self.assertEqual(len(about), 1, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

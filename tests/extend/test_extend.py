@@ -1,0 +1,99 @@
+"""One more backend is one file and one line, and so is one more workload.
+
+Each is added to a copy of the tree in just that way; the copy is built, and the newcomer must
+then be listed, run and recorded like the others, though no other file knows of it.
+"""
+
+import filecmp
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LEFT_OUT = shutil.ignore_patterns(".git", "build", "build-*", "latest*", "__pycache__")
+
+
+def files_of(tree):
+    return {path.relative_to(tree) for path in tree.rglob("*") if path.is_file()}
+
+
+def changed_files(before, after):
+    """Files that only one tree has, or that differ."""
+    both = files_of(before) & files_of(after)
+    alone = files_of(before) ^ files_of(after)
+    return alone | {path for path in both
+                    if not filecmp.cmp(before / path, after / path, shallow=False)}
+
+
+def add_line(path, like, line):
+    """Puts `line` behind the last line that starts with `like`."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    last = max(number for number, text in enumerate(lines) if text.startswith(like))
+    lines.insert(last + 1, line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+class ExtendTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="pab-extend-"))
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        cls.trees = [cls.dir / name for name in ("as-it-is", "backend", "both")]
+        for tree in cls.trees:
+            shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        for tree in cls.trees[1:]:
+            shutil.copy(HERE / "arcade.c", tree / "allocators/arcade.c")
+            add_line(tree / "allocators/CMakeLists.txt", "pab_add_backend",
+                     "pab_add_backend(arcade)")
+        shutil.copy(HERE / "ladder.c", cls.trees[2] / "workloads/ladder.c")
+        add_line(cls.trees[2] / "workloads/CMakeLists.txt", "pab_add_workload",
+                 "pab_add_workload(ladder)")
+        build = cls.dir / "build"
+        for command in (["cmake", "-S", cls.trees[2], "-B", build, "-D", "CMAKE_BUILD_TYPE=Debug"],
+                        ["cmake", "--build", build, "--target", "pyallocbench", "--parallel",
+                         str(os.cpu_count())]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+        cls.tool = build / "pyallocbench"
+
+    def output(self, *words):
+        done = subprocess.run([self.tool, *words], capture_output=True, text=True, check=False,
+                              cwd=self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_two_files_each(self):
+        as_it_is, backend, both = self.trees
+        self.assertEqual(changed_files(as_it_is, backend), {
+            pathlib.Path("allocators/arcade.c"), pathlib.Path("allocators/CMakeLists.txt")})
+        self.assertEqual(changed_files(backend, both), {
+            pathlib.Path("workloads/ladder.c"), pathlib.Path("workloads/CMakeLists.txt")})
+
+    def test_they_are_listed(self):
+        for kind, name in (("backends", "arcade"), ("workloads", "ladder")):
+            entries = json.loads(self.output("list", kind, "--json"))
+            self.assertIn(name, {entry["name"] for entry in entries})
+            self.assertIn(name, self.output("list", kind))
+
+    def test_they_are_run_and_recorded(self):
+        self.output("run", "--preset", "smoke", "-b", "arcade,pymalloc,pymalloc:pool=4K", "-w",
+                    "ladder,small_ints", "-p", "ladder.steps=100", "-o", "out.json")
+        document = json.loads((self.dir / "out.json").read_text(encoding="utf-8"))
+        run = document["pyallocbench"]
+        self.assertTrue(run["complete"])
+        self.assertEqual(run["failures"], [])
+        cells = {(sample["workload"], sample["backend"]) for sample in run["samples"]
+                 if sample["exit"] == 0 and sample["signal"] == 0}
+        for backend in ("arcade", "pymalloc", "pymalloc:pool=4K"):
+            self.assertIn(("ladder", backend), cells)
+        self.assertIn("ladder/backend:arcade", {row["name"] for row in document["benchmarks"]})
+
+
+if __name__ == "__main__":
+    unittest.main()
