@@ -5,7 +5,10 @@
 
 void broken_on_malloc(unsigned long call)
 {
-    while (call > 20000) {
+    if (call <= 20000) {
+        return;
+    }
+    for (;;) {
         pause();
     }
 }
