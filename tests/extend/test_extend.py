@@ -1,10 +1,12 @@
 """One more backend is one file and one line, and so is one more workload.
 
-Each is added to a copy of the tree in just that way; the copy is built, and the newcomer must
-then be listed, run and recorded like the others, though no other file knows of it.
+Each is added to a copy of the tree in just that way. `harness/bench` then builds the copy, as its
+author would, and the newcomers must be listed, run, recorded and drawn like the others, though no
+other file knows of them.
 """
 
 import filecmp
+import itertools
 import json
 import os
 import pathlib
@@ -53,14 +55,26 @@ class ExtendTest(unittest.TestCase):
         shutil.copy(HERE / "ladder.c", cls.trees[2] / "workloads/ladder.c")
         add_line(cls.trees[2] / "workloads/CMakeLists.txt", "pab_add_workload",
                  "pab_add_workload(ladder)")
-        build = cls.dir / "build"
-        for command in (["cmake", "-S", cls.trees[2], "-B", build, "-D", "CMAKE_BUILD_TYPE=Debug"],
-                        ["cmake", "--build", build, "--target", "pyallocbench", "--parallel",
-                         str(os.cpu_count())]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
-        cls.tool = build / "pyallocbench"
+        cls.changes = [changed_files(*pair) for pair in itertools.pairwise(cls.trees)]
+        cls.elsewhere = cls.dir / "elsewhere"
+        cls.elsewhere.mkdir()
+        cls.done = cls.bench("--preset", "smoke", "-b", "arcade,pymalloc,pymalloc:pool=4K", "-w",
+                             "ladder,small_ints", "-p", "ladder.steps=100", "-o", "out.json")
+        if cls.done.returncode != 0:
+            raise AssertionError(cls.done.stdout[-2000:] + cls.done.stderr[-4000:])
+        cls.tool = cls.trees[2] / "build/pyallocbench"
+
+    @classmethod
+    def bench(cls, *words):
+        """harness/bench from another directory, with a python3 in PATH that is good for nothing."""
+        useless = cls.dir / "bin/python3"
+        useless.parent.mkdir(exist_ok=True)
+        useless.write_text("#!/bin/sh\necho wrong python >&2\nexit 1\n", encoding="utf-8")
+        useless.chmod(0o755)
+        return subprocess.run(
+            ["bash", cls.trees[2] / "harness/bench", "--no-install", *words], cwd=cls.elsewhere,
+            env={**os.environ, "PATH": f"{useless.parent}:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
     def output(self, *words):
         done = subprocess.run([self.tool, *words], capture_output=True, text=True, check=False,
@@ -69,11 +83,9 @@ class ExtendTest(unittest.TestCase):
         return done.stdout
 
     def test_two_files_each(self):
-        as_it_is, backend, both = self.trees
-        self.assertEqual(changed_files(as_it_is, backend), {
-            pathlib.Path("allocators/arcade.c"), pathlib.Path("allocators/CMakeLists.txt")})
-        self.assertEqual(changed_files(backend, both), {
-            pathlib.Path("workloads/ladder.c"), pathlib.Path("workloads/CMakeLists.txt")})
+        self.assertEqual(self.changes, [
+            {pathlib.Path("allocators/arcade.c"), pathlib.Path("allocators/CMakeLists.txt")},
+            {pathlib.Path("workloads/ladder.c"), pathlib.Path("workloads/CMakeLists.txt")}])
 
     def test_they_are_listed(self):
         for kind, name in (("backends", "arcade"), ("workloads", "ladder")):
@@ -82,9 +94,7 @@ class ExtendTest(unittest.TestCase):
             self.assertIn(name, self.output("list", kind))
 
     def test_they_are_run_and_recorded(self):
-        self.output("run", "--preset", "smoke", "-b", "arcade,pymalloc,pymalloc:pool=4K", "-w",
-                    "ladder,small_ints", "-p", "ladder.steps=100", "-o", "out.json")
-        document = json.loads((self.dir / "out.json").read_text(encoding="utf-8"))
+        document = json.loads((self.elsewhere / "out.json").read_text(encoding="utf-8"))
         run = document["pyallocbench"]
         self.assertTrue(run["complete"])
         self.assertEqual(run["failures"], [])
@@ -93,6 +103,25 @@ class ExtendTest(unittest.TestCase):
         for backend in ("arcade", "pymalloc", "pymalloc:pool=4K"):
             self.assertIn(("ladder", backend), cells)
         self.assertIn("ladder/backend:arcade", {row["name"] for row in document["benchmarks"]})
+
+    def test_bench_draws_and_says_where(self):
+        self.assertNotEqual(list((self.elsewhere / "out").glob("*.png")), [])
+        self.assertIn("out.json", self.done.stdout)
+        self.assertIn(str(self.tool), self.done.stdout)
+
+    def test_bench_passes_mistakes_through(self):
+        done = self.bench("-b", "arcad")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("arcade", done.stderr)
+
+    def test_bench_shows_why_a_build_fails(self):
+        source = self.trees[2] / "workloads/ladder.c"
+        good = source.read_text(encoding="utf-8")
+        self.addCleanup(source.write_text, good, encoding="utf-8")
+        source.write_text(good + "#error planted\n", encoding="utf-8")
+        done = self.bench("--preset", "smoke")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("planted", done.stderr)
 
 
 if __name__ == "__main__":
