@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static bool is_page_aligned(const void *start)
+__attribute__((unused)) static bool is_page_aligned(const void *start)
 {
     return (uintptr_t)start % pab_pages_size() == 0;
 }

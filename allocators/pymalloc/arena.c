@@ -247,16 +247,23 @@ static void usable_first_shrinks(struct pab_pymalloc *pm, struct arena *arena)
 
 /* --- pools ---------------------------------------------------------------------------------- */
 
+/* Out of line, so that taking a pool saves no registers for it. */
+__attribute__((noinline)) static struct pool *pool_take_new_arena(struct pab_pymalloc *pm)
+{
+    struct arena *arena = arena_open(pm);
+    if (arena == NULL) {
+        return NULL;
+    }
+    usable_push(pm, arena);
+    pm->last_with_free[arena->free_pools] = arena;
+    return pab_arena_pool_take(pm);
+}
+
 struct pool *pab_arena_pool_take(struct pab_pymalloc *pm)
 {
     struct arena *arena = pm->usable;
-    if (arena == NULL) {
-        arena = arena_open(pm);
-        if (arena == NULL) {
-            return NULL;
-        }
-        usable_push(pm, arena);
-        pm->last_with_free[arena->free_pools] = arena;
+    if (rarely(arena == NULL)) {
+        return pool_take_new_arena(pm);
     }
     struct pool *pool = arena->empty;
     if (pool != NULL) {
@@ -265,8 +272,10 @@ struct pool *pab_arena_pool_take(struct pab_pymalloc *pm)
     } else {
         assert(arena->bump + pm->geometry.pool_bytes - arena->base <= pm->geometry.arena_bytes);
         pool = pool_of_address(pm, arena->bump);
+        size_t number = (size_t)(arena - pm->arenas);
         *pool = (struct pool){
-            .arena = (uint32_t)(arena - pm->arenas) & (ARENA_COUNT_MAX - 1),
+            .arena_low = (uint16_t)number,
+            .arena_high = (uint8_t)(number >> 16),
             .class = POOL_CLASS_NONE,
         };
         arena->bump += pm->geometry.pool_bytes;
@@ -280,8 +289,8 @@ struct pool *pab_arena_pool_take(struct pab_pymalloc *pm)
 void pab_arena_pool_give(struct pab_pymalloc *pm, struct pool *pool)
 {
     assert(pool->count == 0 && pool->free != NULL);
-    assert(pool->arena < pm->arena_capacity);
-    struct arena *arena = &pm->arenas[pool->arena];
+    assert(pool_arena_number(pool) < pm->arena_capacity);
+    struct arena *arena = &pm->arenas[pool_arena_number(pool)];
     assert(arena->base != 0 && arena->free_pools < arena->total_pools);
     pool->next = arena->empty;
     arena->empty = pool;

@@ -12,7 +12,7 @@
 #define POOL_CLASS_NONE 0xFFu        /* carved, but never initialised for a class */
 #define POOL_BYTES_MAX  (256u << 10) /* offsets in units of `align` fit 16 bits */
 #define ARENA_BYTES_MAX (1u << 30)
-#define ARENA_COUNT_MAX (1u << 24) /* pool.arena has 24 bits */
+#define ARENA_COUNT_MAX (1u << 24) /* a pool keeps its arena's number in 24 bits */
 
 /* A carved pool is in exactly one state:
  *   used    count > 0, free != NULL   in the list of its class
@@ -25,8 +25,11 @@ struct pool {
     struct pool *prev; /* used: towards the front, NULL for the first */
     uint16_t count;    /* blocks handed out */
     uint16_t virgin;   /* where the never-carved rest begins, from the pool's start, in `align`s */
-    uint32_t arena : 24;
-    uint32_t class : 8;
+    /* The arena's number in 16 + 8 bits beside the class: as one word, reading it just after the
+     * class was written would wait for the store. */
+    uint16_t arena_low;
+    uint8_t arena_high;
+    uint8_t class;
 };
 static_assert(sizeof(struct pool) == 32, "two pools share a cache line");
 
@@ -59,6 +62,7 @@ struct pab_pymalloc {
     size_t span;
     struct pool *pools; /* entry i describes the pool at base + i * pool_bytes */
     size_t threshold;
+    uintptr_t pool_mask; /* address & pool_mask: start of its pool */
     uint8_t class_shift, pool_shift;
     uint32_t pool_units; /* pool_bytes in `align`s */
     uint64_t raw_blocks; /* wraps if callers free what they did not take here, as CPython's does */
@@ -113,16 +117,15 @@ static inline uintptr_t pool_start(const struct pab_pymalloc *pm, const struct p
     return pm->base + ((uintptr_t)(pool - pm->pools) << pm->pool_shift);
 }
 
-static inline uintptr_t pool_mask_start(const struct pab_pymalloc *pm, const void *block)
+static inline size_t pool_arena_number(const struct pool *pool)
 {
-    return (uintptr_t)block & ~(((uintptr_t)1 << pm->pool_shift) - 1);
+    return pool->arena_low | (size_t)pool->arena_high << 16;
 }
 
 /* First pool of an arena: its base, or the first pool-aligned address above. */
 static inline uintptr_t arena_first_pool(const struct pab_pymalloc *pm, const struct arena *arena)
 {
-    uintptr_t mask = ((uintptr_t)1 << pm->pool_shift) - 1;
-    return (arena->base + mask) & ~mask;
+    return (arena->base + ~pm->pool_mask) & pm->pool_mask;
 }
 
 /* arena.c */

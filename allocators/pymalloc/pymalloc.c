@@ -50,7 +50,8 @@ OUT_OF_LINE static void *pool_carve_or_retire(struct pab_pymalloc *pm, struct po
     uint32_t units = pool->class + 1u;
     uint32_t virgin = pool->virgin;
     if (virgin + units <= pm->pool_units) {
-        void **fresh = (void **)(pool_mask_start(pm, block) + ((size_t)virgin << pm->class_shift));
+        void **fresh =
+            (void **)(((uintptr_t)block & pm->pool_mask) + ((size_t)virgin << pm->class_shift));
         *fresh = NULL;
         pool->free = fresh;
         pool->virgin = (uint16_t)(virgin + units);
@@ -68,7 +69,7 @@ OUT_OF_LINE static void *pool_carve_or_retire(struct pab_pymalloc *pm, struct po
 }
 
 /* (never carved, or empty) -> used: the class has no pool with a block to give. */
-OUT_OF_LINE static void *pool_start_class(struct pab_pymalloc *pm, unsigned class)
+static inline void *pool_start_class(struct pab_pymalloc *pm, unsigned class)
 {
     assert(pm->used[class] == NULL);
     check_transition(pm);
@@ -313,6 +314,7 @@ enum pab_status pab_pymalloc_create(struct pab_pymalloc **out,
     pm->threshold = geometry->threshold;
     pm->class_shift = (uint8_t)__builtin_ctzl(geometry->align);
     pm->pool_shift = (uint8_t)__builtin_ctzl(geometry->pool_bytes);
+    pm->pool_mask = ~(uintptr_t)(geometry->pool_bytes - 1);
     pm->pool_units = (uint32_t)(geometry->pool_bytes >> pm->class_shift);
     if (source == NULL) {
         status = pab_arena_range_open(pm, err);
