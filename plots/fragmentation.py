@@ -1,0 +1,146 @@
+"""Memory over and above what was asked for: at the peak, within blocks, and after the drain.
+Depends on load.py, recompute.py and style.py."""
+
+import recompute
+import style
+
+TITLE = "Fragmentation"
+PITCH_IN, PAD_IN, HEAD_IN, FOOT_IN = 0.2, 0.08, 0.34, 0.3
+AXIS_TITLE_IN, VALUE_IN, GAP_IN = 0.2, 0.44, 0.14
+HEADER = ("workload", "backend", "metric", "n", "median", "mad", "missing")
+# (metric, axis title, how a value is written, what the axis shows at least)
+COLUMNS = (
+    ("f_peak", "F_peak: peak RSS / peak asked for", "{:.2f}".format, 1.0),
+    ("internal", "internal: lost within blocks, %", lambda v: f"{100 * v:.1f} %", 0.01),
+    ("f_ret", "F_ret: still held after, % of peak", lambda v: f"{100 * v:.0f} %", 1.0),
+)
+
+
+def draw(document):
+    backends = [b for b in document.backends if b.status == "ok"]
+    backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]
+    workloads = [w for w in document.workloads
+                 if any(document.cell(w.id, b.id, metric) and document.cell(w.id, b.id, metric).n
+                        for b in backends for metric, *_ in COLUMNS)]
+    if not workloads:
+        raise style.NothingToDraw("the document has no memory pass")
+
+    labels = style.labels(backends)
+    places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
+    height = places[-1] + PITCH_IN / 2 + PAD_IN
+    facet_in = HEAD_IN + height + FOOT_IN
+    sheet = style.Sheet(document, TITLE, "Lower is better everywhere. Bars: median over the memory "
+                        "rounds. F_ret: bar at once, upright mark after "
+                        f"{last_moment(document) / 1000:g} s. n/a: not defined, as F_peak where "
+                        "too little is live to tell.",
+                        facet_in * len(workloads) + AXIS_TITLE_IN)
+    left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
+    pitch = (style.WIDTH_IN - left - 0.04) / len(COLUMNS)
+    for i, workload in enumerate(workloads):
+        y = facet_in * i + HEAD_IN
+        sheet.text(style.MARGIN_IN, y - 0.22, workload.id, size=style.PANEL_PT, weight="bold")
+        for j, column in enumerate(COLUMNS):
+            axes = sheet.axes(left + pitch * j, y, pitch - VALUE_IN - GAP_IN, height)
+            axes.set_xlim(0, limit(document, backends, column))
+            axes.set_ylim(height, 0)
+            axes.set_yticks(places, labels if j == 0 else [])
+            draw_bars(axes, document, workload.id, list(zip(backends, places)), column)
+            if workload is workloads[-1]:
+                axes.set_xlabel(column[1], fontsize=style.SMALL_PT)
+    return style.Picture(sheet.figure, alt(document, workloads, backends), HEADER,
+                         table(document, backends))
+
+
+def scale(metric):
+    return 1.0 if metric == "f_peak" else 100.0
+
+
+def limit(document, backends, column):
+    """One scale for all workloads; floors do not set it."""
+    metric, _, _, least = column
+    rows = [document.cell(w.id, b.id, metric) for w in document.workloads for b in backends
+            if b.ranked]
+    values = [row.median for row in rows if row and row.median is not None]
+    return scale(metric) * 1.05 * max(values + [least])
+
+
+def last_moment(document):
+    moments = [after for s in document.samples if s.memory for after in s.memory.f_ret]
+    return max(moments, default=0)
+
+
+def kept_at_last(document, workload, backend):
+    """Median of F_ret at the last moment, or None."""
+    after = last_moment(document)
+    values = [s.memory.f_ret.get(after) for s in document.samples
+              if s.memory and (s.workload, s.backend) == (workload, backend)
+              and recompute.counts(document, s)]
+    values = [value for value in values if value is not None]
+    return recompute.median(values) if values else None
+
+
+def draw_bars(axes, document, workload, placed, column):
+    metric, _, write, _ = column
+    glyphs = style.glyphs(document)
+    axes.spines["left"].set_color(style.QUIET)
+    axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
+    axes.tick_params(axis="x", labelsize=style.SMALL_PT, length=3)
+    axes.xaxis.set_major_locator(style.whole_ticks(4))
+    if metric == "f_peak":
+        axes.axvline(1.0, color=style.INK, linewidth=0.9, zorder=4)
+    for backend, y in placed:
+        row = document.cell(workload, backend.id, metric)
+        beside = {"transform": axes.get_yaxis_transform(), "va": "center",
+                  "fontsize": style.SMALL_PT}
+        if row is None or row.median is None:
+            failed = row is None or document.cell(workload, backend.id, "peak_rss_bytes").n == 0
+            why = document.why_missing(workload, backend.id, "memory") if failed else "n/a"
+            axes.text(0.02, y, why, color=style.WARNING if failed else style.QUIET, **beside)
+            continue
+        glyph = glyphs[backend.id]
+        value, right = scale(metric) * row.median, axes.get_xlim()[1]
+        floor = not backend.ranked
+        axes.barh(y, min(value, right), height=PITCH_IN * 0.68, zorder=3, hatch=glyph.hatch,
+                  facecolor="white" if floor else glyph.colour,
+                  edgecolor=glyph.colour if floor else "white", linewidth=1.0 if floor else 0.0)
+        beyond = " ▸" if value > right else ""
+        axes.text(1.02, y, write(row.median) + beyond, color=style.QUIET if floor else style.INK,
+                  **beside)
+        last = kept_at_last(document, workload, backend.id) if metric == "f_ret" else None
+        if last is not None:
+            axes.plot([min(scale(metric) * last, right)] * 2,
+                      [y - PITCH_IN * 0.42, y + PITCH_IN * 0.42], color=style.INK, linewidth=2.0,
+                      solid_capstyle="butt", zorder=5, clip_on=False)
+
+
+def table(document, backends):
+    rows = []
+    for workload in document.workloads:
+        for backend in backends:
+            for metric, *_ in COLUMNS:
+                row = document.cell(workload.id, backend.id, metric)
+                if row is None or row.median is None:
+                    why = document.why_missing(workload.id, backend.id, "memory")
+                    peak = document.cell(workload.id, backend.id, "peak_rss_bytes")
+                    why = "n/a" if peak and peak.n else why
+                    rows.append((workload.id, backend.id, metric, 0, None, None, why))
+                else:
+                    rows.append((workload.id, backend.id, metric, row.n, row.median, row.mad, None))
+            last = kept_at_last(document, workload.id, backend.id)
+            if last is not None:
+                name = f"f_ret_after_{last_moment(document)}_ms"
+                rows.append((workload.id, backend.id, name, None, last, None, None))
+    return rows
+
+
+def alt(document, workloads, backends):
+    said = []
+    for workload in workloads:
+        parts = []
+        for backend in backends:
+            row = document.cell(workload.id, backend.id, "f_peak")
+            value = f"{row.median:.2f}" if row and row.median is not None else "not available"
+            parts.append(f"{backend.id} {value}")
+        said.append(f"F_peak in {workload.id}: " + ", ".join(parts))
+    return ("Bars of memory held over what was asked for, at the peak, within blocks and after the "
+            f"drain. {'. '.join(said)}.")

@@ -1,0 +1,277 @@
+"""The one reader of a results document (results/schema.json). Depends on the standard library.
+
+load(path) gives a Document, or raises Refused: what is wrong, what to do, and the exit status
+that says so. Pictures and tables see the classes below and never the raw JSON, so whatever is
+missing from a file is found here, once.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+FAMILY = "pyallocbench-results/"
+VERSION = 1
+
+EXIT_IO = 1
+EXIT_NOT_OURS = 2
+EXIT_NOT_COMPARABLE = 6
+EXIT_NOTHING_HERE = 77
+
+
+class Refused(Exception):
+    """A file that cannot be used; str() is one line fit for stderr."""
+
+    def __init__(self, message, exit_status):
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+@dataclass(frozen=True)
+class Backend:
+    id: str  # the spec as the user wrote it
+    kind: str  # "builtin", "library" or "floor"
+    status: str  # "ok", "unavailable" or "failed"
+    reason: str | None
+    version: str  # as its own probe answered; "" where nobody answered
+    ranked: bool  # False: a floor, which bounds the others and takes no part
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Workload:
+    id: str
+    unit: str
+    checksum: str | None
+    memory_checksum: str | None
+    demand_calls: list
+    demand_live_bytes: list
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory pass of one sample."""
+
+    peak_rss_bytes: int
+    f_peak: float | None
+    f_time: float | None
+    internal: float | None
+    f_ret: dict  # after_ms -> value or None
+    phases: list  # (phase, calls made before it)
+
+
+@dataclass(frozen=True)
+class Sample:
+    workload: str
+    backend: str
+    pass_name: str  # "time" or "memory"
+    round: int
+    ops: int | None
+    cold_ns: int | None
+    reps_wall_ns: list
+    reps_cpu_ns: list
+    checksum: str | None
+    exit: int
+    signal: int
+    memory: Memory | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    workload: str
+    backend: str
+    round: int
+    calls: list
+    rss_bytes: list
+    retained: dict  # after_ms -> rss_bytes
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One derived row: a cell and a metric. `suite` rows have no workload, n or median."""
+
+    workload: str | None
+    backend: str
+    metric: str
+    n: int
+    median: float | None
+    mad: float | None
+    ratio: float | None
+    lo: float | None
+    hi: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    workload: str | None  # None: the whole backend
+    backend: str
+    pass_name: str | None
+    round: int | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Document:
+    path: str
+    complete: bool
+    started: str
+    rounds_asked: int
+    baseline: str
+    provenance: dict
+    backends: list
+    workloads: list
+    samples: list
+    timelines: list
+    summary: list
+    suite: list
+    failures: list
+    _rows: dict = field(repr=False)
+
+    def cell(self, workload, backend, metric):
+        """The summary row, or None where nothing was measured."""
+        return self._rows.get((workload, backend, metric))
+
+    def overall(self, backend, metric):
+        """The suite row, or None."""
+        return self._rows.get((None, backend, metric))
+
+    def rounds_done(self, pass_name):
+        return len({sample.round for sample in self.samples if sample.pass_name == pass_name})
+
+    def why_missing(self, workload, backend, pass_name):
+        """In a word or two, why a cell has no number."""
+        for failure in self.failures:
+            if (failure.backend == backend and failure.workload in (None, workload)
+                    and failure.pass_name in (None, pass_name)):
+                return failure.kind
+        return "not measured"
+
+
+def load(path):
+    raw = parse(path, read(path))
+    run = section(path, raw)
+    try:
+        return document(path, run)
+    except KeyError as error:
+        raise not_kept(path, f"the key {error} is missing") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise not_kept(path, str(error)) from None
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}: name a file that `pyallocbench run -o FILE` wrote",
+                      EXIT_IO) from None
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not text: name a file that `pyallocbench run -o FILE` wrote",
+                      EXIT_NOT_OURS) from None
+
+
+def parse(path, text):
+    def reject_constant(word):
+        raise ValueError(f"holds {word}, and results never do: write it anew with "
+                         "`pyallocbench run -o FILE`")
+
+    try:
+        return json.loads(text, parse_constant=reject_constant)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        what = "is cut short" if cut else "is not JSON"
+        raise Refused(f"{path}: {what} at line {error.lineno} ({error.msg}): copy it again, or run "
+                      "again with `pyallocbench run -o FILE`", EXIT_NOT_OURS) from None
+    except ValueError as error:
+        raise Refused(f"{path}: {error}", EXIT_NOT_OURS) from None
+    except RecursionError:
+        raise Refused(f"{path}: is nested too deep to be a results document", EXIT_NOT_OURS) from None
+
+
+def section(path, raw):
+    run = raw.get("pyallocbench") if isinstance(raw, dict) else None
+    name = run.get("schema") if isinstance(run, dict) else None
+    if not isinstance(name, str) or not name.startswith(FAMILY):
+        what = ("is Google Benchmark output of another program" if isinstance(raw, dict)
+                and "benchmarks" in raw and run is None else "is not a pyallocbench document")
+        raise Refused(f"{path}: {what}: name a file that `pyallocbench run -o FILE` wrote",
+                      EXIT_NOT_OURS)
+    number = name[len(FAMILY):]
+    if not number.isdecimal() or int(number) < 1:
+        raise Refused(f"{path}: has the unknown schema '{name}': this program reads {FAMILY}"
+                      f"{VERSION}", EXIT_NOT_OURS)
+    if int(number) > VERSION:
+        raise Refused(f"{path}: has the schema {name}, and this program reads up to {FAMILY}"
+                      f"{VERSION}: use the pyallocbench that wrote it, or a newer one",
+                      EXIT_NOT_COMPARABLE)
+    return run
+
+
+def not_kept(path, why):
+    return Refused(f"{path}: does not keep to results/schema.json: {why}: run again with "
+                   "`pyallocbench run -o FILE`", EXIT_NOT_OURS)
+
+
+def document(path, run):
+    summary = [summary_row(row) for row in run["summary"]]
+    suite = [suite_row(row) for row in run["suite"]]
+    return Document(
+        path=path, complete=run["complete"], started=run["started"], rounds_asked=run["rounds"],
+        baseline=run["baseline"], provenance=dict(run["provenance"]),
+        backends=[backend(row, run["baseline"]) for row in run["backends"]],
+        workloads=[workload(row) for row in run["workloads"]],
+        samples=[sample(row) for row in run["samples"]],
+        timelines=[timeline(row) for row in run["timelines"]],
+        summary=summary, suite=suite,
+        failures=[failure(row) for row in run["failures"]],
+        _rows={(row.workload, row.backend, row.metric): row for row in summary + suite})
+
+
+def backend(row, baseline):
+    identity = row["identity"] or {"version": ""}
+    return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
+                   row["ranked"], row["id"] == baseline)
+
+
+def workload(row):
+    curve = row["demand"]["curve"] if row["demand"] else {"calls": [], "live_bytes": []}
+    same_length(row["id"], curve["calls"], curve["live_bytes"])
+    return Workload(row["id"], row["unit"], row["checksum"], row["memory_checksum"],
+                    curve["calls"], curve["live_bytes"])
+
+
+def sample(row):
+    return Sample(row["workload"], row["backend"], row["pass"], row["round"], row["ops"],
+                  row["cold_ns"], row["reps_wall_ns"], row["reps_cpu_ns"], row["checksum"],
+                  row["exit"], row["signal"], memory(row["mem"]) if row["mem"] else None)
+
+
+def memory(row):
+    return Memory(row["peak_rss_bytes"], row["f_peak"], row["f_time"], row["internal"],
+                  {point["after_ms"]: point["value"] for point in row["f_ret"]},
+                  [(mark["phase"], mark["calls"]) for mark in row["phases"]])
+
+
+def timeline(row):
+    same_length(f"{row['workload']}, {row['backend']}", row["calls"], row["rss_bytes"])
+    return Timeline(row["workload"], row["backend"], row["round"], row["calls"], row["rss_bytes"],
+                    {point["after_ms"]: point["rss_bytes"] for point in row["retained"]})
+
+
+def summary_row(row):
+    return Summary(row["workload"], row["backend"], row["metric"], row["n"], row["median"],
+                   row["mad"], row["ratio"], row["lo"], row["hi"])
+
+
+def suite_row(row):
+    return Summary(None, row["backend"], row["metric"], row["n_workloads"], None, None,
+                   row["geomean_ratio"], row["lo"], row["hi"])
+
+
+def failure(row):
+    return Failure(row["workload"], row["backend"], row["pass"], row["round"], row["kind"],
+                   row["message"])
+
+
+def same_length(what, first, second):
+    if len(first) != len(second):
+        raise ValueError(f"the curve of {what} has {len(first)} calls and {len(second)} values")

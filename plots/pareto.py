@@ -1,0 +1,251 @@
+"""What is paid in memory for time: peak RSS against CPU time, both relative to the baseline.
+Depends on load.py and style.py."""
+
+import math
+
+from matplotlib.patheffects import withStroke
+
+import style
+
+TIME, MEMORY = "cpu_ns_per_op", "peak_rss_bytes"
+TITLE = "Time against memory"
+BODY_IN, LEFT_IN, RIGHT_IN, FOOT_IN, NOTE_IN = 5.0, 0.75, 0.3, 0.5, 0.25
+HEADER = ("workload", "backend", "ranked", "time_ratio", "memory_ratio", "on_frontier", "missing")
+
+
+def draw(document):
+    backends = [b for b in document.backends if b.status == "ok"]
+    points = {b.id: overall(document, b.id) for b in backends}
+    ranked = [b for b in backends if b.ranked and points[b.id]]
+    if len(ranked) < 2:
+        raise style.NothingToDraw("fewer than two backends have both a time and a memory pass")
+    floors = [b for b in backends if not b.ranked and points[b.id]]
+    best = frontier([points[b.id] for b in ranked])
+
+    sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
+                        "Large: geometric mean over the workloads. Faint: one workload each. "
+                        "Dashed: no backend lies below it.", BODY_IN)
+    axes = sheet.axes(LEFT_IN, NOTE_IN, style.WIDTH_IN - LEFT_IN - RIGHT_IN,
+                      BODY_IN - FOOT_IN - NOTE_IN)
+    cells = {b.id: per_workload(document, b.id) for b in ranked}
+    limit_axes(axes, [points[b.id] for b in ranked] + sum(cells.values(), []))
+    draw_frontier(axes, best)
+    draw_points(axes, document, ranked, points, cells)
+    outside = draw_floors(axes, document, floors, points)
+    note_outside(sheet, document, outside, points)
+    Labels(axes, sum(cells.values(), []), best).place(
+        ranked + [b for b in floors if b not in outside], points)
+    draw_arrow(axes)
+    return style.Picture(sheet.figure, alt(document, ranked, points, best), HEADER,
+                         table(document, backends, points, best))
+
+
+def ratio(row):
+    return row.ratio if row else None
+
+
+def overall(document, backend):
+    pair = (ratio(document.overall(backend, TIME)), ratio(document.overall(backend, MEMORY)))
+    return None if None in pair else pair
+
+
+def per_workload(document, backend):
+    pairs = [(ratio(document.cell(w.id, backend, TIME)), ratio(document.cell(w.id, backend, MEMORY)))
+             for w in document.workloads]
+    return [pair for pair in pairs if None not in pair]
+
+
+def frontier(points):
+    """Those that no other point beats in one way and equals in the other, from left to right."""
+    best = []
+    for point in sorted(set(points)):
+        if not best or point[1] < best[-1][1]:
+            best.append(point)
+    return best
+
+
+def limit_axes(axes, points):
+    for axis, values, ticks in ((axes.xaxis, [x for x, _ in points], 9),
+                                (axes.yaxis, [y for _, y in points], 9)):
+        low, high = min(values + [0.97]), max(values + [1.03])
+        margin = (high / low) ** 0.09
+        low, high = low / margin, high * margin
+        style.ratio_axis(axis, low, high, ticks)
+        (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
+    axes.set_xlabel("CPU time ratio (lower is faster)")
+    axes.set_ylabel("peak RSS ratio (lower is smaller)")
+    axes.tick_params(labelsize=style.SMALL_PT)
+    axes.axvline(1.0, color=style.FAINT, linewidth=0.9, zorder=0)
+    axes.axhline(1.0, color=style.FAINT, linewidth=0.9, zorder=0)
+
+
+def draw_frontier(axes, best):
+    """A staircase: to match a point in memory you pay the time of the next one."""
+    xs = [best[0][0]] + [x for x, _ in best] + [axes.get_xlim()[1]]
+    ys = [axes.get_ylim()[1]] + [y for _, y in best] + [best[-1][1]]
+    axes.step(xs, ys, where="post", color=style.QUIET, linewidth=1.2, linestyle=(0, (4, 2)),
+              zorder=1)
+
+
+def draw_points(axes, document, ranked, points, cells):
+    glyphs = style.glyphs(document)
+    for backend in ranked:
+        glyph = glyphs[backend.id]
+        for x, y in cells[backend.id]:
+            if not backend.is_baseline:  # its cells all lie at 1, 1
+                axes.plot([x], [y], alpha=0.35, zorder=2, **glyph.marks(4))
+        axes.plot([points[backend.id][0]], [points[backend.id][1]], zorder=4, **glyph.marks(9))
+
+
+def draw_floors(axes, document, floors, points):
+    """Hollow and grey. Returns those that lie outside: the axes are for the others."""
+    glyphs, outside = style.glyphs(document), []
+    for backend in floors:
+        x, y = points[backend.id]
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        if left <= x <= right and low <= y <= high:
+            axes.plot([x], [y], zorder=3, **glyphs[backend.id].marks(8))
+        else:
+            outside.append(backend)
+    return outside
+
+
+def note_outside(sheet, document, outside, points):
+    """One line above the plot for each floor that is off its scale."""
+    glyphs = style.glyphs(document)
+    handles = []
+    for backend, text in zip(outside, style.labels(outside)):
+        x, y = points[backend.id]
+        handles.append((glyphs[backend.id], text.replace("\n", "") + f", off the scale: "
+                        f"{style.ratio_text(x)}× time, {style.ratio_text(y)}× memory"))
+    sheet.legend(0.0, handles)
+
+
+class Labels:
+    """Puts names beside points, where they hide the least. Works in inches of the plot area."""
+
+    def __init__(self, axes, obstacles, best):
+        box = axes.get_position()
+        self.axes = axes
+        self.size = (box.width * style.WIDTH_IN, box.height * axes.figure.get_figheight())
+        # (box, weight): a name over another name or a glyph is worse than one over a line.
+        self.taken = [(around(self.inches(point), 0.05, 0.05), 0.5) for point in obstacles]
+        self.taken += [(box, 0.5) for box in self.stairs(best)]
+        self.taken.append(((0, 0, 1.5, 0.85), 3))  # the arrow
+
+    def inches(self, point):
+        x, y = self.axes.transAxes.inverted().transform(self.axes.transData.transform(point))
+        return x * self.size[0], y * self.size[1]
+
+    def stairs(self, best):
+        corners = [self.inches(point) for point in best]
+        boxes, (x, y) = [], (corners[0][0], self.size[1])
+        for corner in corners + [(self.size[0], corners[-1][1])]:
+            boxes.append((min(x, corner[0]), y - 0.02, corner[0], y + 0.02))
+            boxes.append((corner[0] - 0.02, corner[1], corner[0] + 0.02, y))
+            x, y = corner
+        return boxes
+
+    def place(self, backends, points):
+        self.marks = [self.inches(points[b.id]) for b in backends]
+        self.taken += [(around(mark, 0.1, 0.1), 3) for mark in self.marks]
+        for backend, text in zip(backends, style.labels(backends)):
+            half = (style.text_width_in(text, style.TEXT_PT) / 2 + 0.02,
+                    0.075 * style.line_count(text) + 0.01)
+            point = self.inches(points[backend.id])
+            spot = self.free_spot(point, half)
+            self.taken.append((around(spot, *half), 3))
+            self.write(text, point, spot, half, backend.ranked)
+
+    def free_spot(self, point, half):
+        """The best of a few rings of places around a point, the nearest of equals."""
+        def cost(place):
+            box = around(place, *half)
+            outside = (max(0, -box[0]) + max(0, -box[1]) + max(0, box[2] - self.size[0])
+                       + max(0, box[3] - self.size[1]))
+            hidden = sum(weight * overlap(box, other) for other, weight in self.taken)
+            end = nearest(box, point)
+            crossed = sum(distance(mark, point, end) < 0.12 for mark in self.marks
+                          if mark != point)
+            return round(hidden + 3 * outside + 0.02 * math.dist(place, point) + crossed, 5)
+
+        places = []
+        for gap in (0.1, 0.16, 0.26, 0.4, 0.6, 0.85):
+            for turn in range(16):
+                angle = turn * math.pi / 8
+                places.append((point[0] + math.cos(angle) * (half[0] + gap),
+                               point[1] + math.sin(angle) * (half[1] + gap)))
+        return min(places, key=cost)
+
+    def write(self, text, point, spot, half, ranked):
+        def share(place):
+            return place[0] / self.size[0], place[1] / self.size[1]
+
+        near = nearest(around(spot, *half), point)
+        if math.dist(near, point) > 0.22:
+            ends = share(point), share(near)
+            self.axes.plot(*zip(*ends), transform=self.axes.transAxes, color=style.QUIET,
+                           linewidth=0.6, zorder=3)
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        self.axes.text(*share(spot), text, transform=self.axes.transAxes, ha="center",
+                       va="center", fontsize=style.TEXT_PT, zorder=5, linespacing=1.15,
+                       color=style.INK if ranked else style.QUIET, path_effects=halo)
+
+
+def around(centre, half_width, half_height):
+    return (centre[0] - half_width, centre[1] - half_height,
+            centre[0] + half_width, centre[1] + half_height)
+
+
+def overlap(a, b):
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def nearest(box, point):
+    return min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
+
+
+def distance(point, start, end):
+    """From a point to a stretch of line."""
+    along = (end[0] - start[0], end[1] - start[1])
+    length = along[0] ** 2 + along[1] ** 2
+    share = 0.0
+    if length > 0:
+        share = ((point[0] - start[0]) * along[0] + (point[1] - start[1]) * along[1]) / length
+    share = min(max(share, 0.0), 1.0)
+    return math.dist(point, (start[0] + share * along[0], start[1] + share * along[1]))
+
+
+def draw_arrow(axes):
+    arrow = {"arrowstyle": "-|>", "color": style.QUIET, "linewidth": 1.2}
+    axes.annotate("", (0.015, 0.03), (0.09, 0.11), "axes fraction", "axes fraction",
+                  arrowprops=arrow)
+    axes.text(0.095, 0.115, "better", transform=axes.transAxes, color=style.QUIET,
+              fontsize=style.TEXT_PT, va="bottom", ha="left")
+
+
+def table(document, backends, points, best):
+    rows = []
+    for backend in backends:
+        for name, pair in ([(w.id, (ratio(document.cell(w.id, backend.id, TIME)),
+                                    ratio(document.cell(w.id, backend.id, MEMORY))))
+                            for w in document.workloads]
+                           + [("geometric mean", points[backend.id] or (None, None))]):
+            on = name == "geometric mean" and backend.ranked and pair in best
+            workload = None if name == "geometric mean" else name
+            missing = None
+            if None in pair:
+                missing = document.why_missing(workload, backend.id,
+                                               "time" if pair[0] is None else "memory")
+            rows.append((name, backend.id, int(backend.ranked), *pair, int(on), missing))
+    return rows
+
+
+def alt(document, ranked, points, best):
+    said = "; ".join(f"{b.id} {points[b.id][0]:.2f} time, {points[b.id][1]:.2f} memory"
+                     for b in ranked)
+    on = ", ".join(b.id for b in ranked if points[b.id] in best)
+    return (f"Scatter plot of peak RSS against CPU time relative to {document.baseline}, geometric "
+            f"means over {style.plural(len(document.workloads), 'workload')}; lower is better on "
+            f"both axes. {said}. On the frontier: {on}.")

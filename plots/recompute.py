@@ -1,0 +1,208 @@
+"""Derives `summary` and `suite` from the samples, as results/README.md defines them.
+
+Depends on load.py and the standard library. Run as `recompute.py FILE`, it says whether the
+derived parts of a document agree with its samples: exit 0, or 1 with the first rows that do not.
+"""
+
+import math
+import sys
+
+import load
+
+TIME_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "cold_ns_per_op")
+MEMORY_METRICS = ("peak_rss_bytes", "f_peak", "f_time", "f_ret", "internal")
+SUITE_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "peak_rss_bytes")
+TAIL = 0.025  # of each side of a 95 % interval
+TOLERANCE = 1e-9
+
+
+def median(values):
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def median_distance(values):
+    centre = median(values)
+    return median([abs(value - centre) for value in values])
+
+
+def walsh_averages(values):
+    """Ascending; a pair of a value with itself counts."""
+    return sorted((values[i] + values[j]) / 2
+                  for i in range(len(values)) for j in range(i, len(values)))
+
+
+def signed_rank_depth(n):
+    """How many Walsh averages lie beyond each end of the interval, plus one; 0: no interval.
+
+    ways[w] counts the subsets of the ranks 1..n with the sum w, out of 2**n equally likely ones.
+    """
+    ways = [1]
+    for rank in range(1, n + 1):
+        longer = ways + [0] * rank
+        for total, count in enumerate(ways):
+            longer[total + rank] += count
+        ways = longer
+    depth, below = 0, 0
+    for count in ways:
+        below += count
+        if below > TAIL * 2 ** n:
+            break
+        depth += 1
+    return depth
+
+
+def paired_ratio(differences):
+    """(ratio, lo, hi) of log differences; each None where it is not defined."""
+    if not differences:
+        return None, None, None
+    averages = walsh_averages(differences)
+    ratio = math.exp(median(averages))
+    depth = signed_rank_depth(len(differences))
+    if depth < 1:
+        return ratio, None, None
+    return ratio, math.exp(averages[depth - 1]), math.exp(averages[-depth])
+
+
+def counts(document, sample):
+    """Whether a sample may be a number at all."""
+    workload = next(w for w in document.workloads if w.id == sample.workload)
+    expected = workload.checksum if sample.pass_name == "time" else workload.memory_checksum
+    failed = any(f.workload in (None, sample.workload) and f.backend == sample.backend
+                 and f.pass_name in (None, sample.pass_name) and f.round in (None, sample.round)
+                 for f in document.failures)
+    right = sample.checksum is not None and sample.checksum == expected
+    return sample.exit == 0 and sample.signal == 0 and right and not failed
+
+
+def sample_value(sample, metric):
+    if metric in TIME_METRICS:
+        if sample.pass_name != "time" or not sample.ops:
+            return None
+        if metric == "cold_ns_per_op":
+            return None if sample.cold_ns is None else sample.cold_ns / sample.ops
+        reps = sample.reps_cpu_ns if metric == "cpu_ns_per_op" else sample.reps_wall_ns
+        return median(reps) / sample.ops if reps else None
+    if sample.memory is None:
+        return None
+    if metric == "f_ret":
+        return sample.memory.f_ret.get(0)
+    return getattr(sample.memory, metric)
+
+
+def values_by_cell(document):
+    """(workload, backend, metric) -> {round: value}"""
+    values = {}
+    for sample in document.samples:
+        if not counts(document, sample):
+            continue
+        for metric in TIME_METRICS + MEMORY_METRICS:
+            value = sample_value(sample, metric)
+            if value is not None:
+                cell = values.setdefault((sample.workload, sample.backend, metric), {})
+                cell[sample.round] = value
+    return values
+
+
+def log_ratios(values, baseline):
+    """{round: ln(value) - ln(baseline)} over the rounds that both have."""
+    return {r: math.log(values[r]) - math.log(baseline[r])
+            for r in sorted(values.keys() & baseline.keys()) if values[r] > 0 and baseline[r] > 0}
+
+
+def summarise(document, values):
+    rows = []
+    for workload in document.workloads:
+        for backend in document.backends:
+            for metric in TIME_METRICS + MEMORY_METRICS:
+                own = values.get((workload.id, backend.id, metric), {})
+                base = values.get((workload.id, document.baseline, metric), {})
+                rows.append(summary_row(workload.id, backend.id, metric, own, base))
+    return rows
+
+
+def summary_row(workload, backend, metric, own, base):
+    if not own:
+        return load.Summary(workload, backend, metric, 0, None, None, None, None, None)
+    centre, ratio, lo, hi = median(own.values()), None, None, None
+    if metric in TIME_METRICS:
+        ratio, lo, hi = paired_ratio(list(log_ratios(own, base).values()))
+    elif base and centre > 0 and median(base.values()) > 0:
+        ratio = centre / median(base.values())
+    return load.Summary(workload, backend, metric, len(own), centre,
+                        median_distance(own.values()), ratio, lo, hi)
+
+
+def suite_rows(document, values, summary):
+    return [suite_row(document, values, summary, backend.id, metric)
+            for backend in document.backends for metric in SUITE_METRICS]
+
+
+def suite_row(document, values, summary, backend, metric):
+    cells = [row for row in summary
+             if (row.backend, row.metric) == (backend, metric) and row.ratio is not None]
+    if not cells:
+        return load.Summary(None, backend, metric, 0, None, None, None, None, None)
+    geomean = math.exp(sum(math.log(row.ratio) for row in cells) / len(cells))
+    lo = hi = None
+    if metric in TIME_METRICS:
+        logs = [log_ratios(values[row.workload, backend, metric],
+                           values[row.workload, document.baseline, metric]) for row in cells]
+        rounds = sorted(set.intersection(*(set(each) for each in logs)))
+        _, lo, hi = paired_ratio([sum(each[r] for each in logs) / len(logs) for r in rounds])
+    return load.Summary(None, backend, metric, len(cells), None, None, geomean, lo, hi)
+
+
+def recompute(document):
+    """(summary, suite) as lists of load.Summary."""
+    values = values_by_cell(document)
+    summary = summarise(document, values)
+    return summary, suite_rows(document, values, summary)
+
+
+def agree(first, second):
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def disagreements(document):
+    """One line for each derived number that its samples do not give, and for each lost row."""
+    summary, suite = recompute(document)
+    found = {(row.workload, row.backend, row.metric): row
+             for row in document.summary + document.suite}
+    lines = []
+    for row in summary + suite:
+        where = " ".join(filter(None, (row.workload or "suite", row.backend, row.metric)))
+        given = found.get((row.workload, row.backend, row.metric))
+        if given is None:
+            # A cell without a value may be left out.
+            if row.n > 0:
+                lines.append(f"{where}: no row, and the samples give one")
+            continue
+        for name in ("n", "median", "mad", "ratio", "lo", "hi"):
+            if not agree(getattr(given, name), getattr(row, name)):
+                lines.append(f"{where}: {name} is {getattr(given, name)}, and the samples give "
+                             f"{getattr(row, name)}")
+    return lines
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print("usage: recompute.py FILE", file=sys.stderr)
+        return 2
+    try:
+        lines = disagreements(load.load(arguments[0]))
+    except load.Refused as error:
+        print(f"recompute.py: {error}", file=sys.stderr)
+        return error.exit_status
+    for line in lines[:20]:
+        print(f"recompute.py: {arguments[0]}: {line}", file=sys.stderr)
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

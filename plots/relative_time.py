@@ -1,0 +1,133 @@
+"""CPU time of every backend relative to the baseline: a dot and its interval for each workload,
+the geometric mean last. Depends on load.py and style.py."""
+
+import math
+
+import style
+
+METRIC = "cpu_ns_per_op"
+TITLE = "CPU time relative to the baseline"
+COLUMNS = 3
+PITCH_IN, PAD_IN = 0.205, 0.12  # a row; above the first and below the last
+PANEL_HEAD_IN, PANEL_FOOT_IN = 0.26, 0.5
+VALUE_IN = 0.42  # the number at the right of a row
+HEADER = ("workload", "backend", "metric", "n", "ratio", "lo", "hi", "missing")
+
+
+def draw(document):
+    backends = [b for b in document.backends if b.status == "ok"]
+    backends = style.in_order(document, backends, METRIC)
+    rows = [row for row in document.summary + document.suite
+            if row.metric == METRIC and row.ratio is not None]
+    if not any(row.backend != document.baseline for row in rows):
+        raise style.NothingToDraw("no backend was timed beside the baseline")
+
+    labels = style.labels(backends)
+    places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
+    height = places[-1] + PAD_IN + PITCH_IN / 2
+    panels = [w.id for w in document.workloads] + [None]
+    lines = math.ceil(len(panels) / COLUMNS)
+    line_in = PANEL_HEAD_IN + height + PANEL_FOOT_IN
+    sheet = style.Sheet(document, f"CPU time relative to {document.baseline}",
+                        subtitle(document, rows), lines * line_in)
+
+    left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
+    pitch = (style.WIDTH_IN - left - 0.06) / COLUMNS
+    low, high = limits(rows)
+    for i, workload in enumerate(panels):
+        x, y = left + (i % COLUMNS) * pitch, i // COLUMNS * line_in + PANEL_HEAD_IN
+        axes = sheet.axes(x, y, pitch - VALUE_IN - 0.08, height)
+        axes.set_xlim(low, high)
+        axes.set_ylim(height, 0)
+        draw_panel(axes, document, workload, list(zip(backends, places)))
+        last = i + COLUMNS >= len(panels)
+        style.ratio_axis(axes.xaxis, low, high, 5)
+        axes.set_yticks(places, labels if i % COLUMNS == 0 else [])
+        axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
+        axes.tick_params(axis="x", labelsize=style.SMALL_PT, length=3)
+        if last:
+            axes.set_xlabel("time ratio (lower is faster)", fontsize=style.SMALL_PT)
+    return style.Picture(sheet.figure, alt(document, backends), HEADER, table(document, backends))
+
+
+def subtitle(document, rows):
+    text = "Dot: ratio paired by round (Hodges-Lehmann). "
+    if any(row.lo is not None for row in rows):
+        text += "Bar: 95 % interval (exact signed-rank). "
+    else:
+        text += "No intervals: they need at least 6 rounds. "
+    text += "Left of the line is faster."
+    if any(row.workload is None and row.n < len(document.workloads) for row in rows):
+        text += " *: over fewer workloads than the others."
+    return text
+
+
+def limits(rows):
+    values = [v for row in rows for v in (row.ratio, row.lo, row.hi) if v is not None]
+    low, high = min(values + [0.95]), max(values + [1.05])
+    margin = (high / low) ** 0.06
+    return low / margin, high * margin
+
+
+def draw_panel(axes, document, workload, placed):
+    glyphs = style.glyphs(document)
+    title = workload or "geometric mean"
+    axes.set_title(title, fontsize=style.PANEL_PT, loc="left", pad=5, weight="bold")
+    if workload is None:
+        axes.set_facecolor("#f4f4f4")
+    axes.axvline(1.0, color=style.INK, linewidth=0.9, zorder=1)
+    axes.spines["left"].set_visible(False)
+    floors = [y for backend, y in placed if not backend.ranked]
+    if floors and len(floors) < len(placed):
+        axes.axhline(floors[0] - PITCH_IN / 2 - 0.08, color=style.FAINT, linewidth=0.8)
+    for backend, y in placed:
+        axes.axhline(y, color=style.FAINT, linewidth=0.5, zorder=0)
+        row = (document.cell(workload, backend.id, METRIC) if workload
+               else document.overall(backend.id, METRIC))
+        beside = {"transform": axes.get_yaxis_transform(), "va": "center",
+                  "fontsize": style.SMALL_PT}
+        if row is None or row.ratio is None:
+            axes.text(1.03, y, "n/a", color=style.WARNING, **beside)
+            if workload:
+                axes.text(0.02, y, document.why_missing(workload, backend.id, "time"),
+                          color=style.WARNING, **beside,
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+            continue
+        glyph = glyphs[backend.id]
+        if row.lo is not None:
+            axes.plot([row.lo, row.hi], [y, y], color=glyph.colour, linewidth=2.2,
+                      solid_capstyle="butt", zorder=2)
+            axes.plot([row.lo, row.hi], [y, y], color=glyph.colour, linestyle="none",
+                      marker="|", markersize=11, markeredgewidth=0.9, zorder=2)
+        axes.plot([row.ratio], [y], zorder=3, **glyph.marks(5))
+        partial = workload is None and row.n < len(document.workloads)
+        axes.text(1.03, y, style.ratio_text(row.ratio) + ("*" if partial else ""),
+                  color=style.INK if backend.ranked else style.QUIET, **beside)
+
+
+def table(document, backends):
+    rows = []
+    for workload in [w.id for w in document.workloads] + [None]:
+        for backend in backends:
+            row = (document.cell(workload, backend.id, METRIC) if workload
+                   else document.overall(backend.id, METRIC))
+            name = workload or "geometric mean"
+            if row is None or row.ratio is None:
+                why = document.why_missing(workload, backend.id, "time")
+                rows.append((name, backend.id, METRIC, 0, None, None, None, why))
+            else:
+                rows.append((name, backend.id, METRIC, row.n, row.ratio, row.lo, row.hi, None))
+    return rows
+
+
+def alt(document, backends):
+    said = []
+    for backend in backends:
+        row = document.overall(backend.id, METRIC)
+        if row and row.ratio and not backend.is_baseline:
+            interval = f" ({row.lo:.2f} to {row.hi:.2f})" if row.lo else ""
+            said.append(f"{backend.id} {row.ratio:.2f}{interval}"
+                        + ("" if backend.ranked else ", a floor"))
+    return (f"Dot plot of CPU time relative to {document.baseline} for "
+            f"{style.plural(len(document.workloads), 'workload')}; below 1 is faster. "
+            f"Geometric means: {'; '.join(said) or 'none'}.")
