@@ -1,0 +1,185 @@
+/* workloads/pyobj/tuple.c -- tuple, with its free lists by size (Objects/tupleobject.c@v3.11). */
+#include "workloads/pyobj/runtime.h"
+
+#include <stdarg.h>
+
+static void tuple_dealloc(struct pab_object *self);
+
+/* Last item first, as for lists: a collection's order rests on it. */
+static int tuple_traverse(struct pab_object *self, pab_visit visit, void *arg)
+{
+    struct pab_tuple *tuple = (struct pab_tuple *)self;
+    for (pab_ssize i = tuple->size - 1; i >= 0; i--) {
+        if (tuple->items[i] != NULL) {
+            int stop = visit(tuple->items[i], arg);
+            if (stop != 0) {
+                return stop;
+            }
+        }
+    }
+    return 0;
+}
+
+/* A tuple with a missing item is still being built: it stays tracked. */
+static void tuple_untrack(struct pab_object *self)
+{
+    struct pab_tuple *tuple = (struct pab_tuple *)self;
+    for (pab_ssize i = 0; i < tuple->size; i++) {
+        if (tuple->items[i] == NULL || pab_may_be_tracked(tuple->items[i])) {
+            return;
+        }
+    }
+    pab_gc_untrack(self);
+}
+
+const struct pab_type pab_tuple_type = {
+    .name = "tuple",
+    .flags = PAB_TYPE_GC | PAB_TYPE_UNTRACK_ALWAYS,
+    .dealloc = tuple_dealloc,
+    .traverse = tuple_traverse,
+    .untrack = tuple_untrack,
+};
+
+static bool tuple_park(struct pab_py *py, struct pab_tuple *tuple)
+{
+    struct pab_free_lists *lists = &py->free_lists;
+    size_t index = (size_t)tuple->size - 1;
+    if (index >= PAB_TUPLE_CACHE_SIZES || lists->tuple_count[index] >= PAB_TUPLE_CACHE_EACH) {
+        return false;
+    }
+    tuple->items[0] = (struct pab_object *)lists->tuples[index];
+    lists->tuples[index] = tuple;
+    lists->tuple_count[index]++;
+    return true;
+}
+
+static void tuple_dealloc(struct pab_object *self)
+{
+    struct pab_py *py = pab_py();
+    struct pab_tuple *tuple = (struct pab_tuple *)self;
+    assert(tuple->size > 0);
+    pab_gc_untrack(self);
+    if (!pab_trash_begin(py, self)) {
+        return;
+    }
+    for (pab_ssize i = tuple->size - 1; i >= 0; i--) {
+        pab_xdecref(tuple->items[i]);
+    }
+    pab_object_dead(py);
+    if (!tuple_park(py, tuple)) {
+        pab_gc_free(&py->gc, tuple, 0);
+    }
+    pab_trash_end(py);
+}
+
+/* Items uninitialised, untracked; or NULL. Not for size 0. */
+static struct pab_tuple *tuple_alloc(struct pab_py *py, pab_ssize size)
+{
+    assert(size > 0);
+    struct pab_free_lists *lists = &py->free_lists;
+    struct pab_tuple *tuple = NULL;
+    if (size <= PAB_TUPLE_CACHE_REUSED) {
+        tuple = lists->tuples[size - 1];
+    }
+    if (tuple != NULL) {
+        lists->tuples[size - 1] = (struct pab_tuple *)tuple->items[0];
+        lists->tuple_count[size - 1]--;
+    } else {
+        if ((size_t)size > PTRDIFF_MAX / sizeof(struct pab_object *) - 8) {
+            return NULL;
+        }
+        tuple = pab_gc_malloc(&py->gc, 0, sizeof(*tuple) + (size_t)size * sizeof(tuple->items[0]));
+        if (tuple == NULL) {
+            return NULL;
+        }
+        tuple->size = size;
+    }
+    pab_object_born(py, &tuple->base, &pab_tuple_type);
+    return tuple;
+}
+
+static struct pab_object *empty_tuple(struct pab_py *py)
+{
+    return pab_new_ref((struct pab_object *)(void *)py->statics.empty_tuple);
+}
+
+struct pab_object *pab_tuple_new(pab_ssize size)
+{
+    assert(size >= 0);
+    struct pab_py *py = pab_py();
+    if (size == 0) {
+        return empty_tuple(py);
+    }
+    struct pab_tuple *tuple = tuple_alloc(py, size);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    for (pab_ssize i = 0; i < size; i++) {
+        tuple->items[i] = NULL;
+    }
+    pab_gc_track(&py->gc, tuple);
+    return &tuple->base;
+}
+
+struct pab_object *pab_tuple_pack(size_t count, ...)
+{
+    struct pab_py *py = pab_py();
+    if (count == 0) {
+        return empty_tuple(py);
+    }
+    struct pab_tuple *tuple = tuple_alloc(py, (pab_ssize)count);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    va_list items;
+    va_start(items, count);
+    for (size_t i = 0; i < count; i++) {
+        tuple->items[i] = pab_new_ref(va_arg(items, struct pab_object *));
+    }
+    va_end(items);
+    pab_gc_track(&py->gc, tuple);
+    return &tuple->base;
+}
+
+struct pab_object *pab_list_as_tuple(struct pab_object *object)
+{
+    assert(object->type == &pab_list_type);
+    struct pab_py *py = pab_py();
+    struct pab_list *list = (struct pab_list *)object;
+    if (list->size == 0) {
+        return empty_tuple(py);
+    }
+    struct pab_tuple *tuple = tuple_alloc(py, list->size);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    for (pab_ssize i = 0; i < tuple->size; i++) {
+        tuple->items[i] = pab_new_ref(list->items[i]);
+    }
+    pab_gc_track(&py->gc, tuple);
+    return &tuple->base;
+}
+
+void pab_tuple_set_item(struct pab_object *object, pab_ssize index, struct pab_object *item)
+{
+    assert(object->type == &pab_tuple_type);
+    struct pab_tuple *tuple = (struct pab_tuple *)object;
+    assert(index >= 0 && index < tuple->size);
+    struct pab_object *old = tuple->items[index];
+    tuple->items[index] = item;
+    pab_xdecref(old);
+}
+
+struct pab_object *pab_tuple_get_item(struct pab_object *object, pab_ssize index)
+{
+    assert(object->type == &pab_tuple_type);
+    struct pab_tuple *tuple = (struct pab_tuple *)object;
+    assert(index >= 0 && index < tuple->size);
+    return tuple->items[index];
+}
+
+pab_ssize pab_tuple_size(struct pab_object *object)
+{
+    assert(object->type == &pab_tuple_type);
+    return ((struct pab_tuple *)object)->size;
+}

@@ -1,0 +1,374 @@
+/* workloads/pyobj/unicode_search.c -- find, split, replace, lower, with the temporaries that
+ * CPython asks for (Objects/unicodeobject.c, Objects/stringlib/ @v3.11).
+ *
+ * The search itself is a plain scan: CPython's two-way algorithm for long needles keeps its
+ * tables on the stack, so what is asked of the allocator is the same.
+ */
+#include "workloads/pyobj/runtime.h"
+
+#include <string.h>
+
+static inline struct pab_unicode *as_str(struct pab_object *object)
+{
+    assert(pab_is_unicode(object));
+    return (struct pab_unicode *)object;
+}
+
+/* --- a needle or text in units of a given width --------------------------------------------- */
+
+/* CPython widens what it compares into a temporary of the mem domain. */
+struct view {
+    const void *units;
+    pab_ssize length;
+    void *temporary; /* or NULL: the str's own characters */
+};
+
+static bool view_open(struct view *view, struct pab_unicode *str, int kind)
+{
+    *view = (struct view){pab_unicode_chars(str), str->length, NULL};
+    if (str->kind == kind) {
+        return true;
+    }
+    assert(str->kind < kind);
+    view->temporary = pab_mem_malloc(pab_py(), (size_t)str->length * (size_t)kind);
+    if (view->temporary == NULL) {
+        return false;
+    }
+    view->units = view->temporary;
+    for (pab_ssize i = 0; i < str->length; i++) {
+        if (kind == 2) {
+            ((uint16_t *)view->temporary)[i] = (uint16_t)pab_unicode_get(str, i);
+        } else {
+            ((uint32_t *)view->temporary)[i] = pab_unicode_get(str, i);
+        }
+    }
+    return true;
+}
+
+static void view_close(struct view *view)
+{
+    if (view->temporary != NULL) {
+        pab_mem_free(pab_py(), view->temporary);
+    }
+}
+
+static pab_ssize find_unit(const void *units, pab_ssize length, int kind, uint32_t unit)
+{
+    if (kind == 1) {
+        const char *hit = memchr(units, (int)unit, (size_t)length);
+        return hit == NULL ? -1 : hit - (const char *)units;
+    }
+    for (pab_ssize i = 0; i < length; i++) {
+        uint32_t here = kind == 2 ? ((const uint16_t *)units)[i] : ((const uint32_t *)units)[i];
+        if (here == unit) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static uint32_t first_unit(const struct view *view, int kind)
+{
+    return kind == 1   ? *(const uint8_t *)view->units
+           : kind == 2 ? *(const uint16_t *)view->units
+                       : *(const uint32_t *)view->units;
+}
+
+/* Where `needle` first occurs in `text` from `start` on, or -1. */
+static pab_ssize find_from(struct pab_unicode *text, pab_ssize start, const struct view *needle)
+{
+    const char *units = pab_unicode_chars(text);
+    size_t width = text->kind;
+    pab_ssize last = text->length - needle->length;
+    if (needle->length == 0) {
+        return start <= text->length ? start : -1;
+    }
+    uint32_t first = first_unit(needle, text->kind);
+    while (start <= last) {
+        pab_ssize hit =
+            find_unit(units + (size_t)start * width, last - start + 1, text->kind, first);
+        if (hit < 0) {
+            return -1;
+        }
+        start += hit;
+        if (memcmp(units + (size_t)start * width, needle->units, (size_t)needle->length * width) ==
+            0) {
+            return start;
+        }
+        start++;
+    }
+    return -1;
+}
+
+pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part)
+{
+    struct pab_unicode *text = as_str(str);
+    struct view needle;
+    if (as_str(part)->kind > text->kind || as_str(part)->length > text->length) {
+        return -1;
+    }
+    if (!view_open(&needle, as_str(part), text->kind)) {
+        return -2;
+    }
+    pab_ssize found = find_from(text, 0, &needle);
+    view_close(&needle);
+    return found;
+}
+
+/* --- split ---------------------------------------------------------------------------------- */
+
+enum { SPLIT_PREALLOCATED = 12 };
+
+/* The characters [start, end) as a str of their own. */
+static struct pab_object *piece_of(struct pab_unicode *text, pab_ssize start, pab_ssize end)
+{
+    const char *units = (const char *)pab_unicode_chars(text) + start * text->kind;
+    return text->ascii ? pab_unicode_from_ascii(units, end - start)
+                       : pab_unicode_from_units(text->kind, units, end - start);
+}
+
+/* The first dozen pieces go into places that the list was made with. Steals `piece`. */
+static int split_add(struct pab_list *list, pab_ssize count, struct pab_object *piece)
+{
+    if (piece == NULL) {
+        return -1;
+    }
+    if (count < SPLIT_PREALLOCATED) {
+        list->items[count] = piece;
+        return 0;
+    }
+    int status = pab_list_append(&list->base, piece);
+    pab_decref(piece);
+    return status;
+}
+
+static int split_into(struct pab_list *list, struct pab_unicode *text, uint32_t separator)
+{
+    const char *units = pab_unicode_chars(text);
+    pab_ssize count = 0;
+    pab_ssize start = 0;
+    for (;;) {
+        pab_ssize hit =
+            find_unit(units + start * text->kind, text->length - start, text->kind, separator);
+        if (hit < 0) {
+            break;
+        }
+        if (split_add(list, count++, piece_of(text, start, start + hit)) != 0) {
+            return -1;
+        }
+        start += hit + 1;
+    }
+    struct pab_object *rest =
+        count == 0 ? pab_new_ref(&text->base) : piece_of(text, start, text->length);
+    if (split_add(list, count++, rest) != 0) {
+        return -1;
+    }
+    list->size = count;
+    return 0;
+}
+
+static struct pab_object *list_of_one(struct pab_object *item)
+{
+    struct pab_object *list = pab_list_new(1);
+    if (list != NULL) {
+        pab_list_set_item(list, 0, pab_new_ref(item));
+    }
+    return list;
+}
+
+/* CPython widens the separator str into a temporary; here it is one character without a str. */
+static bool separator_temporary(struct pab_unicode *text, uint32_t separator, void **temporary)
+{
+    *temporary = NULL;
+    int separator_kind = separator < 256 ? 1 : separator < 65536 ? 2 : 4;
+    if (separator_kind == text->kind) {
+        return true;
+    }
+    *temporary = pab_mem_malloc(pab_py(), text->kind);
+    return *temporary != NULL;
+}
+
+struct pab_object *pab_unicode_split(struct pab_object *object, uint32_t separator)
+{
+    struct pab_unicode *text = as_str(object);
+    void *temporary;
+    uint32_t widest = text->kind == 1 ? 0xff : text->kind == 2 ? 0xffff : 0x10ffff;
+    if (text->length == 0 || separator > widest) {
+        return list_of_one(object);
+    }
+    if (!separator_temporary(text, separator, &temporary)) {
+        return NULL;
+    }
+    struct pab_object *list = pab_list_new(SPLIT_PREALLOCATED);
+    if (list != NULL && split_into((struct pab_list *)list, text, separator) != 0) {
+        pab_decref(list);
+        list = NULL;
+    }
+    if (temporary != NULL) {
+        pab_mem_free(pab_py(), temporary);
+    }
+    return list;
+}
+
+/* --- replace -------------------------------------------------------------------------------- */
+
+struct replacement {
+    struct pab_unicode *text, *from, *to;
+    struct view needle; /* `from` in units of the text */
+    uint32_t maxchar;   /* of the result */
+};
+
+static pab_ssize count_hits(const struct replacement *r)
+{
+    pab_ssize hits = 0;
+    if (r->from->length == 0) {
+        return r->text->length + 1;
+    }
+    for (pab_ssize at = find_from(r->text, 0, &r->needle); at >= 0;
+         at = find_from(r->text, at + r->from->length, &r->needle)) {
+        hits++;
+    }
+    return hits;
+}
+
+/* Copies the text with every hit replaced. An empty needle hits before each character. */
+static void replace_into(const struct replacement *r, struct pab_unicode *result)
+{
+    struct pab_unicode *text = r->text;
+    bool everywhere = r->from->length == 0;
+    pab_ssize in = 0;
+    pab_ssize out = 0;
+    while (in <= text->length) {
+        pab_ssize hit = everywhere ? in : find_from(text, in, &r->needle);
+        pab_ssize end = hit < 0 ? text->length : hit;
+        pab_unicode_copy(result, out, text, in, end - in);
+        out += end - in;
+        if (hit < 0) {
+            break;
+        }
+        pab_unicode_copy(result, out, r->to, 0, r->to->length);
+        out += r->to->length;
+        in = hit + r->from->length;
+        if (everywhere && in < text->length) {
+            pab_unicode_copy(result, out++, text, in, 1);
+        }
+        in += everywhere;
+    }
+    assert(out == result->length);
+}
+
+/* The narrowest kind for what the characters turned out to be. Takes `object`. */
+static struct pab_object *narrow(struct pab_object *object)
+{
+    struct pab_unicode *str = as_str(object);
+    if (str->ascii) {
+        return object;
+    }
+    uint32_t bits = 0;
+    for (pab_ssize i = 0; i < str->length; i++) {
+        bits |= pab_unicode_get(str, i);
+    }
+    uint32_t below = str->kind == 1 ? 128 : str->kind == 2 ? 256 : 65536;
+    if (bits >= below) {
+        return object;
+    }
+    struct pab_object *copy = pab_unicode_new(str->length, bits);
+    if (copy != NULL) {
+        pab_unicode_copy(as_str(copy), 0, str, 0, str->length);
+    }
+    pab_decref(object);
+    return copy;
+}
+
+static struct pab_object *replace_hits(struct replacement *r, pab_ssize hits)
+{
+    pab_ssize growth;
+    pab_ssize length;
+    if (__builtin_mul_overflow(hits, r->to->length - r->from->length, &growth) ||
+        __builtin_add_overflow(r->text->length, growth, &length)) {
+        return NULL;
+    }
+    struct pab_object *result = pab_unicode_new(length, r->maxchar);
+    if (result != NULL && length > 0) {
+        replace_into(r, as_str(result));
+    }
+    return result;
+}
+
+struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object *from,
+                                       struct pab_object *to)
+{
+    struct replacement r = {.text = as_str(str), .from = as_str(from), .to = as_str(to)};
+    uint32_t text_max = pab_unicode_max_char(r.text);
+    uint32_t from_max = pab_unicode_max_char(r.from);
+    uint32_t to_max = pab_unicode_max_char(r.to);
+    if (r.text->length < r.from->length || from == to || text_max < from_max ||
+        (r.from->length == 0 && r.to->length == 0)) {
+        return pab_new_ref(str);
+    }
+    bool may_shrink = to_max < from_max && text_max == from_max;
+    r.maxchar = text_max > to_max ? text_max : to_max;
+    if (!view_open(&r.needle, r.from, r.text->kind)) {
+        return NULL;
+    }
+    pab_ssize hits = count_hits(&r);
+    struct pab_object *result = hits == 0 ? pab_new_ref(str) : replace_hits(&r, hits);
+    if (hits != 0 && result != NULL && may_shrink) {
+        result = narrow(result);
+    }
+    view_close(&r.needle);
+    return result;
+}
+
+/* --- lower ---------------------------------------------------------------------------------- */
+
+/* Latin-1, Greek and Cyrillic; other letters stay as they are. */
+static uint32_t lower_char(uint32_t c)
+{
+    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
+        (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) || (c >= 0x410 && c <= 0x42f)) {
+        return c + 32;
+    }
+    return c >= 0x400 && c <= 0x40f ? c + 80 : c;
+}
+
+static struct pab_object *lower_ascii(struct pab_unicode *str)
+{
+    struct pab_object *result = pab_unicode_new(str->length, 127);
+    if (result != NULL) {
+        const uint8_t *in = pab_unicode_chars(str);
+        uint8_t *out = pab_unicode_chars(as_str(result));
+        for (pab_ssize i = 0; i < str->length; i++) {
+            out[i] = (uint8_t)(in[i] | (in[i] >= 'A' && in[i] <= 'Z' ? 32 : 0));
+        }
+    }
+    return result;
+}
+
+/* A temporary of three 4-byte units for each character, for a letter may become three. */
+struct pab_object *pab_unicode_lower(struct pab_object *object)
+{
+    struct pab_unicode *str = as_str(object);
+    struct pab_py *py = pab_py();
+    if (str->ascii) {
+        return lower_ascii(str);
+    }
+    if (str->length > PTRDIFF_MAX / 12) {
+        return NULL;
+    }
+    uint32_t *lowered = pab_mem_malloc(py, (size_t)str->length * 3 * sizeof(uint32_t));
+    if (lowered == NULL) {
+        return NULL;
+    }
+    uint32_t maxchar = 0;
+    for (pab_ssize i = 0; i < str->length; i++) {
+        lowered[i] = lower_char(pab_unicode_get(str, i));
+        maxchar = lowered[i] > maxchar ? lowered[i] : maxchar;
+    }
+    struct pab_object *result = pab_unicode_new(str->length, maxchar);
+    for (pab_ssize i = 0; result != NULL && i < str->length; i++) {
+        pab_unicode_put(as_str(result), i, lowered[i]);
+    }
+    pab_mem_free(py, lowered);
+    return result;
+}
