@@ -92,11 +92,11 @@ static enum pab_status prove_entries(const struct pab_heap *heap, const struct p
             const char *name;
             const void *at;
         } functions[] = {
-            {"malloc", (const void *)entry->malloc},
-            {"calloc", (const void *)entry->calloc},
-            {"realloc", (const void *)entry->realloc},
-            {"free", (const void *)entry->free},
-            {"usable_size", (const void *)entry->usable_size},
+            {"malloc", (const void *)(uintptr_t)entry->malloc},
+            {"calloc", (const void *)(uintptr_t)entry->calloc},
+            {"realloc", (const void *)(uintptr_t)entry->realloc},
+            {"free", (const void *)(uintptr_t)entry->free},
+            {"usable_size", (const void *)(uintptr_t)entry->usable_size},
         };
         for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
             enum pab_status status = expect_in(object, functions[i].at, functions[i].name, err);

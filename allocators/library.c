@@ -65,8 +65,9 @@ static enum pab_status library_probe(struct pab_heap *heap, struct pab_identity 
                                      struct pab_error *err)
 {
     const char *preload = getenv("LD_PRELOAD");
-    bool attached = preload != NULL && preload[0] != '\0' &&
-                    dlsym(RTLD_DEFAULT, "malloc") == (void *)heap->entry[PAB_DOMAIN_OBJ].malloc;
+    bool attached =
+        preload != NULL && preload[0] != '\0' &&
+        dlsym(RTLD_DEFAULT, "malloc") == (void *)(uintptr_t)heap->entry[PAB_DOMAIN_OBJ].malloc;
     if (preload != NULL && preload[0] != '\0' && !attached) {
         return pab_fail(err, PAB_IDENTITY, "LD_PRELOAD=%s did not take: malloc is another's",
                         preload);

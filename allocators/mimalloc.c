@@ -63,7 +63,7 @@ static uint64_t mimalloc_counter(struct pab_heap *heap)
     *(void **)&visit = pab_dso_symbol(heap, "mi_heap_visit_blocks");
     uint64_t used = 0;
     if (default_heap != NULL && visit != NULL) {
-        visit(default_heap(), false, (void *)add_area, &used);
+        visit(default_heap(), false, (void *)(uintptr_t)add_area, &used);
     }
     return used;
 }

@@ -17,12 +17,13 @@
 
 enum pab_status {
     PAB_OK = 0,
-    PAB_USAGE,       /* the user asked for something that does not exist or makes no sense */
-    PAB_UNAVAILABLE, /* it exists, but not on this machine */
-    PAB_IO,          /* a file, pipe or process could not be used */
-    PAB_IDENTITY,    /* a library is not the one that it was taken for */
-    PAB_NO_MEMORY,   /* the system gave no memory to the project itself */
-    PAB_BAD_DATA,    /* a file or message that we read is damaged, foreign or newer */
+    PAB_USAGE,          /* the user asked for something that does not exist or makes no sense */
+    PAB_UNAVAILABLE,    /* it exists, but not on this machine */
+    PAB_IO,             /* a file, pipe or process could not be used */
+    PAB_IDENTITY,       /* a library is not the one that it was taken for */
+    PAB_NO_MEMORY,      /* the system gave no memory to the project itself */
+    PAB_BAD_DATA,       /* a file that we read is damaged, or none of ours */
+    PAB_NOT_COMPARABLE, /* a newer schema, another machine or another build */
 };
 
 /* One sentence for people: what happened, why, and what to do about it. No newline. */

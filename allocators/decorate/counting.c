@@ -87,6 +87,9 @@ static void count_block(struct pab_counting_layer *layer, const void *ptr, size_
     entry->block = (uintptr_t)ptr;
     entry->tag = ((uint64_t)size << TAG_DOMAIN_BITS) | (uint64_t)layer->domain;
     counts->live_blocks++;
+    if (counts->live_blocks > counts->peak_blocks) {
+        counts->peak_blocks = counts->live_blocks;
+    }
     counts->domain_live_bytes[layer->domain] += size;
     counts->live_bytes += size;
     if (counts->live_bytes > counts->peak_bytes) {

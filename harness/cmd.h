@@ -1,0 +1,26 @@
+/* harness/cmd.h -- the verbs of the command line. Depends on status.h. */
+#ifndef PAB_HARNESS_CMD_H
+#define PAB_HARNESS_CMD_H
+
+#include "allocators/status.h"
+
+/* Exit codes, as README.md documents them. */
+enum pab_exit {
+    PAB_EXIT_GOOD = 0,
+    PAB_EXIT_ERROR = 1,          /* internal, or a file could not be used */
+    PAB_EXIT_USAGE = 2,          /* the command line, or a file that is none of ours */
+    PAB_EXIT_FAILED = 4,         /* a cell crashed, was wrong, or what was named is not there */
+    PAB_EXIT_NOT_COMPARABLE = 6, /* a newer schema, another machine or build */
+    PAB_EXIT_NOTHING = 77,       /* nothing of what was asked is available here */
+};
+
+/* argv[0] is the verb. They print their own errors and return an exit code. */
+int pab_cmd_list(int argc, char **argv);
+int pab_cmd_run(int argc, char **argv);
+int pab_cmd_doctor(int argc, char **argv);
+int pab_cmd_plot(int argc, char **argv);
+
+/* Prints the one line of an error and gives its exit code. */
+int pab_cmd_fail(const struct pab_error *err);
+
+#endif

@@ -1,0 +1,308 @@
+/* harness/cmd_list.c -- `list`: what there is, and what of it is available here. */
+#include "allocators/pymalloc/pymalloc.h"
+#include "harness/cmd.h"
+#include "harness/plan.h"
+#include "harness/runner.h"
+#include "harness/sample.h"
+
+#include <argp.h>
+#include <string.h>
+
+#define PROBE_TIMEOUT_MS 10000
+
+static const char *const key_kinds[] = {
+    [PAB_KEY_CHOICE] = "choice",
+    [PAB_KEY_SIZE] = "size",
+    [PAB_KEY_NUMBER] = "number",
+    [PAB_KEY_PATH] = "path",
+};
+
+/* --- backends ------------------------------------------------------------------------------- */
+
+static json_t *keys_to_json(const struct pab_backend *backend)
+{
+    json_t *out = json_array();
+    for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s?}", "name", key->name, "summary",
+                                             key->summary, "kind", key_kinds[key->kind], "choices",
+                                             key->choices));
+    }
+    return out;
+}
+
+/* Opens the backend in a worker and proves its identity, as `run` would. */
+static json_t *probe(const struct pab_backend *backend)
+{
+    struct pab_spec *spec = NULL;
+    struct pab_error err;
+    if (pab_spec_parse(backend->name, &spec, &err) != PAB_OK) {
+        return json_pack("{s:s, s:s}", "status", "needs a value", "reason", err.text);
+    }
+    static struct pab_job job;
+    memset(&job, 0, sizeof(job));
+    job.kind = PAB_JOB_PROBE;
+    snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
+    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PROBE_TIMEOUT_MS};
+    struct pab_worker *worker = NULL;
+    json_t *out = NULL;
+    if (pab_worker_run(&launch, NULL, &worker, &err) == PAB_OK) {
+        out = pab_backend_to_json(spec, pab_worker_outcome(worker));
+        pab_worker_destroy(worker);
+    } else {
+        out = json_pack("{s:s, s:s}", "status", "failed", "reason", err.text);
+    }
+    pab_spec_destroy(spec);
+    return out;
+}
+
+static json_t *list_backends(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_backend_count(); i++) {
+        const struct pab_backend *backend = pab_backend_at(i);
+        json_t *row = probe(backend);
+        const char *status = json_string_value(json_object_get(row, "status"));
+        bool available = status != NULL && strcmp(status, "ok") == 0;
+        json_object_set_new(row, "name", json_string(backend->name));
+        json_object_set_new(row, "summary", json_string(backend->summary));
+        json_object_set_new(row, "available", json_boolean(available));
+        json_object_set_new(row, "default", json_boolean((backend->caps & PAB_CAP_DEFAULT) != 0));
+        json_object_set_new(row, "takes_raw", json_boolean((backend->caps & PAB_CAP_STACKS) != 0));
+        json_object_set_new(row, "is_raw", json_boolean((backend->caps & PAB_CAP_RAW) != 0));
+        json_object_set_new(row, "keys", keys_to_json(backend));
+        json_array_append_new(out, row);
+    }
+    return out;
+}
+
+static void print_backends(const json_t *rows)
+{
+    printf("%-10s %-22s %s\n", "backend", "here", "what it is");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *reason = json_string_value(json_object_get(row, "reason"));
+        const char *version =
+            json_string_value(json_object_get(json_object_get(row, "identity"), "version"));
+        bool available = json_is_true(json_object_get(row, "available"));
+        printf("%-10s %-22.22s %s\n", json_string_value(json_object_get(row, "name")),
+               available ? version : json_string_value(json_object_get(row, "status")),
+               json_string_value(json_object_get(row, "summary")));
+        if (!available && reason != NULL) {
+            printf("%-33s %s\n", "", reason);
+        }
+        const json_t *keys = json_object_get(row, "keys");
+        for (size_t k = 0; k < json_array_size(keys); k++) {
+            const json_t *key = json_array_get(keys, k);
+            const char *choices = json_string_value(json_object_get(key, "choices"));
+            printf("%-10s   :%s=%s  %s\n", "", json_string_value(json_object_get(key, "name")),
+                   choices != NULL ? choices : json_string_value(json_object_get(key, "kind")),
+                   json_string_value(json_object_get(key, "summary")));
+        }
+    }
+    printf("\nNAME[:key=value]...[+RAW]: what follows + serves the raw domain and requests over "
+           "512 bytes.\n");
+}
+
+/* --- workloads ------------------------------------------------------------------------------ */
+
+static json_t *list_workloads(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_workload_count(); i++) {
+        const struct pab_workload *workload = pab_workload_at(i);
+        json_t *params = json_array();
+        const struct pab_param *param = workload->params;
+        for (; param != NULL && param->name != NULL; param++) {
+            json_array_append_new(
+                params, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", param->name,
+                                  "summary", param->summary, "unit", param->unit, "default",
+                                  (json_int_t)param->value, "memory_default",
+                                  (json_int_t)(param->memory_value != 0 ? param->memory_value
+                                                                        : param->value),
+                                  "min", (json_int_t)param->min, "max", (json_int_t)param->max));
+        }
+        json_array_append_new(
+            out, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "name", workload->name, "summary",
+                           workload->summary, "models", workload->models, "unit", workload->unit,
+                           "default", (workload->flags & PAB_WORKLOAD_DEFAULT) != 0, "direct",
+                           (workload->flags & PAB_WORKLOAD_DIRECT) != 0, "params", params));
+    }
+    return out;
+}
+
+static void print_workloads(const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        printf("%s%s\n  %s\n  models: %s\n", json_string_value(json_object_get(row, "name")),
+               json_is_true(json_object_get(row, "default")) ? "" : "  (only when named by -w)",
+               json_string_value(json_object_get(row, "summary")),
+               json_string_value(json_object_get(row, "models")));
+        const json_t *params = json_object_get(row, "params");
+        for (size_t k = 0; k < json_array_size(params); k++) {
+            const json_t *param = json_array_get(params, k);
+            printf("  -p %s.%-14s %s: %lld, in the memory pass %lld (%lld..%lld) %s\n",
+                   json_string_value(json_object_get(row, "name")),
+                   json_string_value(json_object_get(param, "name")),
+                   json_string_value(json_object_get(param, "summary")),
+                   json_integer_value(json_object_get(param, "default")),
+                   json_integer_value(json_object_get(param, "memory_default")),
+                   json_integer_value(json_object_get(param, "min")),
+                   json_integer_value(json_object_get(param, "max")),
+                   json_string_value(json_object_get(param, "unit")));
+        }
+    }
+}
+
+/* --- checks, profiles, presets -------------------------------------------------------------- */
+
+static json_t *list_checks(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_check_count(); i++) {
+        const struct pab_check *check = pab_check_at(i);
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:b}", "name", check->id, "summary",
+                                             check->summary, "source", check->source, "preflight",
+                                             (check->flags & PAB_CHECK_PREFLIGHT) != 0));
+    }
+    return out;
+}
+
+static json_t *list_profiles(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_pymalloc_profile_count(); i++) {
+        const struct pab_pymalloc_profile *profile = pab_pymalloc_profile_at(i);
+        const struct pab_pymalloc_geometry *g = &profile->geometry;
+        char summary[160];
+        snprintf(summary, sizeof(summary),
+                 "align %zu, up to %zu bytes, pools of %zu KiB, arenas of %zu KiB%s", g->align,
+                 g->threshold, g->pool_bytes >> 10, g->arena_bytes >> 10,
+                 g->keep_last_arena ? ", keeps the last arena" : "");
+        json_array_append_new(
+            out,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "name", profile->name, "summary",
+                      summary, "align", (json_int_t)g->align, "threshold", (json_int_t)g->threshold,
+                      "pool_bytes", (json_int_t)g->pool_bytes, "arena_bytes",
+                      (json_int_t)g->arena_bytes, "keep_last_arena", g->keep_last_arena));
+    }
+    return out;
+}
+
+static json_t *list_presets(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_preset_count(); i++) {
+        const struct pab_preset *preset = pab_preset_at(i);
+        json_array_append_new(out,
+                              json_pack("{s:s, s:s, s:i, s:i}", "name", preset->name, "summary",
+                                        preset->summary, "rounds", (int)preset->rounds,
+                                        "memory_rounds", (int)preset->memory_rounds));
+    }
+    return out;
+}
+
+static void print_plain(const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        printf("%-10s %s\n", json_string_value(json_object_get(row, "name")),
+               json_string_value(json_object_get(row, "summary")));
+    }
+}
+
+/* --- the verb ------------------------------------------------------------------------------- */
+
+static const struct topic {
+    const char *name;
+    json_t *(*list)(void);
+    void (*print)(const json_t *rows);
+} topics[] = {
+    {"backends", list_backends, print_backends}, {"workloads", list_workloads, print_workloads},
+    {"checks", list_checks, print_plain},        {"profiles", list_profiles, print_plain},
+    {"presets", list_presets, print_plain},
+};
+
+struct arguments {
+    const char *topic;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "As JSON, with every detail", 0},
+    {0},
+};
+
+static const char *topic_name(size_t index)
+{
+    return topics[index].name;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    if (key == 'j') {
+        arguments->json = true;
+        return 0;
+    }
+    if (key == ARGP_KEY_ARG && arguments->topic == NULL) {
+        arguments->topic = value;
+        return 0;
+    }
+    if (key == ARGP_KEY_ARG) {
+        argp_failure(state, PAB_EXIT_USAGE, 0, "one topic at a time, not also '%s'", value);
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static int unknown_topic(const char *name)
+{
+    const char *near = pab_nearest(name, topic_name, ARRAY_COUNT(topics));
+    fprintf(stderr, "pyallocbench: nothing to list is named '%s'; %s%s%s\n", name,
+            near == NULL ? "there are: backends, workloads, checks, profiles, presets"
+                         : "did you mean '",
+            near == NULL ? "" : near, near == NULL ? "" : "'?");
+    return PAB_EXIT_USAGE;
+}
+
+static json_t *list_one(const struct topic *topic, bool as_json)
+{
+    json_t *rows = topic->list();
+    if (!as_json) {
+        topic->print(rows);
+    }
+    return rows;
+}
+
+int pab_cmd_list(int argc, char **argv)
+{
+    static const struct argp parser = {
+        .options = options,
+        .parser = parse_option,
+        .args_doc = "[backends|workloads|checks|profiles|presets]",
+        .doc = "Shows what there is; for backends also what is available on this machine and who "
+               "they are.",
+    };
+    struct arguments arguments = {0};
+    argv[0] = "pyallocbench list";
+    argp_err_exit_status = PAB_EXIT_USAGE;
+    if (argp_parse(&parser, argc, argv, 0, NULL, &arguments) != 0) {
+        return PAB_EXIT_USAGE;
+    }
+    json_t *all = json_object();
+    for (size_t i = 0; i < ARRAY_COUNT(topics); i++) {
+        if (arguments.topic == NULL || strcmp(arguments.topic, topics[i].name) == 0) {
+            if (arguments.topic == NULL && !arguments.json) {
+                printf("%s== %s ==\n", i == 0 ? "" : "\n", topics[i].name);
+            }
+            json_object_set_new(all, topics[i].name, list_one(&topics[i], arguments.json));
+        }
+    }
+    bool found = json_object_size(all) > 0;
+    if (found && arguments.json) {
+        json_dumpf(all, stdout, JSON_INDENT(1));
+        printf("\n");
+    }
+    json_decref(all);
+    return found ? PAB_EXIT_GOOD : unknown_topic(arguments.topic);
+}

@@ -1,0 +1,218 @@
+#include "harness/document.h"
+
+#include "harness/host.h"
+#include "harness/stats.h"
+#include "harness/summary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- making --------------------------------------------------------------------------------- */
+
+static json_t *copy_array(const json_t *record, const char *kind)
+{
+    json_t *array = json_object_get(record, kind);
+    return array == NULL ? json_array() : json_incref(array);
+}
+
+static double median_of(const json_t *reps)
+{
+    double values[64];
+    size_t count = json_array_size(reps);
+    if (count == 0 || count > ARRAY_COUNT(values)) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = json_number_value(json_array_get(reps, i));
+    }
+    return pab_median(values, count);
+}
+
+static size_t index_of(const json_t *array, const json_t *id)
+{
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach(array, index, item)
+    {
+        if (json_equal(json_object_get(item, "id"), id)) {
+            return index;
+        }
+    }
+    return index;
+}
+
+/* One row of Google Benchmark's: a good sample of the time pass. */
+static json_t *benchmark_row(const json_t *record, const json_t *sample, int rounds)
+{
+    const json_t *workload = json_object_get(sample, "workload");
+    const json_t *backend = json_object_get(sample, "backend");
+    double cpu_ns = median_of(json_object_get(sample, "reps_cpu_ns"));
+    double wall_ns = median_of(json_object_get(sample, "reps_wall_ns"));
+    double ops = json_number_value(json_object_get(sample, "ops"));
+    if (cpu_ns <= 0) {
+        return NULL;
+    }
+    char name[512];
+    snprintf(name, sizeof(name), "%s/backend:%s", json_string_value(workload),
+             json_string_value(backend));
+    size_t family = index_of(json_object_get(record, "workloads"), workload);
+    size_t instance = index_of(json_object_get(record, "backends"), backend);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:O, s:i, s:O, s:f, s:f, s:s, s:f}", "name",
+                     name, "run_name", name, "run_type", "iteration", "family_index",
+                     (json_int_t)family, "per_family_instance_index", (json_int_t)instance,
+                     "repetitions", rounds, "repetition_index", json_object_get(sample, "round"),
+                     "threads", 1, "iterations", json_object_get(sample, "iterations"), "real_time",
+                     wall_ns, "cpu_time", cpu_ns, "time_unit", "ns", "items_per_second",
+                     ops / cpu_ns * 1e9);
+}
+
+static bool is_good_time_sample(const json_t *record, const json_t *sample)
+{
+    const char *pass = json_string_value(json_object_get(sample, "pass"));
+    size_t workload =
+        index_of(json_object_get(record, "workloads"), json_object_get(sample, "workload"));
+    const json_t *known = json_array_get(json_object_get(record, "workloads"), workload);
+    return pass != NULL && strcmp(pass, "time") == 0 &&
+           json_equal(json_object_get(sample, "checksum"), json_object_get(known, "checksum"));
+}
+
+static json_t *benchmarks(const json_t *record, int rounds)
+{
+    json_t *out = json_array();
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(json_object_get(record, "samples"), index, sample)
+    {
+        json_t *row =
+            is_good_time_sample(record, sample) ? benchmark_row(record, sample, rounds) : NULL;
+        if (row != NULL) {
+            json_array_append_new(out, row);
+        }
+    }
+    return out;
+}
+
+static json_t *noise(const json_t *header)
+{
+    double before = json_number_value(json_object_get(header, "steal_before"));
+    json_t *warnings = json_object_get(header, "warnings");
+    return json_pack("{s:O, s:o, s:I, s:O}", "load_before", json_object_get(header, "load_before"),
+                     "load_after", pab_host_load(), "steal_ticks",
+                     (json_int_t)((double)pab_host_steal_ticks() - before), "warnings", warnings);
+}
+
+json_t *pab_document_make(const json_t *record, bool complete)
+{
+    const json_t *header = json_object_get(record, "header");
+    const json_t *plan = json_object_get(header, "plan");
+    const char *started = json_string_value(json_object_get(header, "started"));
+    json_t *run = json_object();
+    json_object_set_new(run, "schema", json_string(PAB_SCHEMA));
+    json_object_set_new(run, "complete", json_boolean(complete));
+    static const char *const header_keys[] = {"run_id", "argv", "started", "provenance"};
+    for (size_t i = 0; i < ARRAY_COUNT(header_keys); i++) {
+        json_object_set(run, header_keys[i], json_object_get(header, header_keys[i]));
+    }
+    static const char *const plan_keys[] = {"preset", "seed", "rounds", "memory_rounds",
+                                            "baseline"};
+    for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
+        json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
+    }
+    double started_s = json_number_value(json_object_get(header, "started_s"));
+    json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));
+    json_object_set_new(run, "noise", noise(header));
+    static const char *const arrays[] = {"backends", "workloads", "samples", "timelines",
+                                         "failures"};
+    for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
+        json_object_set_new(run, arrays[i], copy_array(record, arrays[i]));
+    }
+    struct pab_summary_input input = {
+        .samples = json_object_get(run, "samples"),
+        .failures = json_object_get(run, "failures"),
+        .workloads = json_object_get(run, "workloads"),
+        .backends = json_object_get(run, "backends"),
+        .baseline = json_string_value(json_object_get(plan, "baseline")),
+    };
+    json_t *summary = NULL;
+    json_t *suite = NULL;
+    pab_summary_make(&input, &summary, &suite);
+    json_object_set_new(run, "summary", summary);
+    json_object_set_new(run, "suite", suite);
+    json_object_set_new(run, "conformance",
+                        json_pack("{s:o}", "checks", copy_array(record, "checks")));
+    int rounds = (int)json_integer_value(json_object_get(plan, "rounds"));
+    return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
+                     benchmarks(record, rounds), "pyallocbench", run);
+}
+
+/* --- writing and reading -------------------------------------------------------------------- */
+
+enum pab_status pab_document_write(const json_t *document, const char *path, struct pab_error *err)
+{
+    char beside[4096];
+    snprintf(beside, sizeof(beside), "%s.tmp", path);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool good = fd >= 0 &&
+                json_dumpfd(document, fd, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0 &&
+                write(fd, "\n", 1) == 1 && fsync(fd) == 0;
+    good = (fd < 0 || close(fd) == 0) && good;
+    if (good && rename(beside, path) == 0) {
+        return PAB_OK;
+    }
+    enum pab_status status = pab_fail(err, PAB_IO, "cannot write %s: %s", path, strerror(errno));
+    unlink(beside);
+    return status;
+}
+
+enum pab_status pab_document_read(const char *path, json_t **out, struct pab_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return pab_fail(err, PAB_IO, "cannot read %s: %s", path, strerror(errno));
+    }
+    json_error_t why;
+    json_t *document = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
+    close(fd);
+    if (document == NULL) {
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s is no whole JSON document (line %d: %s); was it cut off?", path,
+                        why.line, why.text);
+    }
+    const char *schema =
+        json_string_value(json_object_get(json_object_get(document, "pyallocbench"), "schema"));
+    enum pab_status status = PAB_OK;
+    if (schema == NULL || strncmp(schema, PAB_SCHEMA, strlen(PAB_SCHEMA) - 1) != 0) {
+        status = pab_fail(err, PAB_BAD_DATA, "%s is no results document of pyallocbench", path);
+    } else if (strcmp(schema, PAB_SCHEMA) != 0) {
+        status = pab_fail(err, PAB_NOT_COMPARABLE,
+                          "%s is of schema %s; this pyallocbench reads %s: use a newer one", path,
+                          schema, PAB_SCHEMA);
+    }
+    if (status != PAB_OK) {
+        json_decref(document);
+        return status;
+    }
+    *out = document;
+    return PAB_OK;
+}
+
+enum pab_status pab_document_may_replace(const char *path, struct pab_error *err)
+{
+    struct stat file;
+    if (stat(path, &file) != 0) {
+        return PAB_OK;
+    }
+    json_t *document = NULL;
+    enum pab_status status =
+        S_ISREG(file.st_mode) ? pab_document_read(path, &document, NULL) : PAB_BAD_DATA;
+    json_decref(document);
+    if (status == PAB_OK) {
+        return PAB_OK;
+    }
+    return pab_fail(err, PAB_USAGE,
+                    "-o %s: there is already something else of that name; name another file", path);
+}

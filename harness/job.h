@@ -1,0 +1,130 @@
+/* harness/job.h -- what the parent asks of a worker and what the worker tells. Depends on
+ * allocators/spec.h, workloads/workload.h.
+ *
+ * A worker is this same binary, exec'd afresh for each job, so the structs cross the pipes as
+ * they are: one pab_job on fd 3, then messages (a header and its payload) back on fd 4.
+ */
+#ifndef PAB_HARNESS_JOB_H
+#define PAB_HARNESS_JOB_H
+
+#include "allocators/spec.h"
+#include "harness/check.h"
+#include "workloads/workload.h"
+
+#define PAB_JOB_FD      3
+#define PAB_MESSAGE_FD  4
+#define PAB_NAME_MAX    64
+#define PAB_REPS_MAX    16
+#define PAB_CURVE_MAX   1024 /* points of a demand curve or an RSS timeline */
+#define PAB_RETAIN_MAX  8
+#define PAB_PAYLOAD_MAX (64u * 1024)
+
+enum pab_job_kind {
+    PAB_JOB_PROBE,  /* open, prove identity */
+    PAB_JOB_CHECK,  /* ... and run one conformance check */
+    PAB_JOB_DEMAND, /* ... run one body under exact accounting: q(t), checksum, request hash */
+    PAB_JOB_TIME,   /* ... time the body */
+    PAB_JOB_MEMORY, /* ... watch one body's RSS */
+};
+
+struct pab_job {
+    enum pab_job_kind kind;
+    char backend[PAB_SPEC_MAX];
+    char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
+    uint64_t seed;
+    uint64_t params[PAB_PARAMS_MAX];
+    double min_time_s; /* TIME: Google Benchmark's, for one repetition */
+    uint32_t reps;     /* TIME */
+    uint32_t retain_count;
+    uint64_t retain_ms[PAB_RETAIN_MAX]; /* MEMORY: when to look after the drain, ascending */
+    uint64_t tick_calls;                /* MEMORY: allocator calls between two looks */
+};
+
+enum pab_message_type {
+    PAB_MESSAGE_STAGE,    /* char[]: what begins now, for the report of a crash */
+    PAB_MESSAGE_OPENED,   /* struct pab_opened */
+    PAB_MESSAGE_VERDICT,  /* struct pab_verdict_note */
+    PAB_MESSAGE_DEMAND,   /* struct pab_demand */
+    PAB_MESSAGE_TIME,     /* struct pab_time_sample */
+    PAB_MESSAGE_MEMORY,   /* struct pab_memory_sample */
+    PAB_MESSAGE_CURVE,    /* struct pab_curve_point[] */
+    PAB_MESSAGE_STAT,     /* struct pab_stat_note: one count of the heap's structure */
+    PAB_MESSAGE_RETAINED, /* struct pab_retained */
+    PAB_MESSAGE_LINGER,   /* nothing: from now on the worker only waits and looks */
+    PAB_MESSAGE_REFUSED,  /* struct pab_refusal: it ends by its own decision */
+    PAB_MESSAGE_DONE,     /* nothing: all was said */
+};
+
+struct pab_message {
+    uint32_t type, bytes;
+};
+
+struct pab_opened {
+    struct pab_identity identity;
+    struct pab_identity raw; /* of the heap below; .path empty when there is none */
+    uint64_t start_rss_bytes;
+};
+
+struct pab_verdict_note {
+    enum pab_verdict verdict;
+    char reason[256];
+};
+
+struct pab_demand {
+    uint64_t calls;
+    uint64_t domain_calls[PAB_DOMAIN_COUNT];
+    uint64_t peak_live_bytes, peak_blocks;
+    uint64_t end_blocks; /* blocks never given back: a leak of ours unless 0 */
+    uint64_t request_hash, checksum, op_count;
+    uint64_t tick_calls; /* calls between two points of the curve */
+};
+
+struct pab_curve_point {
+    uint64_t calls, t_ns;
+    uint64_t bytes;  /* live requested bytes in the demand pass, RSS in the memory pass */
+    uint64_t usable; /* memory pass: usable bytes of the live blocks, 0 where not to be asked */
+};
+
+struct pab_phase_note {
+    uint64_t calls, t_ns, bytes;
+};
+
+struct pab_time_sample {
+    uint64_t op_count, checksum, iterations, cold_wall_ns, cold_cpu_ns;
+    uint64_t minor_faults, major_faults;
+    uint32_t rep_count;
+    double rep_wall_ns[PAB_REPS_MAX]; /* of one body */
+    double rep_cpu_ns[PAB_REPS_MAX];
+};
+
+struct pab_memory_sample {
+    uint64_t op_count, checksum, request_hash, calls;
+    uint64_t r0_bytes, peak_rss_bytes, drain_rss_bytes;
+    uint64_t minor_faults, major_faults;
+    bool peak_exact; /* VmHWM could be reset */
+    struct pab_phase_note phases[PAB_PHASE_COUNT];
+};
+
+struct pab_stat_note {
+    char name[PAB_NAME_MAX];
+    uint64_t value;
+};
+
+struct pab_retained {
+    uint64_t after_ms, rss_bytes;
+};
+
+struct pab_refusal {
+    struct pab_error error;
+    char kind[PAB_NAME_MAX]; /* as in failures[].kind of the document */
+};
+
+/* The worker's whole life: reads the job, does it, ends. Never returns to main's other verbs. */
+int pab_worker_main(void);
+
+/* For passes: sends one message; a parent that went away ends the worker. */
+void pab_worker_send(enum pab_message_type type, const void *payload, size_t bytes);
+/* Ends the worker, telling why. */
+_Noreturn void pab_worker_refuse(const char *kind, const struct pab_error *err);
+
+#endif

@@ -1,0 +1,66 @@
+/* pyallocbench: which memory allocator should run your Python, and can you trust it? */
+#include "harness/cmd.h"
+#include "harness/job.h"
+#include "pab_version.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"run", "measure backends on workloads; print a table, write a document", pab_cmd_run},
+    {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
+    {"plot", "draw the pictures of a results document", pab_cmd_plot},
+    {"doctor", "look at this machine: what is missing, what makes figures noisy", pab_cmd_doctor},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: pyallocbench VERB [OPTION...]\n"
+                 "Compares memory allocators under Python-like work.\n\n");
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fprintf(out, "\nTry these:\n"
+                 "  pyallocbench run --preset smoke\n"
+                 "  pyallocbench run -b system,jemalloc,pymalloc+jemalloc -o mine.json\n"
+                 "  pyallocbench plot mine.json -o pictures\n"
+                 "`pyallocbench VERB --help` tells more.\n");
+}
+
+static const char *verb_name(size_t index)
+{
+    return verbs[index].name;
+}
+
+static int unknown_verb(const char *verb)
+{
+    const char *near = pab_nearest(verb, verb_name, ARRAY_COUNT(verbs));
+    fprintf(stderr, "pyallocbench: no verb is named '%s'; %s%s%s\n", verb,
+            near == NULL ? "`pyallocbench --help` shows all" : "did you mean '",
+            near == NULL ? "" : near, near == NULL ? "" : "'?");
+    return PAB_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "--help";
+    if (strcmp(verb, "--worker") == 0) {
+        return pab_worker_main();
+    }
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
+        print_help(stdout);
+        return PAB_EXIT_GOOD;
+    }
+    if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+        printf("pyallocbench %s (%s)\n", PAB_VERSION, PAB_GIT_COMMIT);
+        return PAB_EXIT_GOOD;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        if (strcmp(verbs[i].name, verb) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_verb(verb);
+}

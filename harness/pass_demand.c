@@ -1,0 +1,80 @@
+#include "allocators/decorate/counting.h"
+#include "harness/passes.h"
+#include "harness/self.h"
+
+#define FIRST_TICK_CALLS 16
+
+/* The demand curve as it grows: a point every `tick_calls` calls. When the places run out, every
+ * second point goes and the distance doubles: between 512 and 1024 points in the end, at calls
+ * that are multiples of one number, which the memory pass can hit again. */
+static struct {
+    struct pab_counting counting;
+    struct pab_curve_point points[PAB_CURVE_MAX];
+    size_t count;
+    uint64_t began_ns, tick_calls;
+} demand;
+
+static void record_point(void *arg, uint64_t calls, uint64_t live_bytes);
+
+static void tick_every(uint64_t calls)
+{
+    demand.tick_calls = calls;
+    pab_counting_set_tick(&demand.counting, calls, record_point, NULL);
+}
+
+static void thin_out(void)
+{
+    for (size_t i = 0; i < demand.count / 2; i++) {
+        demand.points[i] = demand.points[2 * i + 1];
+    }
+    demand.count /= 2;
+    tick_every(2 * demand.tick_calls);
+}
+
+static void record_point(void *arg, uint64_t calls, uint64_t live_bytes)
+{
+    (void)arg;
+    demand.points[demand.count++] = (struct pab_curve_point){
+        .calls = calls, .t_ns = pab_wall_ns() - demand.began_ns, .bytes = live_bytes};
+    if (demand.count == PAB_CURVE_MAX) {
+        thin_out(); /* now, at an even multiple of the old distance */
+    }
+}
+
+static uint64_t domain_calls(const struct pab_counts *counts, int domain)
+{
+    uint64_t sum = 0;
+    for (int call = 0; call < PAB_CALL_COUNT; call++) {
+        sum += counts->calls[domain][call];
+    }
+    return sum;
+}
+
+void pab_pass_demand(const struct pab_workload *workload, struct pab_run *run)
+{
+    struct pab_error err;
+    struct pab_counting *counting = &demand.counting;
+    if (pab_counting_attach(counting, run->heap, &err) != PAB_OK) {
+        pab_worker_refuse("internal", &err);
+    }
+    tick_every(FIRST_TICK_CALLS);
+    demand.began_ns = pab_wall_ns();
+    workload->body(run);
+    const struct pab_counts *counts = &counting->counts;
+    struct pab_demand out = {
+        .calls = counts->calls_total,
+        .peak_live_bytes = counts->peak_bytes,
+        .peak_blocks = counts->peak_blocks,
+        .end_blocks = counts->live_blocks,
+        .request_hash = counts->hash,
+        .checksum = run->checksum,
+        .op_count = run->op_count,
+        .tick_calls = demand.tick_calls,
+    };
+    for (int domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
+        out.domain_calls[domain] = domain_calls(counts, domain);
+    }
+    pab_counting_detach(counting);
+    pab_worker_send(PAB_MESSAGE_DEMAND, &out, sizeof(out));
+    pab_worker_send(PAB_MESSAGE_CURVE, demand.points, demand.count * sizeof(demand.points[0]));
+}

@@ -1,0 +1,113 @@
+#include "allocators/decorate/meter.h"
+#include "harness/passes.h"
+#include "harness/self.h"
+
+#include <string.h>
+
+static struct {
+    struct pab_meter meter;
+    struct pab_memory_sample sample;
+    struct pab_curve_point points[PAB_CURVE_MAX];
+    size_t count;
+    uint64_t began_ns;
+} memory;
+
+static void record_point(void *arg, uint64_t calls, uint64_t usable_bytes)
+{
+    (void)arg;
+    if (memory.count < PAB_CURVE_MAX) {
+        memory.points[memory.count++] = (struct pab_curve_point){
+            .calls = calls,
+            .t_ns = pab_wall_ns() - memory.began_ns,
+            .bytes = pab_rss_bytes(),
+            .usable = usable_bytes,
+        };
+    }
+}
+
+static void record_phase(struct pab_run *run, enum pab_phase phase)
+{
+    (void)run;
+    memory.sample.phases[phase] = (struct pab_phase_note){
+        .calls = memory.meter.calls,
+        .t_ns = pab_wall_ns() - memory.began_ns,
+        .bytes = pab_rss_bytes(),
+    };
+}
+
+static uint64_t highest_point(void)
+{
+    uint64_t highest = memory.sample.r0_bytes;
+    for (size_t i = 0; i < memory.count; i++) {
+        highest = memory.points[i].bytes > highest ? memory.points[i].bytes : highest;
+    }
+    return highest;
+}
+
+static void send_stat(void *arg, const char *name, uint64_t value)
+{
+    (void)arg;
+    struct pab_stat_note note = {.value = value};
+    snprintf(note.name, sizeof(note.name), "%s", name);
+    pab_worker_send(PAB_MESSAGE_STAT, &note, sizeof(note));
+}
+
+static void watch_body(const struct pab_workload *workload, struct pab_run *run,
+                       const struct pab_job *job)
+{
+    struct pab_memory_sample *sample = &memory.sample;
+    run->on_phase = record_phase;
+    pab_meter_attach(&memory.meter, run->heap);
+    pab_meter_set_tick(&memory.meter, job->tick_calls, record_point, NULL);
+    memset(memory.points, 1, sizeof(memory.points)); /* its pages belong to R0, not to the body */
+    struct pab_faults before = pab_faults_read();
+    sample->peak_exact = pab_peak_rss_reset();
+    sample->r0_bytes = pab_rss_bytes();
+    memory.began_ns = pab_wall_ns();
+    workload->body(run);
+    sample->drain_rss_bytes = pab_rss_bytes();
+    uint64_t peak_bytes = sample->peak_exact ? pab_peak_rss_bytes() : 0;
+    uint64_t seen_bytes = highest_point();
+    sample->peak_rss_bytes = peak_bytes > seen_bytes ? peak_bytes : seen_bytes;
+    struct pab_faults after = pab_faults_read();
+    sample->minor_faults = after.minor - before.minor;
+    sample->major_faults = after.major - before.major;
+    sample->calls = memory.meter.calls;
+    sample->request_hash = memory.meter.hash;
+    pab_meter_detach(&memory.meter);
+}
+
+/* Looks again some time after the drain: what does the allocator give back by itself, without
+ * being called? Only waits, so other cells may run meanwhile. */
+static void watch_retention(const struct pab_job *job, uint64_t drained_ns)
+{
+    bool lingering = false;
+    for (uint32_t i = 0; i < job->retain_count; i++) {
+        struct pab_retained retained = {.after_ms = job->retain_ms[i],
+                                        .rss_bytes = memory.sample.drain_rss_bytes};
+        if (job->retain_ms[i] > 0) {
+            if (!lingering) {
+                pab_worker_send(PAB_MESSAGE_LINGER, NULL, 0);
+                lingering = true;
+            }
+            pab_sleep_until_ns(drained_ns + job->retain_ms[i] * 1000000u);
+            retained.rss_bytes = pab_rss_bytes();
+        }
+        pab_worker_send(PAB_MESSAGE_RETAINED, &retained, sizeof(retained));
+    }
+}
+
+void pab_pass_memory(const struct pab_workload *workload, struct pab_run *run,
+                     const struct pab_job *job)
+{
+    watch_body(workload, run, job);
+    uint64_t drained_ns = pab_wall_ns();
+    memory.sample.checksum = run->checksum;
+    memory.sample.op_count = run->op_count;
+    pab_worker_send(PAB_MESSAGE_MEMORY, &memory.sample, sizeof(memory.sample));
+    pab_worker_send(PAB_MESSAGE_CURVE, memory.points, memory.count * sizeof(memory.points[0]));
+    if (run->heap->backend->stats != NULL) {
+        run->heap->backend->stats(run->heap, send_stat, NULL);
+    }
+    watch_retention(job, drained_ns);
+}

@@ -1,0 +1,55 @@
+#include "harness/passes.h"
+#include "harness/self.h"
+#include "harness/timer.h"
+
+struct timed_body {
+    const struct pab_workload *workload;
+    struct pab_run *run;
+    uint64_t checksum; /* of the first body; every other one must agree */
+    uint64_t wrong_checksum;
+    bool wrong;
+};
+
+/* What Google Benchmark times: the body, one comparison, and for `null` a pointer's reset. */
+static void timed_body(void *arg)
+{
+    struct timed_body *timed = arg;
+    timed->workload->body(timed->run);
+    if (__builtin_expect(timed->run->checksum != timed->checksum, 0)) {
+        timed->wrong = true;
+        timed->wrong_checksum = timed->run->checksum;
+    }
+    if (timed->run->heap->backend->reset != NULL) {
+        timed->run->heap->backend->reset(timed->run->heap);
+    }
+}
+
+void pab_pass_time(const struct pab_workload *workload, struct pab_run *run,
+                   const struct pab_job *job)
+{
+    static struct pab_time_sample sample;
+    struct pab_faults before = pab_faults_read();
+    uint64_t wall_ns = pab_wall_ns();
+    uint64_t cpu_ns = pab_cpu_ns();
+    workload->body(run);
+    sample.cold_cpu_ns = pab_cpu_ns() - cpu_ns;
+    sample.cold_wall_ns = pab_wall_ns() - wall_ns;
+    sample.op_count = run->op_count;
+    sample.checksum = run->checksum;
+    if (run->heap->backend->reset != NULL) {
+        run->heap->backend->reset(run->heap);
+    }
+
+    struct timed_body timed = {.workload = workload, .run = run, .checksum = run->checksum};
+    struct pab_timing timing = {.wall_ns = sample.rep_wall_ns, .cpu_ns = sample.rep_cpu_ns};
+    pab_timer_run(timed_body, &timed, job->min_time_s, job->reps, &timing);
+    if (timed.wrong) {
+        sample.checksum = timed.wrong_checksum; /* the parent knows the right one */
+    }
+    struct pab_faults after = pab_faults_read();
+    sample.rep_count = timing.rep_count;
+    sample.iterations = timing.iterations;
+    sample.minor_faults = after.minor - before.minor;
+    sample.major_faults = after.major - before.major;
+    pab_worker_send(PAB_MESSAGE_TIME, &sample, sizeof(sample));
+}

@@ -1,0 +1,80 @@
+#include "harness/progress.h"
+
+#include "harness/self.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void pab_progress_begin(struct pab_progress *progress, bool quiet)
+{
+    const char *terminal = getenv("TERM");
+    memset(progress, 0, sizeof(*progress));
+    progress->quiet = quiet;
+    progress->terminal =
+        isatty(STDERR_FILENO) != 0 && terminal != NULL && strcmp(terminal, "dumb") != 0;
+    progress->began_ns = pab_wall_ns();
+}
+
+void pab_progress_expect(struct pab_progress *progress, size_t cells, double weight_each)
+{
+    progress->total += cells;
+    progress->weight_total += (double)cells * weight_each;
+}
+
+/* Seconds left, by the weight that is done and the time that it took; negative: not known yet. */
+static double seconds_left(const struct pab_progress *progress)
+{
+    double done = progress->weight_done - progress->weight_at_start;
+    double seconds = (double)(pab_wall_ns() - progress->began_ns) * 1e-9;
+    if (done <= 0 || seconds < 1) {
+        return -1;
+    }
+    return seconds / done * (progress->weight_total - progress->weight_done);
+}
+
+static void format_left(const struct pab_progress *progress, char *out, size_t size)
+{
+    double left = seconds_left(progress);
+    if (left < 0) {
+        snprintf(out, size, "--:--");
+    } else {
+        snprintf(out, size, "%d:%02d", (int)left / 60, (int)left % 60);
+    }
+}
+
+void pab_progress_show(struct pab_progress *progress, const char *what)
+{
+    if (!progress->quiet && progress->terminal) {
+        char left[16];
+        format_left(progress, left, sizeof(left));
+        fprintf(stderr, "\r[%*zu/%zu] %s left  %-48.48s", 5, progress->done, progress->total, left,
+                what);
+        fflush(stderr);
+    }
+}
+
+void pab_progress_step(struct pab_progress *progress, double weight)
+{
+    progress->done++;
+    progress->weight_done += weight;
+    if (progress->quiet || progress->terminal || progress->weight_total <= 0) {
+        return;
+    }
+    unsigned tenths = (unsigned)(10 * progress->weight_done / progress->weight_total + 1e-9);
+    if (tenths > progress->tenths) {
+        char left[16];
+        format_left(progress, left, sizeof(left));
+        fprintf(stderr, "%3u %% (%zu of %zu cells), %s left\n", 10 * tenths, progress->done,
+                progress->total, left);
+        progress->tenths = tenths;
+    }
+}
+
+void pab_progress_clear(const struct pab_progress *progress)
+{
+    if (!progress->quiet && progress->terminal) {
+        fprintf(stderr, "\r%*s\r", 79, "");
+    }
+}

@@ -1,0 +1,165 @@
+#include "harness/report.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
+static const json_t *find_row(const json_t *rows, const char *workload, const char *backend,
+                              const char *metric)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        if ((workload == NULL || strcmp(text_of(row, "workload"), workload) == 0) &&
+            strcmp(text_of(row, "backend"), backend) == 0 &&
+            strcmp(text_of(row, "metric"), metric) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* "12.34" in `width` columns, or a dash where there is no figure. */
+static void print_number(FILE *out, const json_t *value, int width, int digits, double scale)
+{
+    if (json_is_number(value)) {
+        fprintf(out, " %*.*f", width, digits, json_number_value(value) * scale);
+    } else {
+        fprintf(out, " %*s", width, "-");
+    }
+}
+
+static void print_interval(FILE *out, const json_t *row)
+{
+    const json_t *lo = json_object_get(row, "lo");
+    const json_t *hi = json_object_get(row, "hi");
+    char text[32] = "";
+    if (json_is_number(lo) && json_is_number(hi)) {
+        snprintf(text, sizeof(text), "[%.3f, %.3f]", json_number_value(lo), json_number_value(hi));
+    }
+    fprintf(out, " %-15s", text);
+}
+
+static const json_t *median_of(const json_t *summary, const char *workload, const char *backend,
+                               const char *metric)
+{
+    return json_object_get(find_row(summary, workload, backend, metric), "median");
+}
+
+static int widest_id(const json_t *backends)
+{
+    int width = (int)strlen("geometric mean");
+    size_t index = 0;
+    json_t *backend = NULL;
+    json_array_foreach(backends, index, backend)
+    {
+        int length = (int)strlen(text_of(backend, "id"));
+        width = length > width ? length : width;
+    }
+    return width < 40 ? width : 40;
+}
+
+static void print_row(FILE *out, const json_t *run, const json_t *workload, const json_t *backend,
+                      int width)
+{
+    const json_t *summary = json_object_get(run, "summary");
+    const char *name = text_of(workload, "id");
+    const char *id = text_of(backend, "id");
+    const json_t *cpu = find_row(summary, name, id, "cpu_ns_per_op");
+    fprintf(out, "  %-*.*s", width, width, id);
+    print_number(out, json_object_get(cpu, "median"), 9, 2, 1);
+    print_number(out, json_object_get(cpu, "ratio"), 7, 3, 1);
+    print_interval(out, cpu);
+    print_number(out, median_of(summary, name, id, "peak_rss_bytes"), 9, 1, 1.0 / (1 << 20));
+    print_number(out, median_of(summary, name, id, "f_peak"), 7, 3, 1);
+    print_number(out, median_of(summary, name, id, "f_ret"), 7, 3, 1);
+    print_number(out, median_of(summary, name, id, "internal"), 8, 1, 100);
+    fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
+}
+
+static void print_workload(FILE *out, const json_t *run, const json_t *workload, int width)
+{
+    fprintf(out, "\n%s: %s\n", text_of(workload, "id"), text_of(workload, "summary"));
+    fprintf(out, "  %-*s %9s %7s %-15s %9s %7s %7s %8s\n", width, "", "CPU ns/op", "ratio",
+            "95 % interval", "peak MiB", "F_peak", "F_ret", "intern %");
+    size_t index = 0;
+    json_t *backend = NULL;
+    json_array_foreach(json_object_get(run, "backends"), index, backend)
+    {
+        if (strcmp(text_of(backend, "status"), "ok") == 0) {
+            print_row(out, run, workload, backend, width);
+        }
+    }
+}
+
+static void print_suite(FILE *out, const json_t *run, int width)
+{
+    const json_t *suite = json_object_get(run, "suite");
+    fprintf(out, "\nall workloads, relative to %s (below 1: faster, smaller)\n",
+            text_of(run, "baseline"));
+    fprintf(out, "  %-*s %9s %7s %-15s %9s\n", width, "geometric mean", "", "CPU", "95 % interval",
+            "peak RSS");
+    size_t index = 0;
+    json_t *backend = NULL;
+    json_array_foreach(json_object_get(run, "backends"), index, backend)
+    {
+        const char *id = text_of(backend, "id");
+        const json_t *cpu = find_row(suite, NULL, id, "cpu_ns_per_op");
+        const json_t *peak = find_row(suite, NULL, id, "peak_rss_bytes");
+        if (strcmp(text_of(backend, "status"), "ok") != 0) {
+            continue;
+        }
+        fprintf(out, "  %-*.*s %9s", width, width, id, "");
+        print_number(out, json_object_get(cpu, "geomean_ratio"), 7, 3, 1);
+        print_interval(out, cpu);
+        print_number(out, json_object_get(peak, "geomean_ratio"), 9, 3, 1);
+        fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
+    }
+}
+
+static void print_notes(FILE *out, const json_t *run)
+{
+    const json_t *provenance = json_object_get(run, "provenance");
+    fprintf(out,
+            "\nratio: CPU time over %s's, paired by round (Hodges-Lehmann; signed-rank interval)."
+            "\nF_peak: RSS gained at the peak over bytes asked for. F_ret: share of it still held "
+            "when all was freed.\nintern %%: usable bytes that nobody asked for. -: does not apply "
+            "(live peak under 32 MiB, or the allocator cannot be asked).\n",
+            text_of(run, "baseline"));
+    fprintf(out, "%lld rounds of time, %lld of memory, seed %lld; %s, %s, %s\n",
+            json_integer_value(json_object_get(run, "rounds")),
+            json_integer_value(json_object_get(run, "memory_rounds")),
+            json_integer_value(json_object_get(run, "seed")), text_of(provenance, "cpu_model"),
+            text_of(provenance, "kernel"), text_of(provenance, "libc"));
+    size_t index = 0;
+    json_t *warning = NULL;
+    json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
+    {
+        fprintf(out, "note: %s\n", json_string_value(warning));
+    }
+    if (!json_is_true(json_object_get(run, "complete"))) {
+        fprintf(out, "note: the run was interrupted; these are the figures so far\n");
+    }
+}
+
+void pab_report_print(FILE *out, const json_t *document)
+{
+    const json_t *run = json_object_get(document, "pyallocbench");
+    int width = widest_id(json_object_get(run, "backends"));
+    size_t index = 0;
+    json_t *workload = NULL;
+    json_array_foreach(json_object_get(run, "workloads"), index, workload)
+    {
+        print_workload(out, run, workload, width);
+    }
+    if (index > 0) {
+        print_suite(out, run, width);
+        print_notes(out, run);
+    }
+}

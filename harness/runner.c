@@ -1,0 +1,450 @@
+#include "harness/runner.h"
+
+#include "harness/self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ENV_SETS_MAX    4
+#define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
+#define OUTPUT_TAIL     2048
+
+struct pab_worker {
+    pid_t pid;
+    int messages, output; /* our ends of its pipes; -1 once closed */
+    enum pab_worker_state state;
+    uint64_t deadline_ns;
+    uint64_t linger_ms;
+    bool timed_out, done;
+    char stage[64];
+    char backend[PAB_SPEC_MAX];
+    char tail[OUTPUT_TAIL]; /* the last of what it printed */
+    size_t tail_used;
+    unsigned char *buffer; /* of a message that is not complete yet */
+    size_t buffer_used;
+    struct pab_outcome outcome;
+};
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+/* In the child, between fork and exec: only what a single-threaded child may do. */
+static void set_env(void *arg, const char *name, const char *value)
+{
+    (void)arg;
+    const char *old = getenv(name);
+    bool is_list = strcmp(name, "GLIBC_TUNABLES") == 0 || strcmp(name, "LD_PRELOAD") == 0;
+    if (!is_list || old == NULL || old[0] == '\0') {
+        setenv(name, value, 1);
+        return;
+    }
+    char joined[1024];
+    snprintf(joined, sizeof(joined), "%s:%s", value, old);
+    setenv(name, joined, 1);
+}
+
+static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, int message_fd,
+                                  int output_fd)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Both source descriptors may sit where the other has to go: move them out of the way. */
+    int job = fcntl(job_fd, F_DUPFD, PAB_MESSAGE_FD + 1);
+    int message = fcntl(message_fd, F_DUPFD, PAB_MESSAGE_FD + 1);
+    dup2(job, PAB_JOB_FD);
+    dup2(message, PAB_MESSAGE_FD);
+    close(job);
+    close(message);
+    dup2(output_fd, STDOUT_FILENO);
+    dup2(output_fd, STDERR_FILENO);
+    int nothing = open("/dev/null", O_RDONLY);
+    dup2(nothing, STDIN_FILENO);
+    if (launch->spec->backend->worker_env != NULL) {
+        launch->spec->backend->worker_env(launch->spec, set_env, NULL);
+    }
+    if (launch->spec->raw != NULL && launch->spec->raw->backend->worker_env != NULL) {
+        launch->spec->raw->backend->worker_env(launch->spec->raw, set_env, NULL);
+    }
+    char pad[4097] = "";
+    memset(pad, 'x', launch->pad_bytes < sizeof(pad) ? launch->pad_bytes : sizeof(pad) - 1);
+    setenv("PAB_PAD", pad, 1);
+    signal(SIGPIPE, SIG_IGN);
+    execl("/proc/self/exe", "pyallocbench", "--worker", (char *)NULL);
+    _exit(127);
+}
+
+struct pipes {
+    int job[2], message[2], output[2];
+};
+
+static void close_pipes(struct pipes *pipes)
+{
+    int *ends[] = {pipes->job, pipes->message, pipes->output};
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        for (int side = 0; side < 2; side++) {
+            if (ends[i][side] >= 0) {
+                close(ends[i][side]);
+                ends[i][side] = -1;
+            }
+        }
+    }
+}
+
+static void close_end(int *end)
+{
+    close(*end);
+    *end = -1;
+}
+
+static enum pab_status open_pipes(struct pipes *pipes, struct pab_error *err)
+{
+    *pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
+    if (pipe2(pipes->job, O_CLOEXEC) != 0 || pipe2(pipes->message, O_CLOEXEC) != 0 ||
+        pipe2(pipes->output, O_CLOEXEC) != 0) {
+        enum pab_status status = pab_fail(err, PAB_IO, "no pipe for a worker: %s", strerror(errno));
+        close_pipes(pipes);
+        return status;
+    }
+    return PAB_OK;
+}
+
+static struct pab_worker *worker_create(const struct pab_launch *launch)
+{
+    struct pab_worker *worker = calloc(1, sizeof(*worker));
+    PAB_CHECK(worker != NULL);
+    worker->buffer = malloc(PAB_PAYLOAD_MAX + sizeof(struct pab_message));
+    worker->outcome.curve = calloc(PAB_CURVE_MAX, sizeof(*worker->outcome.curve));
+    PAB_CHECK(worker->buffer != NULL && worker->outcome.curve != NULL);
+    worker->deadline_ns = pab_wall_ns() + launch->timeout_ms * 1000000u;
+    for (uint32_t i = 0; i < launch->job->retain_count; i++) {
+        worker->linger_ms = launch->job->retain_ms[i];
+    }
+    snprintf(worker->stage, sizeof(worker->stage), "starting");
+    snprintf(worker->backend, sizeof(worker->backend), "%s", launch->spec->id);
+    return worker;
+}
+
+enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_worker **out,
+                                 struct pab_error *err)
+{
+    struct pipes pipes;
+    enum pab_status status = open_pipes(&pipes, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    pid_t pid = fork();
+    if (pid < 0) {
+        status = pab_fail(err, PAB_IO, "no process for a worker: %s", strerror(errno));
+        close_pipes(&pipes);
+        return status;
+    }
+    if (pid == 0) {
+        exec_worker(launch, pipes.job[0], pipes.message[1], pipes.output[1]);
+    }
+    struct pab_worker *worker = worker_create(launch);
+    worker->pid = pid;
+    worker->messages = pipes.message[0];
+    worker->output = pipes.output[0];
+    fcntl(worker->messages, F_SETFL, O_NONBLOCK);
+    fcntl(worker->output, F_SETFL, O_NONBLOCK);
+    close_end(&pipes.job[0]);
+    close_end(&pipes.message[1]);
+    close_end(&pipes.output[1]);
+    /* Smaller than a pipe's buffer: cannot block, and a worker that died shows by its end. */
+    (void)!write(pipes.job[1], launch->job, sizeof(*launch->job));
+    close_end(&pipes.job[1]);
+    *out = worker;
+    return PAB_OK;
+}
+
+/* --- listening ------------------------------------------------------------------------------ */
+
+static void take(void *out, size_t size, const void *payload, size_t bytes)
+{
+    memcpy(out, payload, bytes < size ? bytes : size);
+}
+
+static void refused(struct pab_outcome *outcome, const void *payload, size_t bytes)
+{
+    struct pab_refusal refusal = {0};
+    take(&refusal, sizeof(refusal), payload, bytes);
+    snprintf(outcome->kind, sizeof(outcome->kind), "%s", refusal.kind);
+    snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
+}
+
+static void handle_message(struct pab_worker *worker, const struct pab_message *header,
+                           const unsigned char *payload)
+{
+    struct pab_outcome *out = &worker->outcome;
+    size_t bytes = header->bytes;
+    switch ((enum pab_message_type)header->type) {
+    case PAB_MESSAGE_STAGE:
+        take(worker->stage, sizeof(worker->stage) - 1, payload, bytes);
+        break;
+    case PAB_MESSAGE_OPENED:
+        take(&out->opened, sizeof(out->opened), payload, bytes);
+        out->has_opened = true;
+        break;
+    case PAB_MESSAGE_VERDICT:
+        take(&out->verdict, sizeof(out->verdict), payload, bytes);
+        break;
+    case PAB_MESSAGE_DEMAND:
+        take(&out->demand, sizeof(out->demand), payload, bytes);
+        break;
+    case PAB_MESSAGE_TIME:
+        take(&out->time, sizeof(out->time), payload, bytes);
+        break;
+    case PAB_MESSAGE_MEMORY:
+        take(&out->memory, sizeof(out->memory), payload, bytes);
+        break;
+    case PAB_MESSAGE_CURVE:
+        take(out->curve, PAB_CURVE_MAX * sizeof(*out->curve), payload, bytes);
+        out->curve_count = bytes / sizeof(*out->curve);
+        break;
+    case PAB_MESSAGE_STAT:
+        if (out->stat_count < ARRAY_COUNT(out->stats)) {
+            take(&out->stats[out->stat_count++], sizeof(out->stats[0]), payload, bytes);
+        }
+        break;
+    case PAB_MESSAGE_RETAINED:
+        if (out->retained_count < ARRAY_COUNT(out->retained)) {
+            take(&out->retained[out->retained_count++], sizeof(out->retained[0]), payload, bytes);
+        }
+        break;
+    case PAB_MESSAGE_LINGER:
+        worker->state = PAB_WORKER_LINGERING;
+        worker->deadline_ns = pab_wall_ns() + (worker->linger_ms + LINGER_SLACK_MS) * 1000000u;
+        break;
+    case PAB_MESSAGE_REFUSED:
+        refused(out, payload, bytes);
+        break;
+    case PAB_MESSAGE_DONE:
+        worker->done = true;
+        break;
+    }
+}
+
+/* Takes whole messages from the front of the buffer. A header that cannot be ours means that the
+ * library under test scribbled on our pipe: what follows cannot be read any more. */
+static void handle_buffer(struct pab_worker *worker)
+{
+    size_t at = 0;
+    struct pab_message header;
+    while (worker->buffer_used - at >= sizeof(header)) {
+        memcpy(&header, worker->buffer + at, sizeof(header));
+        if (header.bytes > PAB_PAYLOAD_MAX || header.type > PAB_MESSAGE_DONE) {
+            close_end(&worker->messages);
+            return;
+        }
+        if (worker->buffer_used - at < sizeof(header) + header.bytes) {
+            break;
+        }
+        handle_message(worker, &header, worker->buffer + at + sizeof(header));
+        at += sizeof(header) + header.bytes;
+    }
+    worker->buffer_used -= at;
+    memmove(worker->buffer, worker->buffer + at, worker->buffer_used);
+}
+
+static void read_messages(struct pab_worker *worker)
+{
+    size_t capacity = PAB_PAYLOAD_MAX + sizeof(struct pab_message);
+    while (worker->messages >= 0) {
+        ssize_t got = read(worker->messages, worker->buffer + worker->buffer_used,
+                           capacity - worker->buffer_used);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (got <= 0) {
+            close_end(&worker->messages);
+            return;
+        }
+        worker->buffer_used += (size_t)got;
+        handle_buffer(worker);
+    }
+}
+
+static void read_output(struct pab_worker *worker)
+{
+    char chunk[512];
+    while (worker->output >= 0) {
+        ssize_t got = read(worker->output, chunk, sizeof(chunk));
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (got <= 0) {
+            close_end(&worker->output);
+            return;
+        }
+        size_t bytes = (size_t)got;
+        size_t excess =
+            worker->tail_used + bytes > OUTPUT_TAIL ? worker->tail_used + bytes - OUTPUT_TAIL : 0;
+        memmove(worker->tail, worker->tail + excess, worker->tail_used - excess);
+        worker->tail_used -= excess;
+        memcpy(worker->tail + worker->tail_used, chunk, bytes);
+        worker->tail_used += bytes;
+    }
+}
+
+/* --- ending --------------------------------------------------------------------------------- */
+
+/* The last line that a failed worker printed, without what would break a message of one line. */
+static void last_line(const struct pab_worker *worker, char *out, size_t size)
+{
+    size_t end = worker->tail_used;
+    while (end > 0 && (unsigned char)worker->tail[end - 1] <= ' ') {
+        end--;
+    }
+    size_t begin = end;
+    while (begin > 0 && worker->tail[begin - 1] != '\n') {
+        begin--;
+    }
+    size_t used = 0;
+    for (; begin < end && used + 1 < size; begin++) {
+        unsigned char c = (unsigned char)worker->tail[begin];
+        out[used++] = (char)(c < ' ' || c > '~' ? '?' : c);
+    }
+    out[used] = '\0';
+}
+
+static void fail(struct pab_worker *worker, const char *kind, const char *what)
+{
+    struct pab_outcome *out = &worker->outcome;
+    char said[200];
+    last_line(worker, said, sizeof(said));
+    snprintf(out->kind, sizeof(out->kind), "%s", kind);
+    snprintf(out->message, sizeof(out->message), "%s while %s%s%s%s", what, worker->stage,
+             said[0] == '\0' ? "" : "; it said: ", said, "");
+}
+
+static void classify(struct pab_worker *worker, int status)
+{
+    struct pab_outcome *out = &worker->outcome;
+    char what[128];
+    if (WIFSIGNALED(status)) {
+        out->signal = WTERMSIG(status);
+        snprintf(what, sizeof(what), "killed by signal %d (%s)", out->signal,
+                 strsignal(out->signal));
+    } else {
+        out->exit_code = WEXITSTATUS(status);
+        snprintf(what, sizeof(what), "ended early with status %d", out->exit_code);
+    }
+    if (worker->timed_out) {
+        fail(worker, "timeout", "no end within the time-out");
+    } else if (worker->done) {
+        out->ok = true;
+    } else if (out->kind[0] == '\0') {
+        fail(worker, "crashed", what);
+    }
+}
+
+/* True once the process is gone. With `wait` it is waited for. */
+static bool reap(struct pab_worker *worker, bool wait)
+{
+    int status = 0;
+    pid_t got;
+    do {
+        got = waitpid(worker->pid, &status, wait ? 0 : WNOHANG);
+    } while (got < 0 && errno == EINTR);
+    if (got == 0) {
+        return false;
+    }
+    kill(-worker->pid, SIGKILL); /* whatever it may have forked */
+    read_output(worker);
+    classify(worker, status);
+    worker->state = PAB_WORKER_ENDED;
+    worker->pid = 0;
+    return true;
+}
+
+static void check_deadline(struct pab_worker *worker)
+{
+    if (worker->pid != 0 && !worker->timed_out && pab_wall_ns() > worker->deadline_ns) {
+        worker->timed_out = true;
+        kill(-worker->pid, SIGKILL);
+        kill(worker->pid, SIGKILL);
+    }
+}
+
+/* Nothing more will be said, but the process is not gone yet: look again soon. */
+static bool is_closing(const struct pab_worker *worker)
+{
+    return worker->state != PAB_WORKER_ENDED && worker->messages < 0;
+}
+
+void pab_workers_poll(struct pab_worker **workers, size_t count, int wait_ms)
+{
+    struct pollfd fds[2 * PAB_WORKERS_MAX];
+    PAB_CHECK(count <= PAB_WORKERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        fds[2 * i] = (struct pollfd){.fd = workers[i]->messages, .events = POLLIN};
+        fds[2 * i + 1] = (struct pollfd){.fd = workers[i]->output, .events = POLLIN};
+        wait_ms = is_closing(workers[i]) ? 1 : wait_ms;
+    }
+    if (poll(fds, 2 * count, wait_ms) < 0) {
+        return; /* EINTR: the caller looks at its flags */
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct pab_worker *worker = workers[i];
+        if (worker->state == PAB_WORKER_ENDED) {
+            continue;
+        }
+        read_messages(worker);
+        read_output(worker);
+        check_deadline(worker);
+        if (worker->messages < 0) {
+            (void)reap(worker, worker->done);
+        }
+    }
+}
+
+enum pab_worker_state pab_worker_state(const struct pab_worker *worker)
+{
+    return worker->state;
+}
+
+const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker)
+{
+    PAB_CHECK(worker->state == PAB_WORKER_ENDED);
+    return &worker->outcome;
+}
+
+void pab_worker_destroy(struct pab_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    if (worker->pid != 0) {
+        kill(-worker->pid, SIGKILL);
+        kill(worker->pid, SIGKILL);
+        (void)reap(worker, true);
+    }
+    if (worker->messages >= 0) {
+        close(worker->messages);
+    }
+    if (worker->output >= 0) {
+        close(worker->output);
+    }
+    free(worker->outcome.curve);
+    free(worker->buffer);
+    free(worker);
+}
+
+enum pab_status pab_worker_run(const struct pab_launch *launch, const volatile int *interrupted,
+                               struct pab_worker **out, struct pab_error *err)
+{
+    enum pab_status status = pab_worker_start(launch, out, err);
+    while (status == PAB_OK && pab_worker_state(*out) != PAB_WORKER_ENDED) {
+        if (interrupted != NULL && *interrupted != 0) {
+            kill(-(*out)->pid, SIGKILL);
+            kill((*out)->pid, SIGKILL);
+        }
+        pab_workers_poll(out, 1, 100);
+    }
+    return status;
+}

@@ -1,0 +1,67 @@
+/* harness/runner.h -- starts worker processes and classifies how they end. Depends on job.h.
+ *
+ * A worker is exec'd afresh, in a process group of its own, with the environment that its backend
+ * asks for. Whatever it does - crash, hang, print, stop early - becomes a pab_outcome.
+ */
+#ifndef PAB_HARNESS_RUNNER_H
+#define PAB_HARNESS_RUNNER_H
+
+#include "harness/job.h"
+
+struct pab_outcome {
+    bool ok;                 /* DONE was said: the parts below that the job produces are filled */
+    char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
+    char message[512];
+    int exit_code, signal;
+    bool has_opened;
+    struct pab_opened opened;
+    struct pab_verdict_note verdict;
+    struct pab_demand demand;
+    struct pab_time_sample time;
+    struct pab_memory_sample memory;
+    struct pab_curve_point *curve; /* PAB_CURVE_MAX places */
+    size_t curve_count;
+    struct pab_stat_note stats[32];
+    size_t stat_count;
+    struct pab_retained retained[PAB_RETAIN_MAX];
+    size_t retained_count;
+};
+
+struct pab_worker;
+
+struct pab_launch {
+    const struct pab_spec *spec;
+    const struct pab_job *job;
+    uint64_t pad_bytes;  /* length of an environment variable: where stacks begin is luck */
+    uint64_t timeout_ms; /* until LINGER or DONE */
+};
+
+/* Starts one. PAB_IO when processes or pipes are not to be had. */
+enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_worker **out,
+                                 struct pab_error *err);
+
+enum pab_worker_state {
+    PAB_WORKER_RUNNING,
+    PAB_WORKER_LINGERING, /* only waits for its last readings: others may run meanwhile */
+    PAB_WORKER_ENDED,
+};
+
+#define PAB_WORKERS_MAX 64 /* alive at once: one that runs, the others lingering */
+
+/* Lets `count` workers report for at most `wait_ms`; returns early when one changes its state or
+ * a signal arrives. */
+void pab_workers_poll(struct pab_worker **workers, size_t count, int wait_ms);
+enum pab_worker_state pab_worker_state(const struct pab_worker *worker);
+
+/* Of an ended worker. */
+const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker);
+
+/* Kills it if it still lives, and frees it. */
+void pab_worker_destroy(struct pab_worker *worker);
+
+/* Start, wait, and take the outcome: for jobs that run alone. `interrupted` (may be NULL) ends
+ * the wait early; the outcome is then not ok. Free with pab_worker_destroy(). */
+enum pab_status pab_worker_run(const struct pab_launch *launch, const volatile int *interrupted,
+                               struct pab_worker **out, struct pab_error *err);
+
+#endif

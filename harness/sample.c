@@ -1,0 +1,321 @@
+#include "harness/sample.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static json_t *integer(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* 64 bits do not fit into JSON's integers as most readers have them. */
+static json_t *hex(uint64_t value)
+{
+    char text[17];
+    snprintf(text, sizeof(text), "%016" PRIx64, value);
+    return json_string(text);
+}
+
+static uint64_t from_hex(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return text == NULL ? 0 : strtoull(text, NULL, 16);
+}
+
+static json_t *figure(struct pab_figure value)
+{
+    return value.has ? json_real(value.value) : json_null();
+}
+
+static const char *const phase_names[PAB_PHASE_COUNT] = {"build", "steady", "drain", "end"};
+
+/* --- backends ------------------------------------------------------------------------------- */
+
+static json_t *identity_to_json(const struct pab_identity *identity)
+{
+    if (identity->path[0] == '\0') {
+        return json_null();
+    }
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "path", identity->path, "inode",
+                     integer(identity->inode), "build_id", identity->build_id, "version",
+                     identity->version, "tls_model", identity->tls_model, "settings",
+                     identity->settings, "proof", identity->proof);
+}
+
+static const char *kind_of(const struct pab_backend *backend)
+{
+    if ((backend->caps & PAB_CAP_FAKE) != 0) {
+        return "floor";
+    }
+    return (backend->caps & PAB_CAP_STACKS) != 0 ? "builtin" : "library";
+}
+
+static const char *status_of(const struct pab_outcome *outcome)
+{
+    if (outcome->ok) {
+        return "ok";
+    }
+    return strcmp(outcome->kind, "unavailable") == 0 ? "unavailable" : "failed";
+}
+
+json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcome *outcome)
+{
+    const struct pab_backend *backend = spec->backend;
+    const struct pab_opened *opened = &outcome->opened;
+    json_t *raw = json_null();
+    if (opened->raw.path[0] != '\0') {
+        raw = identity_to_json(&opened->raw);
+        json_object_set_new(raw, "name", json_string(spec->raw == NULL ? "system" : spec->raw->id));
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b}", "id", spec->id, "name",
+                     backend->name, "kind", kind_of(backend), "status", status_of(outcome),
+                     "reason", outcome->ok ? NULL : outcome->message, "package", backend->package,
+                     "identity", identity_to_json(&opened->identity), "raw", raw, "ranked",
+                     (backend->caps & PAB_CAP_FAKE) == 0);
+}
+
+/* --- workloads and their demand ------------------------------------------------------------- */
+
+static json_t *params_to_json(const struct pab_workload *workload, const uint64_t *values)
+{
+    json_t *out = json_object();
+    const struct pab_param *param = workload->params;
+    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
+        json_object_set_new(out, param[i].name, integer(values[i]));
+    }
+    return out;
+}
+
+static json_t *demand_to_json(const struct pab_demand_known *known)
+{
+    const struct pab_demand *demand = &known->memory;
+    json_t *calls = json_array();
+    json_t *t_ms = json_array();
+    json_t *live = json_array();
+    for (size_t i = 0; i < known->curve_count; i++) {
+        json_array_append_new(calls, integer(known->curve[i].calls));
+        json_array_append_new(t_ms, json_real((double)known->curve[i].t_ns * 1e-6));
+        json_array_append_new(live, integer(known->curve[i].bytes));
+    }
+    json_t *out = json_object();
+    json_object_set_new(out, "calls", integer(demand->calls));
+    json_object_set_new(out, "raw_calls", integer(demand->domain_calls[PAB_DOMAIN_RAW]));
+    json_object_set_new(out, "mem_calls", integer(demand->domain_calls[PAB_DOMAIN_MEM]));
+    json_object_set_new(out, "obj_calls", integer(demand->domain_calls[PAB_DOMAIN_OBJ]));
+    json_object_set_new(out, "peak_live_bytes", integer(demand->peak_live_bytes));
+    json_object_set_new(out, "peak_blocks", integer(demand->peak_blocks));
+    json_object_set_new(out, "request_hash", hex(demand->request_hash));
+    json_object_set_new(out, "time_request_hash", hex(known->time.request_hash));
+    json_object_set_new(out, "tick_calls", integer(demand->tick_calls));
+    json_object_set_new(
+        out, "curve",
+        json_pack("{s:o, s:o, s:o}", "calls", calls, "t_ms", t_ms, "live_bytes", live));
+    return out;
+}
+
+json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
+                             const struct pab_demand_known *demand)
+{
+    const struct pab_workload *workload = planned->workload;
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "id", workload->name, "summary",
+                            workload->summary, "models", workload->models, "unit", workload->unit);
+    json_object_set_new(out, "params", params_to_json(workload, planned->params));
+    json_object_set_new(out, "memory_params", params_to_json(workload, planned->memory_params));
+    json_object_set_new(out, "ops", integer(demand->time.op_count));
+    json_object_set_new(out, "memory_ops", integer(demand->memory.op_count));
+    json_object_set_new(out, "checksum", hex(demand->time.checksum));
+    json_object_set_new(out, "memory_checksum", hex(demand->memory.checksum));
+    json_object_set_new(out, "demand", demand_to_json(demand));
+    return out;
+}
+
+bool pab_workload_from_json(const json_t *json, struct pab_demand_known *known)
+{
+    const json_t *demand = json_object_get(json, "demand");
+    const json_t *curve = json_object_get(demand, "curve");
+    const json_t *calls = json_object_get(curve, "calls");
+    const json_t *live = json_object_get(curve, "live_bytes");
+    memset(known, 0, sizeof(*known));
+    known->time.op_count = (uint64_t)json_integer_value(json_object_get(json, "ops"));
+    known->memory.op_count = (uint64_t)json_integer_value(json_object_get(json, "memory_ops"));
+    known->time.checksum = from_hex(json_object_get(json, "checksum"));
+    known->memory.checksum = from_hex(json_object_get(json, "memory_checksum"));
+    known->memory.request_hash = from_hex(json_object_get(demand, "request_hash"));
+    known->time.request_hash = from_hex(json_object_get(demand, "time_request_hash"));
+    known->memory.peak_live_bytes =
+        (uint64_t)json_integer_value(json_object_get(demand, "peak_live_bytes"));
+    known->memory.tick_calls = (uint64_t)json_integer_value(json_object_get(demand, "tick_calls"));
+    known->curve_count = json_array_size(calls);
+    if (known->curve_count > PAB_CURVE_MAX || json_array_size(live) != known->curve_count ||
+        known->memory.tick_calls == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < known->curve_count; i++) {
+        known->curve[i].calls = (uint64_t)json_integer_value(json_array_get(calls, i));
+        known->curve[i].bytes = (uint64_t)json_integer_value(json_array_get(live, i));
+    }
+    return true;
+}
+
+/* --- samples -------------------------------------------------------------------------------- */
+
+static void set_time(json_t *out, const struct pab_time_sample *sample)
+{
+    json_t *wall = json_array();
+    json_t *cpu = json_array();
+    for (uint32_t i = 0; i < sample->rep_count && i < PAB_REPS_MAX; i++) {
+        json_array_append_new(wall, json_integer((json_int_t)(sample->rep_wall_ns[i] + 0.5)));
+        json_array_append_new(cpu, json_integer((json_int_t)(sample->rep_cpu_ns[i] + 0.5)));
+    }
+    json_object_set_new(out, "ops", integer(sample->op_count));
+    json_object_set_new(out, "iterations", integer(sample->iterations));
+    json_object_set_new(out, "cold_ns", integer(sample->cold_cpu_ns));
+    json_object_set_new(out, "reps_wall_ns", wall);
+    json_object_set_new(out, "reps_cpu_ns", cpu);
+    json_object_set_new(out, "checksum", hex(sample->checksum));
+    json_object_set_new(out, "minflt", integer(sample->minor_faults));
+    json_object_set_new(out, "majflt", integer(sample->major_faults));
+    json_object_set_new(out, "mem", json_null());
+}
+
+static json_t *retained_to_json(const struct pab_outcome *outcome)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < outcome->retained_count; i++) {
+        json_array_append_new(out, json_pack("{s:o, s:o}", "after_ms",
+                                             integer(outcome->retained[i].after_ms), "rss_bytes",
+                                             integer(outcome->retained[i].rss_bytes)));
+    }
+    return out;
+}
+
+static json_t *memory_to_json(const struct pab_demand_known *demand,
+                              const struct pab_outcome *outcome)
+{
+    const struct pab_memory_sample *sample = &outcome->memory;
+    uint64_t live_peak = demand->memory.peak_live_bytes;
+    struct pab_curve rss = {outcome->curve, outcome->curve_count};
+    struct pab_curve live = {demand->curve, demand->curve_count};
+
+    json_t *phases = json_array();
+    for (int i = 0; i < PAB_PHASE_COUNT; i++) {
+        const struct pab_phase_note *phase = &sample->phases[i];
+        json_array_append_new(phases,
+                              json_pack("{s:s, s:o, s:o, s:o}", "phase", phase_names[i], "calls",
+                                        integer(phase->calls), "rss_bytes", integer(phase->bytes),
+                                        "live_bytes", integer(pab_curve_at(live, phase->calls))));
+    }
+    json_t *kept = json_array();
+    for (size_t i = 0; i < outcome->retained_count; i++) {
+        const struct pab_retained *retained = &outcome->retained[i];
+        json_array_append_new(
+            kept,
+            json_pack("{s:o, s:o}", "after_ms", integer(retained->after_ms), "value",
+                      figure(pab_footprint_retained(sample, retained->rss_bytes, live_peak))));
+    }
+    json_t *structure = json_object();
+    for (size_t i = 0; i < outcome->stat_count; i++) {
+        json_object_set_new(structure, outcome->stats[i].name, integer(outcome->stats[i].value));
+    }
+    uint64_t live_at_peak = 0;
+    uint64_t usable = pab_footprint_usable(rss, live, &live_at_peak);
+    json_t *out = json_object();
+    json_object_set_new(out, "usable_at_peak_bytes", usable == 0 ? json_null() : integer(usable));
+    json_object_set_new(out, "start_rss_bytes", integer(outcome->opened.start_rss_bytes));
+    json_object_set_new(out, "r0_bytes", integer(sample->r0_bytes));
+    json_object_set_new(out, "peak_rss_bytes", integer(sample->peak_rss_bytes));
+    json_object_set_new(out, "peak_exact", json_boolean(sample->peak_exact));
+    json_object_set_new(out, "peak_live_bytes", integer(live_peak));
+    json_object_set_new(out, "retained", retained_to_json(outcome));
+    json_object_set_new(out, "phases", phases);
+    json_object_set_new(out, "internal", figure(pab_footprint_internal(rss, live)));
+    json_object_set_new(out, "f_peak", figure(pab_footprint_peak(sample, live_peak)));
+    json_object_set_new(out, "f_time", figure(pab_footprint_time(sample, rss, live)));
+    json_object_set_new(out, "f_ret", kept);
+    json_object_set_new(out, "structure", structure);
+    json_object_set_new(out, "request_hash", hex(sample->request_hash));
+    return out;
+}
+
+static void set_memory(json_t *out, const struct pab_demand_known *demand,
+                       const struct pab_outcome *outcome)
+{
+    const struct pab_memory_sample *sample = &outcome->memory;
+    json_object_set_new(out, "ops", integer(sample->op_count));
+    json_object_set_new(out, "iterations", integer(1));
+    json_object_set_new(out, "cold_ns", json_null());
+    json_object_set_new(out, "reps_wall_ns", json_array());
+    json_object_set_new(out, "reps_cpu_ns", json_array());
+    json_object_set_new(out, "checksum", hex(sample->checksum));
+    json_object_set_new(out, "minflt", integer(sample->minor_faults));
+    json_object_set_new(out, "majflt", integer(sample->major_faults));
+    json_object_set_new(out, "mem", memory_to_json(demand, outcome));
+}
+
+static json_t *cell_to_json(const struct pab_plan *plan, const struct pab_cell *cell)
+{
+    return json_pack("{s:s, s:s, s:s, s:i}", "workload",
+                     plan->workloads[cell->workload].workload->name, "backend",
+                     plan->specs[cell->spec]->id, "pass", pab_pass_name(cell->pass), "round",
+                     (int)cell->round);
+}
+
+json_t *pab_sample_to_json(const struct pab_sample_context *context,
+                           const struct pab_outcome *outcome)
+{
+    json_t *out = cell_to_json(context->plan, context->cell);
+    json_object_set_new(out, "position", integer(context->cell->position));
+    json_object_set_new(out, "started_ms", integer(context->started_ms));
+    if (context->cell->pass == PAB_PASS_TIME) {
+        set_time(out, &outcome->time);
+    } else {
+        set_memory(out, context->demand, outcome);
+    }
+    json_object_set_new(out, "env_bytes", integer(context->cell->pad_bytes));
+    json_object_set_new(out, "exit", json_integer(outcome->exit_code));
+    json_object_set_new(out, "signal", json_integer(outcome->signal));
+    return out;
+}
+
+json_t *pab_timeline_to_json(const struct pab_sample_context *context,
+                             const struct pab_outcome *outcome)
+{
+    struct pab_curve demand = {context->demand->curve, context->demand->curve_count};
+    json_t *calls = json_array();
+    json_t *t_ms = json_array();
+    json_t *rss = json_array();
+    json_t *live = json_array();
+    for (size_t i = 0; i < outcome->curve_count; i++) {
+        const struct pab_curve_point *point = &outcome->curve[i];
+        json_array_append_new(calls, integer(point->calls));
+        json_array_append_new(t_ms, json_real((double)point->t_ns * 1e-6));
+        json_array_append_new(rss, integer(point->bytes));
+        json_array_append_new(live, integer(pab_curve_at(demand, point->calls)));
+    }
+    json_t *phases = json_array();
+    for (int i = 0; i < PAB_PHASE_COUNT; i++) {
+        json_array_append_new(phases, json_pack("{s:s, s:f}", "phase", phase_names[i], "t_ms",
+                                                (double)outcome->memory.phases[i].t_ns * 1e-6));
+    }
+    json_t *out = cell_to_json(context->plan, context->cell);
+    json_object_del(out, "pass");
+    json_object_set_new(out, "calls", calls);
+    json_object_set_new(out, "t_ms", t_ms);
+    json_object_set_new(out, "rss_bytes", rss);
+    json_object_set_new(out, "live_bytes", live);
+    json_object_set_new(out, "phases", phases);
+    json_object_set_new(out, "retained", retained_to_json(outcome));
+    return out;
+}
+
+json_t *pab_failure_to_json(const struct pab_plan *plan, const struct pab_cell *cell,
+                            const char *backend, const char *kind, const char *message)
+{
+    json_t *out = cell != NULL ? cell_to_json(plan, cell)
+                               : json_pack("{s:n, s:s, s:n, s:n}", "workload", "backend", backend,
+                                           "pass", "round");
+    json_object_set_new(out, "kind", json_string(kind));
+    json_t *text = json_string(message);
+    json_object_set_new(out, "message", text != NULL ? text : json_string("(not UTF-8)"));
+    return out;
+}

@@ -1,0 +1,19 @@
+/* harness/summary.h -- what follows from the samples. Depends on jansson, stats.h.
+ *
+ * Pure: takes the record's samples, failures and workloads, gives the document's `summary` and
+ * `suite`. Definitions: results/README.md; plots/recompute.py is the same in Python.
+ */
+#ifndef PAB_HARNESS_SUMMARY_H
+#define PAB_HARNESS_SUMMARY_H
+
+#include <jansson.h>
+
+struct pab_summary_input {
+    const json_t *samples, *failures, *workloads, *backends; /* arrays of the document */
+    const char *baseline;                                    /* a backend's id */
+};
+
+/* New arrays for the document. */
+void pab_summary_make(const struct pab_summary_input *input, json_t **summary, json_t **suite);
+
+#endif

@@ -1,0 +1,60 @@
+// The only C++ file: Google Benchmark's own API is C++. Written for Debian's 1.7.1 and later ones.
+#include "harness/timer.h"
+
+#include <benchmark/benchmark.h>
+
+#include <vector>
+
+namespace
+{
+
+// Takes the raw figures of each repetition; prints nothing.
+class Collector : public benchmark::BenchmarkReporter
+{
+  public:
+    explicit Collector(pab_timing *out, uint32_t reps) : out_(out), reps_(reps)
+    {
+    }
+
+    bool ReportContext(const Context &) override
+    {
+        return true;
+    }
+
+    void ReportRuns(const std::vector<Run> &runs) override
+    {
+        for (const Run &run : runs) {
+            if (run.run_type != Run::RT_Iteration || out_->rep_count >= reps_) {
+                continue; // aggregates are ours to make
+            }
+            const double iterations = static_cast<double>(run.iterations);
+            out_->iterations = static_cast<uint64_t>(run.iterations);
+            out_->wall_ns[out_->rep_count] = run.real_accumulated_time * 1e9 / iterations;
+            out_->cpu_ns[out_->rep_count] = run.cpu_accumulated_time * 1e9 / iterations;
+            out_->rep_count++;
+        }
+    }
+
+  private:
+    pab_timing *out_;
+    uint32_t reps_;
+};
+
+} // namespace
+
+void pab_timer_run(void (*body)(void *arg), void *arg, double min_time_s, uint32_t reps,
+                   struct pab_timing *out)
+{
+    out->rep_count = 0;
+    benchmark::RegisterBenchmark("body",
+                                 [body, arg](benchmark::State &state) {
+                                     for (auto _ : state) {
+                                         body(arg);
+                                     }
+                                 })
+        ->MinTime(min_time_s)
+        ->Repetitions(static_cast<int>(reps))
+        ->MeasureProcessCPUTime();
+    Collector collector(out, reps);
+    benchmark::RunSpecifiedBenchmarks(&collector);
+}

@@ -1,0 +1,182 @@
+/* harness/worker.c -- one job in a process of its own: open, prove, then the pass. */
+#include "harness/job.h"
+#include "harness/passes.h"
+#include "harness/self.h"
+#include "workloads/pyobj/pyobj.h"
+#include "workloads/support/inputs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    struct pab_heap heap;
+    struct pab_inputs inputs;
+    struct pab_job job;
+} worker;
+
+static void write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size > 0) {
+        ssize_t wrote = write(fd, at, size);
+        if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote <= 0) {
+            _exit(1); /* the parent is gone: there is nobody to tell */
+        }
+        at += wrote;
+        size -= (size_t)wrote;
+    }
+}
+
+void pab_worker_send(enum pab_message_type type, const void *payload, size_t bytes)
+{
+    struct pab_message header = {(uint32_t)type, (uint32_t)bytes};
+    write_all(PAB_MESSAGE_FD, &header, sizeof(header));
+    write_all(PAB_MESSAGE_FD, payload, bytes);
+}
+
+void pab_worker_refuse(const char *kind, const struct pab_error *err)
+{
+    struct pab_refusal refusal = {.error = *err};
+    snprintf(refusal.kind, sizeof(refusal.kind), "%s", kind);
+    pab_worker_send(PAB_MESSAGE_REFUSED, &refusal, sizeof(refusal));
+    _exit(0);
+}
+
+static void stage(const char *what)
+{
+    pab_worker_send(PAB_MESSAGE_STAGE, what, strlen(what) + 1);
+}
+
+static const char *refusal_kind(enum pab_status status)
+{
+    switch (status) {
+    case PAB_UNAVAILABLE:
+        return "unavailable";
+    case PAB_IDENTITY:
+        return "identity";
+    default:
+        return "internal";
+    }
+}
+
+static void expect_ok(enum pab_status status, const struct pab_error *err)
+{
+    if (status != PAB_OK) {
+        pab_worker_refuse(refusal_kind(status), err);
+    }
+}
+
+/* workloads' way out when the backend gives NULL. */
+static _Noreturn void out_of_memory(void)
+{
+    struct pab_error err;
+    pab_fail(&err, PAB_NO_MEMORY, "the allocator gave NULL to %s", worker.job.subject);
+    pab_worker_refuse("oom", &err);
+}
+
+static void open_heap(struct pab_error *err)
+{
+    struct pab_opened opened;
+    memset(&opened, 0, sizeof(opened));
+    opened.start_rss_bytes = pab_rss_bytes();
+    struct pab_spec *spec = NULL;
+    expect_ok(pab_spec_parse(worker.job.backend, &spec, err), err);
+    stage("loading");
+    expect_ok(pab_heap_open(&worker.heap, spec, err), err);
+    stage("proving its identity");
+    expect_ok(pab_heap_identify(&worker.heap, &opened.identity, err), err);
+    if (worker.heap.raw != NULL) {
+        expect_ok(pab_heap_identify(worker.heap.raw, &opened.raw, err), err);
+    }
+    pab_worker_send(PAB_MESSAGE_OPENED, &opened, sizeof(opened));
+    pab_spec_destroy(spec);
+}
+
+static const struct pab_check *find_check(const char *id)
+{
+    for (size_t i = 0; i < pab_check_count(); i++) {
+        if (strcmp(pab_check_at(i)->id, id) == 0) {
+            return pab_check_at(i);
+        }
+    }
+    return NULL;
+}
+
+static void run_check(struct pab_error *err)
+{
+    const struct pab_check *check = find_check(worker.job.subject);
+    if (check == NULL) {
+        expect_ok(pab_fail(err, PAB_USAGE, "no check '%s'", worker.job.subject), err);
+        return;
+    }
+    struct pab_check_run run = {.heap = &worker.heap, .seed = worker.job.seed};
+    struct pab_verdict_note note = {.verdict = PAB_SKIP};
+    if ((worker.heap.backend->caps & check->needs) == check->needs) {
+        note.verdict = check->run(&run);
+        memcpy(note.reason, run.reason, sizeof(note.reason));
+    } else {
+        snprintf(note.reason, sizeof(note.reason), "%s lacks what the check asks for",
+                 worker.heap.backend->name);
+    }
+    pab_worker_send(PAB_MESSAGE_VERDICT, &note, sizeof(note));
+}
+
+#define INPUTS_RESERVE_BYTES ((size_t)4 << 30)
+
+static void run_workload(struct pab_error *err)
+{
+    const struct pab_workload *workload = pab_workload_find(worker.job.subject);
+    if (workload == NULL) {
+        expect_ok(pab_fail(err, PAB_USAGE, "no workload '%s'", worker.job.subject), err);
+        return;
+    }
+    expect_ok(pab_inputs_init(&worker.inputs, INPUTS_RESERVE_BYTES, err), err);
+    struct pab_run run = {
+        .heap = &worker.heap,
+        .inputs = &worker.inputs,
+        .seed = worker.job.seed,
+        .params = worker.job.params,
+    };
+    stage("setting up");
+    if (workload->setup != NULL) {
+        expect_ok(workload->setup(&run, err), err);
+    }
+    stage("running");
+    switch (worker.job.kind) {
+    case PAB_JOB_DEMAND:
+        pab_pass_demand(workload, &run);
+        break;
+    case PAB_JOB_TIME:
+        pab_pass_time(workload, &run, &worker.job);
+        break;
+    default:
+        pab_pass_memory(workload, &run, &worker.job);
+        break;
+    }
+}
+
+int pab_worker_main(void)
+{
+    ssize_t got = read(PAB_JOB_FD, &worker.job, sizeof(worker.job));
+    if (got != (ssize_t)sizeof(worker.job)) {
+        fprintf(stderr, "pyallocbench: a worker is started by pyallocbench itself\n");
+        return 2;
+    }
+    close(PAB_JOB_FD);
+    pab_py_out_of_memory = out_of_memory;
+    struct pab_error err;
+    open_heap(&err);
+    if (worker.job.kind == PAB_JOB_CHECK) {
+        stage("checking");
+        run_check(&err);
+    } else if (worker.job.kind != PAB_JOB_PROBE) {
+        run_workload(&err);
+    }
+    pab_worker_send(PAB_MESSAGE_DONE, NULL, 0);
+    /* Destructors of foreign libraries are no part of any measurement. */
+    _exit(0);
+}
