@@ -400,12 +400,14 @@ static void random_step(void)
 {
     int draw = below(100);
     int node = any_reachable();
+    int other = any_reachable();
+    size_t slot = (size_t)below(TOY_REFS);
     if (draw < 25 || node == NONE) {
         make_node();
     } else if (draw < 55) {
-        set_edge(node, (size_t)below(TOY_REFS), any_reachable());
+        set_edge(node, slot, other);
     } else if (draw < 62) {
-        set_edge(node, (size_t)below(TOY_REFS), NONE);
+        set_edge(node, slot, NONE);
     } else if (draw < 82) {
         if (model.nodes[node].roots > 0) {
             drop_root(node);
