@@ -343,7 +343,7 @@ static bool run_careful_body(struct pab_heap *heap)
     if (first == NULL) {
         return false;
     }
-    strcpy(first, "kept me");
+    memcpy(first, "kept me", sizeof("kept me"));
     char *larger = resize(heap, PAB_DOMAIN_OBJ, first, 800);
     if (larger == NULL) {
         assert_string_equal(first, "kept me"); /* a failed realloc leaves its block */
