@@ -6,11 +6,11 @@
 
 static void class_dealloc(struct pab_object *self)
 {
-    struct pab_class *class = (struct pab_class *)self;
+    struct pab_class *cls = (struct pab_class *)self;
     pab_object_dead(pab_py());
-    if (class->keys != NULL) {
-        pab_keys_decref(class->keys);
-        class->keys = NULL;
+    if (cls->keys != NULL) {
+        pab_keys_decref(cls->keys);
+        cls->keys = NULL;
     }
 }
 
@@ -35,14 +35,14 @@ static inline struct pab_object **slots_of(struct pab_object *instance)
 /* Slots in their order, then values in shared-key order or the dict, then the class. */
 static int instance_traverse(struct pab_object *self, pab_visit visit, void *arg)
 {
-    struct pab_class *class = class_of(self->type);
+    struct pab_class *cls = class_of(self->type);
     struct pab_object **fields = slots_of(self);
-    size_t count = class->slot_count;
+    size_t count = cls->slot_count;
     struct pab_object *dict = NULL;
-    if (class->keys != NULL) {
+    if (cls->keys != NULL) {
         struct pab_managed *managed = pab_managed_of(self);
         fields = managed->values;
-        count = fields == NULL ? 0 : (size_t) class->keys->entry_count;
+        count = fields == NULL ? 0 : (size_t)cls->keys->entry_count;
         dict = managed->dict;
     }
     for (size_t i = 0; i < count; i++) {
@@ -52,7 +52,7 @@ static int instance_traverse(struct pab_object *self, pab_visit visit, void *arg
         }
     }
     int stop = dict == NULL ? 0 : visit(dict, arg);
-    return stop != 0 ? stop : visit(&class->base, arg);
+    return stop != 0 ? stop : visit(&cls->base, arg);
 }
 
 /* Empties each field before it releases what was in there. */
@@ -65,25 +65,26 @@ static void clear_fields(struct pab_object **fields, size_t count)
     }
 }
 
-/* A dict, once there is one, breaks its cycles itself. */
+/* The values array stays, empty; a dict is let go. */
 static void instance_clear(struct pab_object *self)
 {
-    struct pab_class *class = class_of(self->type);
-    if (class->keys == NULL) {
-        clear_fields(slots_of(self), class->slot_count);
+    struct pab_class *cls = class_of(self->type);
+    if (cls->keys == NULL) {
+        clear_fields(slots_of(self), cls->slot_count);
         return;
     }
-    struct pab_object **values = pab_managed_of(self)->values;
-    if (values != NULL) {
-        *pab_values_count(values) = 0;
-        clear_fields(values, (size_t) class->keys->entry_count);
+    struct pab_managed *managed = pab_managed_of(self);
+    if (managed->values != NULL) {
+        *pab_values_count(managed->values) = 0;
+        clear_fields(managed->values, (size_t)cls->keys->entry_count);
     }
+    clear_fields(&managed->dict, 1);
 }
 
-static void release_fields(struct pab_object *self, struct pab_class *class)
+static void release_fields(struct pab_object *self, struct pab_class *cls)
 {
-    if (class->keys == NULL) {
-        clear_fields(slots_of(self), class->slot_count);
+    if (cls->keys == NULL) {
+        clear_fields(slots_of(self), cls->slot_count);
         return;
     }
     struct pab_managed *managed = pab_managed_of(self);
@@ -94,7 +95,7 @@ static void release_fields(struct pab_object *self, struct pab_class *class)
         pab_decref(dict);
     } else if (managed->values != NULL) {
         struct pab_object **values = managed->values;
-        for (pab_ssize i = 0; i < class->keys->entry_count; i++) {
+        for (pab_ssize i = 0; i < cls->keys->entry_count; i++) {
             pab_xdecref(values[i]);
         }
         managed->values = NULL;
@@ -107,13 +108,13 @@ static void release_fields(struct pab_object *self, struct pab_class *class)
 static void instance_dealloc(struct pab_object *self)
 {
     struct pab_py *py = pab_py();
-    struct pab_class *class = class_of(self->type);
+    struct pab_class *cls = class_of(self->type);
     pab_gc_untrack(self);
     if (!pab_trash_begin(py, self)) {
         return;
     }
     bool resurrected = false;
-    if (class->type.finalize != NULL) {
+    if (cls->type.finalize != NULL) {
         pab_gc_track(&py->gc, self);
         resurrected = pab_gc_finalize_from_dealloc(self);
         if (!resurrected) {
@@ -121,26 +122,26 @@ static void instance_dealloc(struct pab_object *self)
         }
     }
     if (!resurrected) {
-        release_fields(self, class);
+        release_fields(self, cls);
         pab_object_dead(py);
-        pab_gc_free(&py->gc, self, class->type.presize);
-        pab_decref(&class->base);
+        pab_gc_free(&py->gc, self, cls->type.presize);
+        pab_decref(&cls->base);
     }
     pab_trash_end(py);
 }
 
 /* --- classes ------------------------------------------------------------------------------- */
 
-static void class_add_slot(struct pab_class *class, const char *name)
+static void class_add_slot(struct pab_class *cls, const char *name)
 {
-    PAB_CHECK(class->slot_count < PAB_SLOT_MAX);
-    size_t place = class->slot_count++;
-    while (place > 0 && strcmp(class->slots[place - 1].name, name) > 0) {
-        class->slots[place] = class->slots[place - 1];
+    PAB_CHECK(cls->slot_count < PAB_SLOT_MAX);
+    size_t place = cls->slot_count++;
+    while (place > 0 && strcmp(cls->slots[place - 1].name, name) > 0) {
+        cls->slots[place] = cls->slots[place - 1];
         place--;
     }
     size_t length = strlen(name);
-    class->slots[place] = (struct pab_slot){name, pab_hash_bytes(name, length), length};
+    cls->slots[place] = (struct pab_slot){name, pab_hash_bytes(name, length), length};
 }
 
 static struct pab_class *class_place(struct pab_py *py)
@@ -158,8 +159,8 @@ struct pab_object *pab_class_new(const char *name, const char *const *slots,
                                  pab_finalizer finalizer)
 {
     struct pab_py *py = pab_py();
-    struct pab_class *class = class_place(py);
-    class->type = (struct pab_type){
+    struct pab_class *cls = class_place(py);
+    cls->type = (struct pab_type){
         .name = name,
         .flags = PAB_TYPE_GC,
         .presize = slots == NULL ? 2 * sizeof(void *) : 0,
@@ -168,30 +169,30 @@ struct pab_object *pab_class_new(const char *name, const char *const *slots,
         .clear = instance_clear,
         .finalize = finalizer,
     };
-    class->slot_count = 0;
-    class->keys = NULL;
+    cls->slot_count = 0;
+    cls->keys = NULL;
     if (slots == NULL) {
-        class->keys = pab_keys_new_shared();
-        if (class->keys == NULL) {
+        cls->keys = pab_keys_new_shared();
+        if (cls->keys == NULL) {
             return NULL;
         }
     } else {
         for (; *slots != NULL; slots++) {
-            class_add_slot(class, *slots);
+            class_add_slot(cls, *slots);
         }
     }
-    pab_object_born(py, &class->base, &pab_class_type);
-    return &class->base;
+    pab_object_born(py, &cls->base, &pab_class_type);
+    return &cls->base;
 }
 
 /* Each new instance takes one name off the estimate of how many there will be, so that the
  * arrays shrink until they fit the class. */
-static int instance_init_values(struct pab_object *self, struct pab_class *class)
+static int instance_init_values(struct pab_object *self, struct pab_class *cls)
 {
-    if (class->keys->usable > 1) {
-        class->keys->usable--;
+    if (cls->keys->usable > 1) {
+        cls->keys->usable--;
     }
-    struct pab_object **values = pab_values_new(pab_keys_shared_length(class->keys));
+    struct pab_object **values = pab_values_new(pab_keys_shared_length(cls->keys));
     pab_managed_of(self)->values = values;
     return values == NULL ? -1 : 0;
 }
@@ -200,19 +201,19 @@ struct pab_object *pab_instance_new(struct pab_object *class_object)
 {
     assert(class_object->type == &pab_class_type);
     struct pab_py *py = pab_py();
-    struct pab_class *class = (struct pab_class *)class_object;
-    size_t size = class->keys != NULL ? sizeof(struct pab_instance)
-                                      : sizeof(struct pab_slotted) +
-                                            class->slot_count * sizeof(struct pab_object *);
-    struct pab_object *self = pab_gc_malloc(&py->gc, class->type.presize, size);
+    struct pab_class *cls = (struct pab_class *)class_object;
+    size_t size = cls->keys != NULL
+                      ? sizeof(struct pab_instance)
+                      : sizeof(struct pab_slotted) + cls->slot_count * sizeof(struct pab_object *);
+    struct pab_object *self = pab_gc_malloc(&py->gc, cls->type.presize, size);
     if (self == NULL) {
         return NULL;
     }
     memset(self, 0, size);
-    pab_object_born(py, self, &class->type);
+    pab_object_born(py, self, &cls->type);
     pab_incref(class_object);
     pab_gc_track(&py->gc, self);
-    if (class->keys != NULL && instance_init_values(self, class) != 0) {
+    if (cls->keys != NULL && instance_init_values(self, cls) != 0) {
         pab_decref(self);
         return NULL;
     }
@@ -222,12 +223,12 @@ struct pab_object *pab_instance_new(struct pab_object *class_object)
 /* --- attributes ---------------------------------------------------------------------------- */
 
 /* The field of slot `name`; NULL when there is none. */
-static struct pab_object **find_slot(struct pab_object *self, struct pab_class *class,
+static struct pab_object **find_slot(struct pab_object *self, struct pab_class *cls,
                                      struct pab_unicode *name)
 {
     int64_t hash = pab_unicode_hash(name);
-    for (size_t i = 0; i < class->slot_count; i++) {
-        const struct pab_slot *slot = &class->slots[i];
+    for (size_t i = 0; i < cls->slot_count; i++) {
+        const struct pab_slot *slot = &cls->slots[i];
         if (slot->hash == hash && (size_t)name->length == slot->length && name->ascii &&
             memcmp(pab_unicode_chars(name), slot->name, slot->length) == 0) {
             return &slots_of(self)[i];
@@ -263,10 +264,10 @@ static int set_in_dict(struct pab_managed *managed, struct pab_object *name,
 }
 
 /* No room for one more name: the instance gets a dict that adopts its values. */
-static struct pab_object *materialize(struct pab_object *self, struct pab_class *class)
+static struct pab_object *materialize(struct pab_object *self, struct pab_class *cls)
 {
     struct pab_managed *managed = pab_managed_of(self);
-    struct pab_object *dict = pab_dict_new_split(class->keys, managed->values);
+    struct pab_object *dict = pab_dict_new_split(cls->keys, managed->values);
     if (dict != NULL) {
         managed->values = NULL;
         managed->dict = dict;
@@ -276,14 +277,14 @@ static struct pab_object *materialize(struct pab_object *self, struct pab_class 
 
 static int set_value(struct pab_object *self, struct pab_object *name, struct pab_object *value)
 {
-    struct pab_class *class = class_of(self->type);
+    struct pab_class *cls = class_of(self->type);
     struct pab_object **values = pab_managed_of(self)->values;
-    pab_ssize entry = pab_keys_add_shared(class->keys, name);
+    pab_ssize entry = pab_keys_add_shared(cls->keys, name);
     if (entry == PAB_INDEX_EMPTY) {
         if (value == NULL) {
             return -1;
         }
-        struct pab_object *dict = materialize(self, class);
+        struct pab_object *dict = materialize(self, cls);
         return dict == NULL ? -1 : pab_dict_set_item(dict, name, value);
     }
     struct pab_object *old = values[entry];
@@ -303,10 +304,10 @@ static int set_value(struct pab_object *self, struct pab_object *name, struct pa
 int pab_object_set_attr(struct pab_object *object, struct pab_object *name,
                         struct pab_object *value)
 {
-    struct pab_class *class = class_of(object->type);
+    struct pab_class *cls = class_of(object->type);
     assert(pab_is_unicode(name));
-    if (class->keys == NULL) {
-        return set_slot(find_slot(object, class, (struct pab_unicode *)name), value);
+    if (cls->keys == NULL) {
+        return set_slot(find_slot(object, cls, (struct pab_unicode *)name), value);
     }
     struct pab_managed *managed = pab_managed_of(object);
     return managed->values != NULL ? set_value(object, name, value)
@@ -315,15 +316,15 @@ int pab_object_set_attr(struct pab_object *object, struct pab_object *name,
 
 struct pab_object *pab_object_get_attr(struct pab_object *object, struct pab_object *name)
 {
-    struct pab_class *class = class_of(object->type);
+    struct pab_class *cls = class_of(object->type);
     struct pab_object *value = NULL;
     assert(pab_is_unicode(name));
-    if (class->keys == NULL) {
-        struct pab_object **field = find_slot(object, class, (struct pab_unicode *)name);
+    if (cls->keys == NULL) {
+        struct pab_object **field = find_slot(object, cls, (struct pab_unicode *)name);
         value = field == NULL ? NULL : *field;
     } else if (pab_managed_of(object)->values != NULL) {
         int64_t hash = pab_unicode_hash((struct pab_unicode *)name);
-        pab_ssize entry = pab_keys_find_str(class->keys, name, hash);
+        pab_ssize entry = pab_keys_find_str(cls->keys, name, hash);
         value = entry < 0 ? NULL : pab_managed_of(object)->values[entry];
     } else if (pab_managed_of(object)->dict != NULL) {
         value = pab_dict_get_item(pab_managed_of(object)->dict, name);
@@ -333,13 +334,13 @@ struct pab_object *pab_object_get_attr(struct pab_object *object, struct pab_obj
 
 struct pab_object *pab_object_dict(struct pab_object *object)
 {
-    struct pab_class *class = class_of(object->type);
-    assert(class->keys != NULL);
+    struct pab_class *cls = class_of(object->type);
+    assert(cls->keys != NULL);
     struct pab_managed *managed = pab_managed_of(object);
     struct pab_object *dict = managed->dict;
     if (dict == NULL) {
         dict =
-            managed->values != NULL ? materialize(object, class) : (managed->dict = pab_dict_new());
+            managed->values != NULL ? materialize(object, cls) : (managed->dict = pab_dict_new());
     }
     return dict == NULL ? NULL : pab_new_ref(dict);
 }

@@ -348,7 +348,22 @@ static int format_float(double value, char *text)
     return length;
 }
 
-/* CPython's dtoa writes into a buffer of the mem domain, exactly as long as the text may be. */
+/* CPython writes into a buffer of the mem domain first: room for a sign, a point, the digits, a
+ * NUL and, if scientific, an exponent of five characters. (Python/pystrtod.c@v3.11) */
+static size_t float_buffer_bytes(double value, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    const char *exponent = strchr(text, 'e');
+    if (!isfinite(value)) {
+        return 5;
+    }
+    if (exponent != NULL) {
+        bytes += 5 - strlen(exponent);
+        bytes += strchr(text, '.') == NULL;
+    }
+    return bytes + (text[0] != '-');
+}
+
 static struct pab_object *float_str(double value)
 {
     char text[FLOAT_TEXT_BYTES];
@@ -359,7 +374,7 @@ static struct pab_object *float_str(double value)
     } else {
         length = snprintf(text, sizeof(text), isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
     }
-    char *buffer = pab_mem_malloc(py, (size_t)length + 2);
+    char *buffer = pab_mem_malloc(py, float_buffer_bytes(value, text));
     if (buffer == NULL) {
         return NULL;
     }

@@ -262,7 +262,7 @@ static struct pab_long *multiply_magnitudes(const struct pab_long *a, const stru
     pab_ssize a_count = digit_count(a);
     pab_ssize b_count = digit_count(b);
     if (a_count == 0 || b_count == 0) {
-        return pab_long_new(0);
+        return (struct pab_long *)pab_long_from_int64(0);
     }
     struct pab_long *product = pab_long_new(a_count + b_count);
     if (product == NULL) {

@@ -106,7 +106,8 @@ struct pab_object *pab_unicode_split(struct pab_object *str, uint32_t separator)
 struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object *from,
                                        struct pab_object *to);
 struct pab_object *pab_unicode_lower(struct pab_object *str);
-pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part); /* or -1 */
+/* Where `part` first occurs, or -1; -2 when memory is out, for a wider text needs a temporary. */
+pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part);
 /* sys.intern(): steals *str, replaces it by the one interned object. Mortal, as in 3.11. */
 int pab_unicode_intern_in_place(struct pab_object **str);
 

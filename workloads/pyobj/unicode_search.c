@@ -74,19 +74,19 @@ static uint32_t first_unit(const struct view *view, int kind)
                        : *(const uint32_t *)view->units;
 }
 
-/* Where `needle` first occurs in `text` from `start` on, or -1. */
-static pab_ssize find_from(struct pab_unicode *text, pab_ssize start, const struct view *needle)
+/* Where `needle` first occurs in `text` from `start` on, or -1; both in units of `kind` bytes. */
+static pab_ssize find_from(const struct view *text, pab_ssize start, const struct view *needle,
+                           int kind)
 {
-    const char *units = pab_unicode_chars(text);
-    size_t width = text->kind;
+    const char *units = text->units;
+    size_t width = (size_t)kind;
     pab_ssize last = text->length - needle->length;
     if (needle->length == 0) {
         return start <= text->length ? start : -1;
     }
-    uint32_t first = first_unit(needle, text->kind);
+    uint32_t first = first_unit(needle, kind);
     while (start <= last) {
-        pab_ssize hit =
-            find_unit(units + (size_t)start * width, last - start + 1, text->kind, first);
+        pab_ssize hit = find_unit(units + (size_t)start * width, last - start + 1, kind, first);
         if (hit < 0) {
             return -1;
         }
@@ -103,14 +103,20 @@ static pab_ssize find_from(struct pab_unicode *text, pab_ssize start, const stru
 pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part)
 {
     struct pab_unicode *text = as_str(str);
+    struct view whole;
     struct view needle;
     if (as_str(part)->kind > text->kind || as_str(part)->length > text->length) {
         return -1;
     }
+    if (as_str(part)->length == 1) {
+        uint32_t character = pab_unicode_get(as_str(part), 0);
+        return find_unit(pab_unicode_chars(text), text->length, text->kind, character);
+    }
     if (!view_open(&needle, as_str(part), text->kind)) {
         return -2;
     }
-    pab_ssize found = find_from(text, 0, &needle);
+    view_open(&whole, text, text->kind); /* its own characters: cannot fail */
+    pab_ssize found = find_from(&whole, 0, &needle, text->kind);
     view_close(&needle);
     return found;
 }
@@ -214,47 +220,68 @@ struct pab_object *pab_unicode_split(struct pab_object *object, uint32_t separat
 
 struct replacement {
     struct pab_unicode *text, *from, *to;
-    struct view needle; /* `from` in units of the text */
-    uint32_t maxchar;   /* of the result */
+    uint32_t maxchar; /* of the result */
+    int kind;         /* of the views: the text's, then the result's */
+    struct view source, needle, value;
 };
 
 static pab_ssize count_hits(const struct replacement *r)
 {
     pab_ssize hits = 0;
-    if (r->from->length == 0) {
-        return r->text->length + 1;
+    if (r->needle.length == 0) {
+        return r->source.length + 1;
     }
-    for (pab_ssize at = find_from(r->text, 0, &r->needle); at >= 0;
-         at = find_from(r->text, at + r->from->length, &r->needle)) {
+    for (pab_ssize at = find_from(&r->source, 0, &r->needle, r->kind); at >= 0;
+         at = find_from(&r->source, at + r->needle.length, &r->needle, r->kind)) {
         hits++;
     }
     return hits;
 }
 
-/* Copies the text with every hit replaced. An empty needle hits before each character. */
-static void replace_into(const struct replacement *r, struct pab_unicode *result)
+/* Brings text, needle and value to the width of the result; closed by the caller either way. */
+static bool widen_views(struct replacement *r)
 {
-    struct pab_unicode *text = r->text;
-    bool everywhere = r->from->length == 0;
+    int width = r->maxchar < 256 ? 1 : r->maxchar < 65536 ? 2 : 4;
+    if (!view_open(&r->value, r->to, width)) {
+        return false;
+    }
+    if (r->kind == width) {
+        return true;
+    }
+    struct view narrow_needle = r->needle;
+    r->kind = width;
+    r->needle.temporary = NULL;
+    bool widened = view_open(&r->source, r->text, width);
+    view_close(&narrow_needle);
+    return widened && view_open(&r->needle, r->from, width);
+}
+
+static char *emit(char *out, const struct view *view, pab_ssize start, pab_ssize length, int width)
+{
+    size_t bytes = (size_t)length * (size_t)width;
+    memcpy(out, (const char *)view->units + start * width, bytes);
+    return out + bytes;
+}
+
+/* Copies the text with every hit replaced. An empty needle hits before each character. */
+static void replace_into(const struct replacement *r, char *out)
+{
+    bool everywhere = r->needle.length == 0;
     pab_ssize in = 0;
-    pab_ssize out = 0;
-    while (in <= text->length) {
-        pab_ssize hit = everywhere ? in : find_from(text, in, &r->needle);
-        pab_ssize end = hit < 0 ? text->length : hit;
-        pab_unicode_copy(result, out, text, in, end - in);
-        out += end - in;
+    while (in <= r->source.length) {
+        pab_ssize hit = everywhere ? in : find_from(&r->source, in, &r->needle, r->kind);
         if (hit < 0) {
+            emit(out, &r->source, in, r->source.length - in, r->kind);
             break;
         }
-        pab_unicode_copy(result, out, r->to, 0, r->to->length);
-        out += r->to->length;
-        in = hit + r->from->length;
-        if (everywhere && in < text->length) {
-            pab_unicode_copy(result, out++, text, in, 1);
+        out = emit(out, &r->source, in, hit - in, r->kind);
+        out = emit(out, &r->value, 0, r->value.length, r->kind);
+        in = hit + r->needle.length;
+        if (everywhere && in < r->source.length) {
+            out = emit(out, &r->source, in, 1, r->kind);
         }
         in += everywhere;
     }
-    assert(out == result->length);
 }
 
 /* The narrowest kind for what the characters turned out to be. Takes `object`. */
@@ -280,17 +307,37 @@ static struct pab_object *narrow(struct pab_object *object)
     return copy;
 }
 
-static struct pab_object *replace_hits(struct replacement *r, pab_ssize hits)
+/* One character by another: CPython looks for it in place and needs no temporary. */
+static struct pab_object *replace_char(const struct replacement *r)
 {
+    uint32_t from = pab_unicode_get(r->from, 0);
+    uint32_t to = pab_unicode_get(r->to, 0);
+    if (find_unit(pab_unicode_chars(r->text), r->text->length, r->text->kind, from) < 0) {
+        return pab_new_ref(&r->text->base);
+    }
+    struct pab_object *result = pab_unicode_new(r->text->length, r->maxchar);
+    for (pab_ssize i = 0; result != NULL && i < r->text->length; i++) {
+        uint32_t character = pab_unicode_get(r->text, i);
+        pab_unicode_put(as_str(result), i, character == from ? to : character);
+    }
+    return result;
+}
+
+static struct pab_object *replace_hits(struct replacement *r)
+{
+    pab_ssize hits = count_hits(r);
+    if (hits == 0) {
+        return pab_new_ref(&r->text->base);
+    }
     pab_ssize growth;
     pab_ssize length;
-    if (__builtin_mul_overflow(hits, r->to->length - r->from->length, &growth) ||
+    if (!widen_views(r) || __builtin_mul_overflow(hits, r->to->length - r->from->length, &growth) ||
         __builtin_add_overflow(r->text->length, growth, &length)) {
         return NULL;
     }
     struct pab_object *result = pab_unicode_new(length, r->maxchar);
     if (result != NULL && length > 0) {
-        replace_into(r, as_str(result));
+        replace_into(r, pab_unicode_chars(as_str(result)));
     }
     return result;
 }
@@ -307,16 +354,20 @@ struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object
         return pab_new_ref(str);
     }
     bool may_shrink = to_max < from_max && text_max == from_max;
+    struct pab_object *result = NULL;
     r.maxchar = text_max > to_max ? text_max : to_max;
-    if (!view_open(&r.needle, r.from, r.text->kind)) {
-        return NULL;
+    r.kind = r.text->kind;
+    if (r.from->length == 1 && r.to->length == 1) {
+        result = replace_char(&r);
+    } else if (view_open(&r.source, r.text, r.kind) && view_open(&r.needle, r.from, r.kind)) {
+        result = replace_hits(&r);
     }
-    pab_ssize hits = count_hits(&r);
-    struct pab_object *result = hits == 0 ? pab_new_ref(str) : replace_hits(&r, hits);
-    if (hits != 0 && result != NULL && may_shrink) {
+    if (result != NULL && result != str && may_shrink) {
         result = narrow(result);
     }
+    view_close(&r.source);
     view_close(&r.needle);
+    view_close(&r.value);
     return result;
 }
 
