@@ -47,10 +47,9 @@ void pab_pages_decommit(void *start, size_t bytes)
 void pab_pages_advise_huge(void *start, size_t bytes)
 {
     size_t page = pab_pages_size();
-    uintptr_t first = ((uintptr_t)start + page - 1) & ~(uintptr_t)(page - 1);
-    uintptr_t end = ((uintptr_t)start + bytes) & ~(uintptr_t)(page - 1);
-    if (first < end) {
-        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    size_t skip = -(uintptr_t)start & (page - 1);
+    if (bytes > skip && bytes - skip >= page) {
+        (void)madvise((char *)start + skip, (bytes - skip) & ~(page - 1), MADV_HUGEPAGE);
     }
 }
 

@@ -13,12 +13,12 @@ static void *range_alloc(void *ctx, size_t size)
 {
     struct arena_range *range = ctx;
     if (range->vacant_count > 0) {
-        return (void *)(range->base + range->vacant[--range->vacant_count] * size);
+        return range->base + range->vacant[--range->vacant_count] * size;
     }
-    if (range->end - range->bump < size || !pab_pages_commit((void *)range->bump, size)) {
+    if ((size_t)(range->end - range->bump) < size || !pab_pages_commit(range->bump, size)) {
         return NULL;
     }
-    void *arena = (void *)range->bump;
+    unsigned char *arena = range->bump;
     range->bump += size;
     return arena;
 }
@@ -27,14 +27,14 @@ static void *range_alloc(void *ctx, size_t size)
 static void range_free(void *ctx, void *arena, size_t size)
 {
     struct arena_range *range = ctx;
-    assert((uintptr_t)arena >= range->base && (uintptr_t)arena < range->bump);
-    assert(((uintptr_t)arena - range->base) % size == 0);
+    size_t offset = (size_t)((unsigned char *)arena - range->base);
+    assert(offset < (size_t)(range->bump - range->base) && offset % size == 0);
     pab_pages_decommit(arena, size);
     uint32_t *slot = &range->vacant[range->vacant_count];
     if ((uintptr_t)slot % pab_pages_size() == 0 && !pab_pages_commit(slot, sizeof(*slot))) {
         return;
     }
-    *slot = (uint32_t)(((uintptr_t)arena - range->base) / size);
+    *slot = (uint32_t)(offset / size);
     range->vacant_count++;
 }
 
@@ -52,8 +52,9 @@ enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *
     if (range->reserved == NULL) {
         return pab_fail(err, PAB_NO_MEMORY, "the system grants no address space for arenas");
     }
-    range->base = ((uintptr_t)range->reserved + arena_bytes - 1) & ~(uintptr_t)(arena_bytes - 1);
-    range->end = (uintptr_t)range->reserved + range->reserved_bytes;
+    range->base = range->reserved;
+    range->end = range->base + range->reserved_bytes;
+    range->base += -(uintptr_t)range->base & (arena_bytes - 1);
     range->bump = range->base;
     range->vacant_bytes = range->reserved_bytes / arena_bytes * sizeof(*range->vacant);
     range->vacant = pab_pages_reserve(&range->vacant_bytes, range->vacant_bytes);
@@ -65,8 +66,8 @@ enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *
         .ctx = range,
         .alloc = range_alloc,
         .free = range_free,
-        .base = range->base,
-        .span = range->end - range->base,
+        .base = (uintptr_t)range->base,
+        .span = (size_t)(range->end - range->base),
     };
     return PAB_OK;
 }
@@ -85,7 +86,7 @@ void pab_arena_range_close(struct pab_pymalloc *pm)
 
 static void descriptor_push(struct pab_pymalloc *pm, struct arena *arena)
 {
-    arena->base = 0;
+    arena->base = NULL;
     arena->next = pm->unused;
     pm->unused = arena;
 }
@@ -111,6 +112,19 @@ static bool descriptors_grow(struct pab_pymalloc *pm)
     return true;
 }
 
+static struct arena *descriptor_pop(struct pab_pymalloc *pm)
+{
+    if (pm->unused == NULL && !descriptors_grow(pm)) {
+        return NULL;
+    }
+    struct arena *arena = pm->unused;
+    if (arena != NULL) {
+        assert(arena->base == NULL);
+        pm->unused = arena->next;
+    }
+    return arena;
+}
+
 /* --- one arena ------------------------------------------------------------------------------ */
 
 /* Backs the pool table's entries of an arena with memory: the table is reserved for the whole
@@ -118,15 +132,16 @@ static bool descriptors_grow(struct pab_pymalloc *pm)
 static bool pool_entries_commit(struct pab_pymalloc *pm, const struct arena *arena)
 {
     assert(arena->total_pools > 0);
-    uintptr_t first = (uintptr_t)pool_of_address(pm, arena->bump);
-    uintptr_t page = first & ~(uintptr_t)(pab_pages_size() - 1);
-    return pab_pages_commit((void *)page, first - page + arena->total_pools * sizeof(struct pool));
+    unsigned char *first = (unsigned char *)pool_of(pm, arena->bump);
+    size_t into_page = (uintptr_t)first & (pab_pages_size() - 1);
+    return pab_pages_commit(first - into_page,
+                            into_page + arena->total_pools * sizeof(struct pool));
 }
 
 static void arena_count_pools(const struct pab_pymalloc *pm, struct arena *arena)
 {
     arena->bump = arena_first_pool(pm, arena);
-    size_t lost = arena->bump - arena->base;
+    size_t lost = (size_t)(arena->bump - arena->base);
     size_t usable = lost < pm->geometry.arena_bytes ? pm->geometry.arena_bytes - lost : 0;
     arena->total_pools = (uint32_t)(usable >> pm->pool_shift);
     arena->free_pools = arena->total_pools;
@@ -137,12 +152,10 @@ static void arena_count_pools(const struct pab_pymalloc *pm, struct arena *arena
 
 static struct arena *arena_open(struct pab_pymalloc *pm)
 {
-    if (pm->unused == NULL && !descriptors_grow(pm)) {
+    struct arena *arena = descriptor_pop(pm);
+    if (arena == NULL) {
         return NULL;
     }
-    struct arena *arena = pm->unused;
-    assert(arena->base == 0);
-    pm->unused = arena->next;
     size_t bytes = pm->geometry.arena_bytes;
     void *start = pm->source.alloc(pm->source.ctx, bytes);
     if (start == NULL) {
@@ -150,7 +163,7 @@ static struct arena *arena_open(struct pab_pymalloc *pm)
         return NULL;
     }
     PAB_CHECK((uintptr_t)start - pm->source.base <= pm->source.span - bytes);
-    arena->base = (uintptr_t)start;
+    arena->base = start;
     arena_count_pools(pm, arena);
     if (arena->total_pools == 0 || !pool_entries_commit(pm, arena)) {
         pm->source.free(pm->source.ctx, start, bytes);
@@ -168,9 +181,9 @@ static struct arena *arena_open(struct pab_pymalloc *pm)
 
 static void arena_close(struct pab_pymalloc *pm, struct arena *arena)
 {
-    assert(arena->base != 0);
+    assert(arena->base != NULL);
     assert(pm->arenas_now > 0);
-    void *start = (void *)arena->base;
+    unsigned char *start = arena->base;
     descriptor_push(pm, arena);
     pm->arenas_now--;
     pm->source.free(pm->source.ctx, start, pm->geometry.arena_bytes);
@@ -179,7 +192,7 @@ static void arena_close(struct pab_pymalloc *pm, struct arena *arena)
 void pab_arena_close_all(struct pab_pymalloc *pm)
 {
     for (size_t i = 0; i < pm->arena_capacity; i++) {
-        if (pm->arenas[i].base != 0) {
+        if (pm->arenas[i].base != NULL) {
             arena_close(pm, &pm->arenas[i]);
         }
     }
@@ -270,10 +283,12 @@ struct pool *pab_arena_pool_take(struct pab_pymalloc *pm)
         assert(pool->count == 0 && pool->class < class_count(pm));
         arena->empty = pool->next;
     } else {
-        assert(arena->bump + pm->geometry.pool_bytes - arena->base <= pm->geometry.arena_bytes);
-        pool = pool_of_address(pm, arena->bump);
+        assert((size_t)(arena->bump - arena->base) + pm->geometry.pool_bytes <=
+               pm->geometry.arena_bytes);
+        pool = pool_of(pm, arena->bump);
         size_t number = (size_t)(arena - pm->arenas);
         *pool = (struct pool){
+            .free = arena->bump,
             .arena_low = (uint16_t)number,
             .arena_high = (uint8_t)(number >> 16),
             .class = POOL_CLASS_NONE,
@@ -291,7 +306,7 @@ void pab_arena_pool_give(struct pab_pymalloc *pm, struct pool *pool)
     assert(pool->count == 0 && pool->free != NULL);
     assert(pool_arena_number(pool) < pm->arena_capacity);
     struct arena *arena = &pm->arenas[pool_arena_number(pool)];
-    assert(arena->base != 0 && arena->free_pools < arena->total_pools);
+    assert(arena->base != NULL && arena->free_pools < arena->total_pools);
     pool->next = arena->empty;
     arena->empty = pool;
 

@@ -85,7 +85,7 @@ static bool arena_has_pool(const struct pab_pymalloc *pm, const struct arena *ar
         return false;
     }
     uintptr_t start = pool_start(pm, pool);
-    return start >= arena_first_pool(pm, arena) && start < arena->bump;
+    return start >= (uintptr_t)arena_first_pool(pm, arena) && start < (uintptr_t)arena->bump;
 }
 
 static enum pab_status check_empty_list(const struct pab_pymalloc *pm, const struct arena *arena,
@@ -94,15 +94,15 @@ static enum pab_status check_empty_list(const struct pab_pymalloc *pm, const str
     size_t listed = 0;
     for (const struct pool *pool = arena->empty; pool != NULL; pool = pool->next) {
         if (!arena_has_pool(pm, arena, pool) || pool->count != 0) {
-            return BROKEN(err, "arena %#zx: its list of empty pools holds one that is not",
-                          arena->base);
+            return BROKEN(err, "arena %p: its list of empty pools holds one that is not",
+                          (void *)arena->base);
         }
         if (++listed > empty_count) {
             break;
         }
     }
     if (listed != empty_count) {
-        return BROKEN(err, "arena %#zx: %zu pools are empty, but its list is %s", arena->base,
+        return BROKEN(err, "arena %p: %zu pools are empty, but its list is %s", (void *)arena->base,
                       empty_count, listed > empty_count ? "longer" : "shorter");
     }
     return PAB_OK;
@@ -112,16 +112,17 @@ static enum pab_status check_arena(const struct pab_pymalloc *pm, const struct a
                                    struct census *census, struct pab_error *err)
 {
     size_t pool_bytes = pm->geometry.pool_bytes;
-    uintptr_t first = arena_first_pool(pm, arena);
-    uintptr_t end = first + arena->total_pools * pool_bytes;
-    if (arena->base - pm->source.base > pm->source.span - pm->geometry.arena_bytes ||
-        arena->total_pools != (arena->base + pm->geometry.arena_bytes - first) / pool_bytes ||
-        arena->bump < first || arena->bump > end || arena->bump % pool_bytes != 0) {
-        return BROKEN(err, "arena %#zx: its bounds are wrong", arena->base);
+    unsigned char *first = arena_first_pool(pm, arena);
+    unsigned char *end = first + arena->total_pools * pool_bytes;
+    if ((uintptr_t)arena->base - pm->source.base > pm->source.span - pm->geometry.arena_bytes ||
+        arena->total_pools !=
+            (pm->geometry.arena_bytes - (size_t)(first - arena->base)) / pool_bytes ||
+        arena->bump < first || arena->bump > end || (uintptr_t)arena->bump % pool_bytes != 0) {
+        return BROKEN(err, "arena %p: its bounds are wrong", (void *)arena->base);
     }
     size_t empty_count = 0;
-    for (uintptr_t at = first; at < arena->bump; at += pool_bytes) {
-        const struct pool *pool = pool_of_address(pm, at);
+    for (unsigned char *at = first; at < arena->bump; at += pool_bytes) {
+        const struct pool *pool = pool_of(pm, at);
         enum pab_status status = check_pool(pm, pool, (size_t)(arena - pm->arenas), err);
         if (status != PAB_OK) {
             return status;
@@ -129,10 +130,10 @@ static enum pab_status check_arena(const struct pab_pymalloc *pm, const struct a
         empty_count += pool->count == 0;
         census->pools_used[pool->class] += pool->count > 0 && pool->free != NULL;
     }
-    size_t virgin_count = (end - arena->bump) / pool_bytes;
+    size_t virgin_count = (size_t)(end - arena->bump) / pool_bytes;
     if (arena->free_pools != empty_count + virgin_count) {
-        return BROKEN(err, "arena %#zx: counts %u free pools, has %zu empty and %zu never carved",
-                      arena->base, arena->free_pools, empty_count, virgin_count);
+        return BROKEN(err, "arena %p: counts %u free pools, has %zu empty and %zu never carved",
+                      (void *)arena->base, arena->free_pools, empty_count, virgin_count);
     }
     census->arenas_live++;
     census->arenas_usable += arena->free_pools > 0;
@@ -153,23 +154,23 @@ static enum pab_status check_usable(const struct pab_pymalloc *pm, const struct 
     size_t listed = 0;
     size_t groups = 0;
     for (const struct arena *arena = pm->usable; arena != NULL; arena = arena->next) {
-        if (!is_descriptor(pm, arena) || arena->base == 0 || arena->free_pools == 0) {
+        if (!is_descriptor(pm, arena) || arena->base == NULL || arena->free_pools == 0) {
             return BROKEN(err, "the list of usable arenas holds one that is not");
         }
         if (arena->prev != prev || ++listed > census->arenas_usable) {
-            return BROKEN(err, "arena %#zx: the list of usable arenas is wrongly linked",
-                          arena->base);
+            return BROKEN(err, "arena %p: the list of usable arenas is wrongly linked",
+                          (void *)arena->base);
         }
         if (prev != NULL && prev->free_pools > arena->free_pools) {
-            return BROKEN(err, "arena %#zx: %u free pools behind one with %u", arena->base,
+            return BROKEN(err, "arena %p: %u free pools behind one with %u", (void *)arena->base,
                           arena->free_pools, prev->free_pools);
         }
         if (arena->next == NULL ||
             (is_descriptor(pm, arena->next) && arena->next->free_pools != arena->free_pools)) {
             groups++;
             if (pm->last_with_free[arena->free_pools] != arena) {
-                return BROKEN(err, "arena %#zx: not on record as the last with %u free pools",
-                              arena->base, arena->free_pools);
+                return BROKEN(err, "arena %p: not on record as the last with %u free pools",
+                              (void *)arena->base, arena->free_pools);
             }
         }
         prev = arena;
@@ -189,7 +190,7 @@ static enum pab_status check_unused(const struct pab_pymalloc *pm, const struct 
     size_t expected = pm->arena_capacity - census->arenas_live;
     size_t listed = 0;
     for (const struct arena *arena = pm->unused; arena != NULL; arena = arena->next) {
-        if (!is_descriptor(pm, arena) || arena->base != 0 || ++listed > expected) {
+        if (!is_descriptor(pm, arena) || arena->base != NULL || ++listed > expected) {
             return BROKEN(err, "the list of unused arena descriptors is wrongly linked");
         }
     }
@@ -206,7 +207,7 @@ static enum pab_status check_unused(const struct pab_pymalloc *pm, const struct 
 static bool is_carved_pool(const struct pab_pymalloc *pm, const struct pool *pool)
 {
     for (size_t i = 0; i < pm->arena_capacity; i++) {
-        if (pm->arenas[i].base != 0 && arena_has_pool(pm, &pm->arenas[i], pool)) {
+        if (pm->arenas[i].base != NULL && arena_has_pool(pm, &pm->arenas[i], pool)) {
             return true;
         }
     }
@@ -260,7 +261,7 @@ enum pab_status pab_pymalloc_check(const struct pab_pymalloc *pm, struct pab_err
     struct census census = {0};
     enum pab_status status = PAB_OK;
     for (size_t i = 0; status == PAB_OK && i < pm->arena_capacity; i++) {
-        if (pm->arenas[i].base != 0) {
+        if (pm->arenas[i].base != NULL) {
             status = check_arena(pm, &pm->arenas[i], &census, err);
         }
     }

@@ -20,7 +20,8 @@
  *   empty   count == 0                in the list of its arena; keeps its class and its chain
  */
 struct pool {
-    void *free;        /* chain through the first words of the free blocks, last freed first */
+    void *free;        /* chain through the first words of the free blocks, last freed first;
+                        * of a pool without class: the start of the pool */
     struct pool *next; /* used: towards the back of its class's list; empty: of its arena's */
     struct pool *prev; /* used: towards the front, NULL for the first */
     uint16_t count;    /* blocks handed out */
@@ -34,8 +35,8 @@ struct pool {
 static_assert(sizeof(struct pool) == 32, "two pools share a cache line");
 
 struct arena {
-    uintptr_t base;      /* as the source gave it; 0: this descriptor is unused */
-    uintptr_t bump;      /* the first pool never carved */
+    unsigned char *base; /* as the source gave it; NULL: this descriptor is unused */
+    unsigned char *bump; /* the first pool never carved */
     uint32_t free_pools; /* empty or never carved */
     uint32_t total_pools;
     struct pool *empty; /* LIFO */
@@ -49,8 +50,8 @@ static_assert(sizeof(struct arena) == 48, "CPython grows its vector by this much
 struct arena_range {
     void *reserved; /* as mapped; `base` is its first arena-aligned address */
     size_t reserved_bytes;
-    uintptr_t base, end;
-    uintptr_t bump;
+    unsigned char *base, *end;
+    unsigned char *bump;
     uint32_t *vacant; /* stack of arena numbers; committed page by page as it grows */
     size_t vacant_bytes;
     size_t vacant_count;
@@ -62,7 +63,7 @@ struct pab_pymalloc {
     size_t span;
     struct pool *pools; /* entry i describes the pool at base + i * pool_bytes */
     size_t threshold;
-    uintptr_t pool_mask; /* address & pool_mask: start of its pool */
+    uintptr_t pool_offset_mask; /* address & this: how far it lies into its pool */
     uint8_t class_shift, pool_shift;
     uint32_t pool_units; /* pool_bytes in `align`s */
     uint64_t raw_blocks; /* wraps if callers free what they did not take here, as CPython's does */
@@ -105,10 +106,10 @@ static inline bool owns_block(const struct pab_pymalloc *pm, const void *ptr)
     return (uintptr_t)ptr - pm->base < pm->span;
 }
 
-static inline struct pool *pool_of_address(const struct pab_pymalloc *pm, uintptr_t address)
+static inline struct pool *pool_of(const struct pab_pymalloc *pm, const void *address)
 {
-    assert(address - pm->base < pm->span);
-    return &pm->pools[(address - pm->base) >> pm->pool_shift];
+    assert(owns_block(pm, address));
+    return &pm->pools[((uintptr_t)address - pm->base) >> pm->pool_shift];
 }
 
 static inline uintptr_t pool_start(const struct pab_pymalloc *pm, const struct pool *pool)
@@ -123,9 +124,10 @@ static inline size_t pool_arena_number(const struct pool *pool)
 }
 
 /* First pool of an arena: its base, or the first pool-aligned address above. */
-static inline uintptr_t arena_first_pool(const struct pab_pymalloc *pm, const struct arena *arena)
+static inline unsigned char *arena_first_pool(const struct pab_pymalloc *pm,
+                                              const struct arena *arena)
 {
-    return (arena->base + ~pm->pool_mask) & pm->pool_mask;
+    return arena->base + (-(uintptr_t)arena->base & pm->pool_offset_mask);
 }
 
 /* arena.c */

@@ -50,9 +50,9 @@ OUT_OF_LINE static void *pool_carve_or_retire(struct pab_pymalloc *pm, struct po
     uint32_t units = pool->class + 1u;
     uint32_t virgin = pool->virgin;
     if (virgin + units <= pm->pool_units) {
-        void **fresh =
-            (void **)(((uintptr_t)block & pm->pool_mask) + ((size_t)virgin << pm->class_shift));
-        *fresh = NULL;
+        unsigned char *start = (unsigned char *)block - ((uintptr_t)block & pm->pool_offset_mask);
+        unsigned char *fresh = start + ((size_t)virgin << pm->class_shift);
+        *(void **)fresh = NULL;
         pool->free = fresh;
         pool->virgin = (uint16_t)(virgin + units);
         return block;
@@ -84,10 +84,11 @@ static inline void *pool_start_class(struct pab_pymalloc *pm, unsigned class)
         assert(pool->free != NULL);
     } else {
         size_t size = class_block_bytes(pm, class);
-        block = (void **)(pool_start(pm, pool) + PAB_POOL_HEADER_BYTES);
-        void **second = (void **)((uintptr_t)block + size);
-        *second = NULL;
-        pool->free = second;
+        unsigned char *start = pool->free;
+        start -= (uintptr_t)start & pm->pool_offset_mask;
+        block = (void **)(start + PAB_POOL_HEADER_BYTES);
+        pool->free = start + PAB_POOL_HEADER_BYTES + size;
+        *(void **)pool->free = NULL;
         pool->virgin = (uint16_t)((PAB_POOL_HEADER_BYTES + 2 * size) >> pm->class_shift);
         pool->class = class & 0xFFu;
     }
@@ -156,7 +157,7 @@ OUT_OF_LINE static void raw_free(struct pab_pymalloc *pm, void *ptr)
 static inline void *pool_pop(struct pab_pymalloc *pm, struct pool *pool)
 {
     void **block = pool->free;
-    assert(block != NULL && pool_of_address(pm, (uintptr_t)block) == pool);
+    assert(block != NULL && pool_of(pm, block) == pool);
     void *next = *block;
     pool->count++;
     pool->free = next;
@@ -210,7 +211,7 @@ static void pymalloc_free(void *ctx, void *ptr)
         raw_free(pm, ptr);
         return;
     }
-    struct pool *pool = pool_of_address(pm, (uintptr_t)ptr);
+    struct pool *pool = pool_of(pm, ptr);
     assert(pool->count > 0 && pool->class < class_count(pm));
     void *chain = pool->free;
     uint16_t count = --pool->count;
@@ -225,7 +226,7 @@ static void pymalloc_free(void *ctx, void *ptr)
 
 static size_t owned_block_bytes(const struct pab_pymalloc *pm, const void *ptr)
 {
-    const struct pool *pool = pool_of_address(pm, (uintptr_t)ptr);
+    const struct pool *pool = pool_of(pm, ptr);
     assert(pool->count > 0 && pool->class < class_count(pm));
     return class_block_bytes(pm, pool->class);
 }
@@ -314,7 +315,7 @@ enum pab_status pab_pymalloc_create(struct pab_pymalloc **out,
     pm->threshold = geometry->threshold;
     pm->class_shift = (uint8_t)__builtin_ctzl(geometry->align);
     pm->pool_shift = (uint8_t)__builtin_ctzl(geometry->pool_bytes);
-    pm->pool_mask = ~(uintptr_t)(geometry->pool_bytes - 1);
+    pm->pool_offset_mask = geometry->pool_bytes - 1;
     pm->pool_units = (uint32_t)(geometry->pool_bytes >> pm->class_shift);
     if (source == NULL) {
         status = pab_arena_range_open(pm, err);

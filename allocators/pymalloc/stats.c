@@ -30,10 +30,11 @@ static void add_arena(const struct pab_pymalloc *pm, const struct arena *arena,
     size_t pool_bytes = pm->geometry.pool_bytes;
     out->unused_pools += arena->free_pools;
     out->alignment_bytes += pm->geometry.arena_bytes - arena->total_pools * pool_bytes;
-    uintptr_t first = arena_first_pool(pm, arena);
-    assert(arena->bump >= first && arena->bump - first <= arena->total_pools * pool_bytes);
-    for (uintptr_t at = first; at < arena->bump; at += pool_bytes) {
-        add_pool(pm, pool_of_address(pm, at), out);
+    unsigned char *first = arena_first_pool(pm, arena);
+    assert(arena->bump >= first &&
+           (size_t)(arena->bump - first) <= arena->total_pools * pool_bytes);
+    for (unsigned char *at = first; at < arena->bump; at += pool_bytes) {
+        add_pool(pm, pool_of(pm, at), out);
     }
 }
 

@@ -19,14 +19,14 @@
 
 #define REGION_ARENAS 512u
 #define SLOTS         200000u
-#define PHASE_OPS     500000u
+#define PHASE_OPS     UINT64_C(500000)
 
 enum mode { MODE_ALIGNED, MODE_UNALIGNED, MODE_FAILING, MODE_COUNT };
 
 static const char *const mode_names[MODE_COUNT] = {"aligned", "unaligned", "failing"};
 
 struct region {
-    uintptr_t base;
+    unsigned char *base;
     size_t arena_bytes;
     enum mode mode;
     uint64_t call_count, failed_count;
@@ -69,7 +69,7 @@ static void *region_alloc(void *ctx, size_t size)
             region->taken[i] = true;
             region_note(region, 2 + 2 * i);
             size_t skew = region->mode == MODE_UNALIGNED ? 4096 : 0;
-            return (void *)(region->base + i * size + skew);
+            return region->base + i * size + skew;
         }
     }
     return NULL;
@@ -78,7 +78,7 @@ static void *region_alloc(void *ctx, size_t size)
 static void region_free(void *ctx, void *arena, size_t size)
 {
     struct region *region = ctx;
-    size_t number = ((uintptr_t)arena - region->base) / size;
+    size_t number = (size_t)((unsigned char *)arena - region->base) / size;
     PAB_CHECK(number < REGION_ARENAS && region->taken[number]);
     region->taken[number] = false;
     region_note(region, 3 + 2 * number);
@@ -87,10 +87,10 @@ static void region_free(void *ctx, void *arena, size_t size)
 static void region_open(struct region *region, size_t arena_bytes, enum mode mode)
 {
     size_t bytes = (REGION_ARENAS + 2) * arena_bytes;
-    uintptr_t start = (uintptr_t)pab_pages_reserve(&bytes, bytes);
-    PAB_CHECK(start != 0 && pab_pages_commit((void *)start, bytes));
+    unsigned char *start = pab_pages_reserve(&bytes, bytes);
+    PAB_CHECK(start != NULL && pab_pages_commit(start, bytes));
     *region = (struct region){
-        .base = (start + arena_bytes - 1) & ~(uintptr_t)(arena_bytes - 1),
+        .base = start + (-(uintptr_t)start & (arena_bytes - 1)),
         .arena_bytes = arena_bytes,
         .mode = mode,
     };
@@ -99,7 +99,7 @@ static void region_open(struct region *region, size_t arena_bytes, enum mode mod
 /* Where a block lies in its region; SIZE_MAX: not there, so raw. */
 static size_t region_offset(const struct region *region, const void *block)
 {
-    size_t offset = (uintptr_t)block - region->base;
+    size_t offset = (uintptr_t)block - (uintptr_t)region->base;
     return offset < (REGION_ARENAS + 1) * region->arena_bytes ? offset : SIZE_MAX;
 }
 
@@ -270,7 +270,7 @@ static void open_storm(struct storm *storm, void *library, enum mode mode, uint6
         .ctx = &storm->our_region,
         .alloc = region_alloc,
         .free = region_free,
-        .base = storm->our_region.base,
+        .base = (uintptr_t)storm->our_region.base,
         .span = (REGION_ARENAS + 1) * arena_bytes,
     };
     struct pab_error err;

@@ -1,0 +1,176 @@
+/* tests/unit/test_pymalloc_backend.c -- pymalloc behind the contract, over arenas of its own. */
+#include "allocators/pymalloc/pymalloc.h"
+#include "allocators/spec.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void open_heap(struct pab_heap *heap, const char *text)
+{
+    struct pab_error err = {0};
+    struct pab_spec *spec = NULL;
+    if (pab_spec_parse(text, &spec, &err) != PAB_OK || pab_heap_open(heap, spec, &err) != PAB_OK) {
+        fail_msg("%s: %s", text, err.text);
+        abort(); /* not reached: a failure leaves the test */
+    }
+    pab_spec_destroy(spec);
+}
+
+static char *take(struct pab_heap *heap, enum pab_domain domain, size_t size)
+{
+    char *block = heap->domain[domain].malloc(heap->domain[domain].ctx, size);
+    assert_non_null(block);
+    return block;
+}
+
+static void give(struct pab_heap *heap, enum pab_domain domain, void *block)
+{
+    heap->domain[domain].free(heap->domain[domain].ctx, block);
+}
+
+static void test_domains_by_profile(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < pab_pymalloc_profile_count(); i++) {
+        const struct pab_pymalloc_profile *profile = pab_pymalloc_profile_at(i);
+        char text[64];
+        snprintf(text, sizeof(text), "pymalloc:profile=%s+system", profile->name);
+        struct pab_heap heap;
+        open_heap(&heap, text);
+        bool mem_is_raw = heap.domain[PAB_DOMAIN_MEM].malloc == heap.domain[PAB_DOMAIN_RAW].malloc;
+        assert_int_equal(mem_is_raw, strcmp(profile->name, "2.7") == 0);
+        uint64_t before = heap.backend->counter(&heap);
+        char *mem = take(&heap, PAB_DOMAIN_MEM, 48);
+        char *obj = take(&heap, PAB_DOMAIN_OBJ, 48);
+        char *raw = take(&heap, PAB_DOMAIN_RAW, 48);
+        assert_int_equal(heap.backend->counter(&heap) - before, mem_is_raw ? 1 : 2);
+        assert_int_equal(obj - mem == 48, !mem_is_raw); /* mem and obj share their pools */
+        give(&heap, PAB_DOMAIN_MEM, mem);
+        give(&heap, PAB_DOMAIN_OBJ, obj);
+        give(&heap, PAB_DOMAIN_RAW, raw);
+        pab_heap_close(&heap);
+    }
+}
+
+static void test_plain_spec_is_3_11_over_system(void **state)
+{
+    (void)state;
+    struct pab_heap heap;
+    struct pab_identity identity;
+    struct pab_error err = {0};
+    open_heap(&heap, "pymalloc");
+    assert_int_equal(pab_heap_identify(&heap, &identity, &err), PAB_OK);
+    assert_non_null(strstr(identity.version, "3.11"));
+    assert_string_equal(identity.settings,
+                        "align=16 threshold=512 pool=16384 arena=1048576 tail=keep "
+                        "hugepages=off mem=pymalloc raw=system");
+    pab_heap_close(&heap);
+}
+
+static void test_keys_override_the_profile(void **state)
+{
+    (void)state;
+    struct pab_heap heap;
+    struct pab_identity identity = {0};
+    struct pab_error err = {0};
+    open_heap(&heap, "pymalloc:align=8:pool=8K:arena=128K:threshold=256:tail=release:"
+                     "hugepages=advise:profile=3.12");
+    assert_int_equal(heap.backend->probe(&heap, &identity, &err), PAB_OK);
+    assert_string_equal(identity.settings,
+                        "align=8 threshold=256 pool=8192 arena=131072 tail=release "
+                        "hugepages=advise mem=pymalloc raw=system");
+    pab_heap_close(&heap);
+}
+
+static void test_values_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "pymalloc:pool=1K",              /* no room for two blocks of 512 */
+        "pymalloc:pool=64K:arena=32K",   /* an arena holds no pool */
+        "pymalloc:profile=3.9:arena=2K", /* below the least */
+        "pymalloc:profile=3.7",          /* not one of them */
+        "pymalloc:align=8:threshold=1K", /* above the most */
+        "pymalloc:tail=sometimes",       /* not a choice */
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        struct pab_error err = {0};
+        struct pab_spec *spec = NULL;
+        assert_int_equal(pab_spec_parse(texts[i], &spec, &err), PAB_USAGE);
+        assert_true(err.text[0] != '\0');
+    }
+}
+
+struct visited {
+    size_t count;
+    uint64_t arenas_now, blocks;
+};
+
+static void visit(void *arg, const char *name, uint64_t value)
+{
+    struct visited *seen = arg;
+    seen->count++;
+    if (strcmp(name, "arenas_now") == 0) {
+        seen->arenas_now = value;
+    } else if (strcmp(name, "blocks") == 0) {
+        seen->blocks = value;
+    }
+}
+
+static void test_stats_visit_what_the_heap_holds(void **state)
+{
+    (void)state;
+    struct pab_heap heap;
+    struct visited seen = {0};
+    open_heap(&heap, "pymalloc");
+    char *block = take(&heap, PAB_DOMAIN_OBJ, 100);
+    heap.backend->stats(&heap, visit, &seen);
+    assert_int_equal(seen.count, 14);
+    assert_int_equal(seen.arenas_now, 1);
+    assert_int_equal(seen.blocks, 1);
+    give(&heap, PAB_DOMAIN_OBJ, block);
+    pab_heap_close(&heap);
+}
+
+/* Released arenas are reused last in, first out, and come back zeroed. */
+static void test_own_arenas_are_aligned_and_recycled(void **state)
+{
+    (void)state;
+    struct pab_heap heap;
+    open_heap(&heap, "pymalloc:tail=release:pool=4K:arena=16K");
+    char *block[3 * 4 * 7]; /* 3 arenas of 4 pools of 7 blocks */
+    for (size_t i = 0; i < ARRAY_COUNT(block); i++) {
+        block[i] = take(&heap, PAB_DOMAIN_OBJ, 512);
+        memset(block[i], 0xff, 512);
+    }
+    for (size_t arena = 0; arena < 3; arena++) {
+        assert_int_equal((uintptr_t)block[arena * 28] % (16 << 10), 48);
+    }
+    for (size_t i = 0; i < 56; i++) { /* the first two arenas, in this order */
+        give(&heap, PAB_DOMAIN_OBJ, block[i]);
+    }
+    char *again = take(&heap, PAB_DOMAIN_OBJ, 512);
+    assert_ptr_equal(again, block[28]);
+    assert_int_equal(again[100], 0);
+    for (size_t i = 1; i < 28; i++) {
+        take(&heap, PAB_DOMAIN_OBJ, 512);
+    }
+    assert_ptr_equal(take(&heap, PAB_DOMAIN_OBJ, 512), block[0]);
+    pab_heap_close(&heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_domains_by_profile),
+        cmocka_unit_test(test_plain_spec_is_3_11_over_system),
+        cmocka_unit_test(test_keys_override_the_profile),
+        cmocka_unit_test(test_values_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_stats_visit_what_the_heap_holds),
+        cmocka_unit_test(test_own_arenas_are_aligned_and_recycled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
