@@ -10,7 +10,7 @@ AXIS_TITLE_IN, VALUE_IN, GAP_IN = 0.2, 0.44, 0.14
 HEADER = ("workload", "backend", "metric", "n", "median", "mad", "missing")
 # (metric, axis title, how a value is written, what the axis shows at least)
 COLUMNS = (
-    ("f_peak", "F_peak: peak RSS / peak asked for", "{:.2f}".format, 1.0),
+    ("f_peak", "F_peak: peak RSS growth / peak live", "{:.2f}".format, 1.0),
     ("internal", "internal: lost within blocks, %", lambda v: f"{100 * v:.1f} %", 0.01),
     ("f_ret", "F_ret: still held after, % of peak", lambda v: f"{100 * v:.0f} %", 1.0),
 )

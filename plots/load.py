@@ -127,12 +127,12 @@ class Document:
     _rows: dict = field(repr=False)
 
     def cell(self, workload, backend, metric):
-        """The summary row, or None where nothing was measured."""
+        """The row of `summary`, or of `suite` where `workload` is None; None: nothing measured."""
         return self._rows.get((workload, backend, metric))
 
     def overall(self, backend, metric):
-        """The suite row, or None."""
-        return self._rows.get((None, backend, metric))
+        """The row of `suite`."""
+        return self.cell(None, backend, metric)
 
     def rounds_done(self, pass_name):
         return len({sample.round for sample in self.samples if sample.pass_name == pass_name})
@@ -162,8 +162,8 @@ def read(path):
         with open(path, encoding="utf-8") as file:
             return file.read()
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror}: name a file that `pyallocbench run -o FILE` wrote",
-                      EXIT_IO) from None
+        raise Refused(f"{path}: {error.strerror}: name a file that `pyallocbench run -o FILE` "
+                      "wrote", EXIT_IO) from None
     except UnicodeDecodeError:
         raise Refused(f"{path}: is not text: name a file that `pyallocbench run -o FILE` wrote",
                       EXIT_NOT_OURS) from None
@@ -184,7 +184,8 @@ def parse(path, text):
     except ValueError as error:
         raise Refused(f"{path}: {error}", EXIT_NOT_OURS) from None
     except RecursionError:
-        raise Refused(f"{path}: is nested too deep to be a results document", EXIT_NOT_OURS) from None
+        raise Refused(f"{path}: is nested too deep: name a file that `pyallocbench run -o FILE` "
+                      "wrote", EXIT_NOT_OURS) from None
 
 
 def section(path, raw):

@@ -15,16 +15,19 @@ HEADER = ("workload", "backend", "ranked", "time_ratio", "memory_ratio", "on_fro
 
 def draw(document):
     backends = [b for b in document.backends if b.status == "ok"]
-    points = {b.id: overall(document, b.id) for b in backends}
-    ranked = [b for b in backends if b.ranked and points[b.id]]
+    points = {b.id: ratios(document, None, b.id) for b in backends}
+    ranked = [b for b in backends if b.ranked and None not in points[b.id]]
     if len(ranked) < 2:
         raise style.NothingToDraw("fewer than two backends have both a time and a memory pass")
-    floors = [b for b in backends if not b.ranked and points[b.id]]
-    best = frontier([points[b.id] for b in ranked])
+    floors = [b for b in backends if not b.ranked and None not in points[b.id]]
+    partial = {b.id for b in backends if not everywhere(document, b.id)}
+    best = frontier([points[b.id] for b in ranked if b.id not in partial]
+                    or [points[b.id] for b in ranked])
 
     sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
                         "Large: geometric mean over the workloads. Faint: one workload each. "
-                        "Dashed: no backend lies below it.", BODY_IN)
+                        "Dashed: no backend lies below it."
+                        + (" *: over fewer workloads, so not on it." if partial else ""), BODY_IN)
     axes = sheet.axes(LEFT_IN, NOTE_IN, style.WIDTH_IN - LEFT_IN - RIGHT_IN,
                       BODY_IN - FOOT_IN - NOTE_IN)
     cells = {b.id: per_workload(document, b.id) for b in ranked}
@@ -33,25 +36,29 @@ def draw(document):
     draw_points(axes, document, ranked, points, cells)
     outside = draw_floors(axes, document, floors, points)
     note_outside(sheet, document, outside, points)
-    Labels(axes, sum(cells.values(), []), best).place(
-        ranked + [b for b in floors if b not in outside], points)
+    named = ranked + [b for b in floors if b not in outside]
+    texts = [text + ("*" if b.id in partial else "")
+             for b, text in zip(named, style.labels(named))]
+    Labels(axes, sum(cells.values(), []), best).place(list(zip(named, texts)), points)
     draw_arrow(axes)
     return style.Picture(sheet.figure, alt(document, ranked, points, best), HEADER,
-                         table(document, backends, points, best))
+                         table(document, backends, best))
 
 
-def ratio(row):
-    return row.ratio if row else None
+def ratios(document, workload, backend):
+    """(time, memory) of a cell; of the suite, where `workload` is None. Each may be None."""
+    rows = [document.cell(workload, backend, metric) for metric in (TIME, MEMORY)]
+    return tuple(row.ratio if row else None for row in rows)
 
 
-def overall(document, backend):
-    pair = (ratio(document.overall(backend, TIME)), ratio(document.overall(backend, MEMORY)))
-    return None if None in pair else pair
+def everywhere(document, backend):
+    """Whether both means are over all workloads."""
+    return all(document.overall(backend, metric).n == len(document.workloads)
+               for metric in (TIME, MEMORY) if document.overall(backend, metric))
 
 
 def per_workload(document, backend):
-    pairs = [(ratio(document.cell(w.id, backend, TIME)), ratio(document.cell(w.id, backend, MEMORY)))
-             for w in document.workloads]
+    pairs = [ratios(document, workload.id, backend) for workload in document.workloads]
     return [pair for pair in pairs if None not in pair]
 
 
@@ -146,15 +153,17 @@ class Labels:
             x, y = corner
         return boxes
 
-    def place(self, backends, points):
-        self.marks = [self.inches(points[b.id]) for b in backends]
+    def place(self, named, points):
+        self.marks = [self.inches(points[backend.id]) for backend, _ in named]
+        self.names = []
         self.taken += [(around(mark, 0.1, 0.1), 3) for mark in self.marks]
-        for backend, text in zip(backends, style.labels(backends)):
+        for backend, text in named:
             half = (style.text_width_in(text, style.TEXT_PT) / 2 + 0.02,
                     0.075 * style.line_count(text) + 0.01)
             point = self.inches(points[backend.id])
             spot = self.free_spot(point, half)
-            self.taken.append((around(spot, *half), 3))
+            self.names.append(around(spot, *half))
+            self.taken.append((self.names[-1], 3))
             self.write(text, point, spot, half, backend.ranked)
 
     def free_spot(self, point, half):
@@ -167,6 +176,7 @@ class Labels:
             end = nearest(box, point)
             crossed = sum(distance(mark, point, end) < 0.12 for mark in self.marks
                           if mark != point)
+            crossed += sum(crosses(name, point, end) for name in self.names)
             return round(hidden + 3 * outside + 0.02 * math.dist(place, point) + crossed, 5)
 
         places = []
@@ -217,6 +227,14 @@ def distance(point, start, end):
     return math.dist(point, (start[0] + share * along[0], start[1] + share * along[1]))
 
 
+def crosses(box, start, end):
+    """Whether a stretch of line runs through a box; looked at in eighths."""
+    steps = [i / 8 for i in range(9)]
+    places = [(start[0] + s * (end[0] - start[0]), start[1] + s * (end[1] - start[1]))
+              for s in steps]
+    return any(box[0] < x < box[2] and box[1] < y < box[3] for x, y in places)
+
+
 def draw_arrow(axes):
     arrow = {"arrowstyle": "-|>", "color": style.QUIET, "linewidth": 1.2}
     axes.annotate("", (0.015, 0.03), (0.09, 0.11), "axes fraction", "axes fraction",
@@ -225,20 +243,18 @@ def draw_arrow(axes):
               fontsize=style.TEXT_PT, va="bottom", ha="left")
 
 
-def table(document, backends, points, best):
+def table(document, backends, best):
     rows = []
     for backend in backends:
-        for name, pair in ([(w.id, (ratio(document.cell(w.id, backend.id, TIME)),
-                                    ratio(document.cell(w.id, backend.id, MEMORY))))
-                            for w in document.workloads]
-                           + [("geometric mean", points[backend.id] or (None, None))]):
-            on = name == "geometric mean" and backend.ranked and pair in best
-            workload = None if name == "geometric mean" else name
+        for workload in [w.id for w in document.workloads] + [None]:
+            pair = ratios(document, workload, backend.id)
+            on = workload is None and backend.ranked and pair in best
             missing = None
             if None in pair:
                 missing = document.why_missing(workload, backend.id,
                                                "time" if pair[0] is None else "memory")
-            rows.append((name, backend.id, int(backend.ranked), *pair, int(on), missing))
+            rows.append((workload or "geometric mean", backend.id, int(backend.ranked), *pair,
+                         int(on), missing))
     return rows
 
 

@@ -82,8 +82,7 @@ def draw_panel(axes, document, workload, placed):
         axes.axhline(floors[0] - PITCH_IN / 2 - 0.08, color=style.FAINT, linewidth=0.8)
     for backend, y in placed:
         axes.axhline(y, color=style.FAINT, linewidth=0.5, zorder=0)
-        row = (document.cell(workload, backend.id, METRIC) if workload
-               else document.overall(backend.id, METRIC))
+        row = document.cell(workload, backend.id, METRIC)
         beside = {"transform": axes.get_yaxis_transform(), "va": "center",
                   "fontsize": style.SMALL_PT}
         if row is None or row.ratio is None:
@@ -109,8 +108,7 @@ def table(document, backends):
     rows = []
     for workload in [w.id for w in document.workloads] + [None]:
         for backend in backends:
-            row = (document.cell(workload, backend.id, METRIC) if workload
-                   else document.overall(backend.id, METRIC))
+            row = document.cell(workload, backend.id, METRIC)
             name = workload or "geometric mean"
             if row is None or row.ratio is None:
                 why = document.why_missing(workload, backend.id, "time")

@@ -37,6 +37,7 @@ HATCHES = ("", "///", "\\\\\\", "...", "xxx", "---", "|||", "+++")
 
 TITLE_PT, PANEL_PT, TEXT_PT, SMALL_PT = 13, 10, 9, 8
 LABEL_CHARS = 25
+FAILED_LINES = 5
 MIB = float(1 << 20)
 
 matplotlib.rcParams.update({
@@ -183,12 +184,28 @@ def footer_lines(document):
         if backend.status != "ok":
             lines.append((f"Not measured: {backend.id}, {backend.status}: {backend.reason}",
                           WARNING))
+    lines += [(line, WARNING) for line in failed_cells(document)]
     lines.append((f"{plural(document.rounds_done('time'), 'time round')}, "
                   f"{plural(document.rounds_done('memory'), 'memory round')}; "
                   f"{document.started[:10]}; pyallocbench {version}"
                   + (f" ({commit[:7]})" if commit else ""), QUIET))
     lines.append((machine(document), QUIET))
     return [(part, colour) for text, colour in lines for part in textwrap.wrap(text, 125)]
+
+
+def failed_cells(document):
+    """One line for each cell that lost samples; they are left out of the numbers."""
+    lost = {}
+    for failure in document.failures:
+        if failure.workload is not None:
+            cell = (failure.backend, failure.workload, failure.kind)
+            lost[cell] = lost.get(cell, 0) + 1
+    lines = [f"Failed: {backend} in {workload}, {kind}" + (f" {count} times" if count > 1 else "")
+             for (backend, workload, kind), count in lost.items()]
+    if len(lines) > FAILED_LINES:
+        lines[FAILED_LINES - 1:] = [f"Failed: {len(lines) - FAILED_LINES + 1} more cells; see "
+                                    "failures in the document"]
+    return lines
 
 
 def machine(document):

@@ -34,6 +34,13 @@ def ratio(row):
     return f"{row.ratio:.2f} [{row.lo:.2f}, {row.hi:.2f}]"
 
 
+def overall(document, backend, metric):
+    """The geometric mean, and over how many workloads where that is not all."""
+    row, workloads = document.overall(backend, metric), len(document.workloads)
+    partial = row is not None and 0 < row.n < workloads
+    return ratio(row) + (f" ({row.n} of {workloads})" if partial else "")
+
+
 def median(row, form, scale=1.0):
     return number(None if row is None or row.median is None else row.median * scale, form)
 
@@ -50,7 +57,7 @@ def spread(document, backend, metric, form, scale=1.0):
 
 def name(backend):
     part = " (baseline)" if backend.is_baseline else "" if backend.ranked else " (floor)"
-    return f"`{backend.id}`{part}"
+    return "`" + backend.id.replace("|", "\\|") + f"`{part}"
 
 
 def markdown(header, rows):
@@ -68,12 +75,10 @@ def overview(document):
     header = ["backend", "CPU time, ratio", "peak RSS, ratio", "F_peak", "F_ret, %", "internal, %"]
     rows = []
     for backend in ordered(document):
-        time = document.overall(backend.id, "cpu_ns_per_op")
-        partial = time is not None and 0 < time.n < len(document.workloads)
         rows.append([
             name(backend),
-            ratio(time) + (f" ({time.n} of {len(document.workloads)})" if partial else ""),
-            ratio(document.overall(backend.id, "peak_rss_bytes")),
+            overall(document, backend.id, "cpu_ns_per_op"),
+            overall(document, backend.id, "peak_rss_bytes"),
             spread(document, backend.id, "f_peak", "{:.2f}"),
             spread(document, backend.id, "f_ret", "{:.0f}", 100.0),
             spread(document, backend.id, "internal", "{:.1f}", 100.0),
