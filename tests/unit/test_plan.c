@@ -1,0 +1,163 @@
+/* Plans: what a request becomes, the order of rounds, and the way through the journal and back. */
+#include "harness/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void make(struct pab_plan *plan, const struct pab_request *request)
+{
+    struct pab_error err = {0};
+    if (pab_plan_make(plan, request, &err) != PAB_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static void expect_error(const struct pab_request *request, const char *part)
+{
+    struct pab_plan plan;
+    struct pab_error err = {0};
+    assert_int_equal(pab_plan_make(&plan, request, &err), PAB_USAGE);
+    if (strstr(err.text, part) == NULL) {
+        fail_msg("said '%s', without '%s'", err.text, part);
+    }
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){0});
+    assert_string_equal(plan.preset->name, "default");
+    assert_string_equal(plan.specs[plan.baseline]->id, "system");
+    assert_int_equal(plan.workload_count, 4);
+    assert_false(plan.is_explicit[0]);
+    for (size_t i = 0; i < plan.spec_count; i++) {
+        assert_true((plan.specs[i]->backend->caps & PAB_CAP_DEFAULT) != 0);
+    }
+    pab_plan_fini(&plan);
+}
+
+static void requests_are_honoured(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    struct pab_request request = {
+        .backends = "null,system",
+        .workloads = "*",
+        .exclude = "s*,raw_random",
+        .preset = "smoke",
+        .passes = "memory",
+        .baseline = "system",
+        .rounds = 3,
+        .seed = 99,
+        .has_seed = true,
+    };
+    make(&plan, &request);
+    assert_int_equal(plan.spec_count, 2);
+    assert_int_equal(plan.baseline, 1);
+    assert_true(plan.is_explicit[1]);
+    assert_int_equal(plan.passes, PAB_PASS_MEMORY);
+    assert_int_equal(plan.rounds, 3);
+    assert_int_equal(plan.seed, 99);
+    for (size_t i = 0; i < plan.workload_count; i++) {
+        assert_int_not_equal(plan.workloads[i].workload->name[0], 's');
+    }
+    pab_plan_fini(&plan);
+}
+
+static void mistakes_are_named(void **state)
+{
+    (void)state;
+    expect_error(&(struct pab_request){.backends = "system,system"}, "twice");
+    expect_error(&(struct pab_request){.backends = ","}, "empty");
+    expect_error(&(struct pab_request){.workloads = "string"}, "did you mean 'strings'");
+    expect_error(&(struct pab_request){.exclude = "*"}, "leaves no workload");
+    expect_error(&(struct pab_request){.preset = "quik"}, "did you mean 'quick'");
+    expect_error(&(struct pab_request){.passes = "space"}, "time, memory");
+    expect_error(&(struct pab_request){.baseline = "jemalloc", .backends = "system"}, "not among");
+    static const struct {
+        const char *param, *part;
+    } params[] = {
+        {"strings", "workload.parameter=value"}, {"strings.x", "workload.parameter=value"},
+        {"strings.x=1", "no parameter 'x'"},     {"strngs.x=1", "did you mean 'strings'"},
+        {"raw_random.live=5", "not part of"},    {"strings.live=4Q", "is no size"},
+        {"strings.live=0", "outside"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(params); i++) {
+        struct pab_request request = {.params = {params[i].param}, .param_count = 1};
+        expect_error(&request, params[i].part);
+    }
+}
+
+static void rounds_are_permutations(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){.backends = "system,null,pymalloc"});
+    static struct pab_cell first[64];
+    static struct pab_cell again[64];
+    static struct pab_cell other[64];
+    size_t count = pab_plan_round(&plan, PAB_PASS_TIME, 1, first);
+    assert_int_equal(count, 12);
+    bool seen[64] = {false};
+    for (size_t i = 0; i < count; i++) {
+        size_t cell = first[i].workload * 3 + first[i].spec;
+        assert_false(seen[cell]);
+        seen[cell] = true;
+        assert_int_equal(first[i].position, i);
+        assert_true(first[i].pad_bytes < 4096);
+    }
+    (void)pab_plan_round(&plan, PAB_PASS_TIME, 1, again);
+    assert_memory_equal(first, again, count * sizeof(first[0])); /* what --resume relies on */
+    (void)pab_plan_round(&plan, PAB_PASS_TIME, 2, other);
+    size_t moved = 0;
+    for (size_t i = 0; i < count; i++) {
+        moved += first[i].workload != other[i].workload || first[i].spec != other[i].spec;
+    }
+    assert_true(moved > 3);
+    pab_plan_fini(&plan);
+}
+
+static void json_round_trip(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    struct pab_plan back;
+    struct pab_error err = {0};
+    struct pab_request request = {.backends = "pymalloc:profile=3.9+jemalloc,system",
+                                  .baseline = "system",
+                                  .preset = "quick",
+                                  .timeout_s = 2.5};
+    make(&plan, &request);
+    plan.workloads[0].params[0] = plan.workloads[0].workload->params[0].min;
+    json_t *json = pab_plan_to_json(&plan);
+    assert_int_equal(pab_plan_from_json(&back, json, &err), PAB_OK);
+    json_t *again = pab_plan_to_json(&back);
+    assert_true(json_equal(json, again));
+    assert_int_equal(back.baseline, 1);
+    json_decref(again);
+    pab_plan_fini(&back);
+
+    static const char *const needed[] = {"backends", "workloads", "preset", "rounds", "passes"};
+    for (size_t i = 0; i < ARRAY_COUNT(needed); i++) {
+        json_t *damaged = json_deep_copy(json);
+        json_object_del(damaged, needed[i]);
+        assert_int_equal(pab_plan_from_json(&back, damaged, &err), PAB_BAD_DATA);
+        json_decref(damaged);
+    }
+    json_decref(json);
+    pab_plan_fini(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),           cmocka_unit_test(requests_are_honoured),
+        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(rounds_are_permutations),
+        cmocka_unit_test(json_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
