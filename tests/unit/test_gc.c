@@ -322,6 +322,26 @@ static void dicts_are_untracked_after_tuples(void **state)
     toy_decref(dict);
 }
 
+static void untracked_referents_are_left_alone(void **state)
+{
+    (void)state;
+    for (int generation = 0; generation < PAB_GC_GENERATIONS; generation++) {
+        toy_begin();
+        struct toy_node *holder = toy_new(&toy_plain, 0);
+        struct toy_node *hidden = toy_new(&toy_plain, 1);
+        toy_set(holder, 0, hidden);
+        pab_gc_untrack(hidden);
+        assert_int_equal(pab_gc_collect(&toy.gc, generation), 0);
+        assert_int_equal(pab_gc_head_of(hidden)->prev, 0);
+        assert_int_equal(toy.gc.stats[generation].visited, 1);
+        pab_gc_track(&toy.gc, hidden);
+        assert_list(0, IDS(1));
+        toy_decref(hidden);
+        toy_decref(holder);
+        assert_int_equal(toy.blocks, 0);
+    }
+}
+
 static void freezing_hides_and_unfreezing_returns(void **state)
 {
     (void)state;
@@ -481,6 +501,7 @@ int main(void)
         cmocka_unit_test(trash_that_cannot_be_cleared_stays),
         cmocka_unit_test(untracking_follows_the_flags),
         cmocka_unit_test(dicts_are_untracked_after_tuples),
+        cmocka_unit_test(untracked_referents_are_left_alone),
         cmocka_unit_test(freezing_hides_and_unfreezing_returns),
         cmocka_unit_test(exhausted_heap_changes_nothing),
         cmocka_unit_test(collector_asks_for_no_memory),
