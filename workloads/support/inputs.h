@@ -1,7 +1,8 @@
-/* workloads/support/inputs.h -- memory for a workload's inputs and bookkeeping. Depends on libc.
+/* workloads/support/inputs.h -- memory for a workload's inputs and bookkeeping.
  *
- * A bump arena in one anonymous mapping, so that nothing of the harness or of a workload's own
- * state lies in the heap under test. It only grows and is given back whole.
+ * Depends on allocators/os_pages.h. A bump arena in one anonymous mapping, so that nothing of the
+ * harness or of a workload's own state lies in the heap under test. It only grows and is given
+ * back whole.
  */
 #ifndef PAB_WORKLOADS_SUPPORT_INPUTS_H
 #define PAB_WORKLOADS_SUPPORT_INPUTS_H

@@ -48,6 +48,12 @@ static inline uint32_t pab_rng_below(struct pab_rng *rng, uint32_t bound)
     return (uint32_t)(((pab_rng_next(rng) >> 32) * bound) >> 32);
 }
 
+/* The same from 32 random bits: one draw of 64 can so decide two things. */
+static inline uint32_t pab_rng_scale(uint32_t random, uint32_t bound)
+{
+    return (uint32_t)(((uint64_t)random * bound) >> 32);
+}
+
 /* Uniform in [0, 1). */
 static inline double pab_rng_unit(struct pab_rng *rng)
 {
