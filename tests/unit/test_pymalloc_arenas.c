@@ -191,7 +191,7 @@ static void test_descriptors_double_from_16(void **state)
     close_fixture(&tiny.fix);
 }
 
-/* --- everything at once ------------------------------------------------------------------------ */
+/* --- everything at once --------------------------------------------------------------------- */
 
 struct shadow {
     unsigned char *block;
@@ -263,7 +263,7 @@ static void test_storm_on_every_profile(void **state)
     }
 }
 
-/* --- corruptions that check() must find --------------------------------------------------------- */
+/* --- corruptions that check() must find ---------------------------------------------------- */
 
 struct planted {
     struct tiny tiny;
