@@ -1,0 +1,196 @@
+"""Every picture: from the document alone, the same bytes each time, nothing missing unsaid."""
+
+import csv
+import pathlib
+import re
+import shutil
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+from support import GOLDEN, GOOD, PLOTS, changed, golden, need, script, write
+
+need("matplotlib")
+
+PICTURES = ("fragmentation", "pareto", "relative_time", "rss_timeline")
+KINDS = ("svg", "png", "csv", "txt")
+NOVEL = "novel:knob=3"
+
+
+def words(svg):
+    """All text of a picture, as a reader or a search finds it."""
+    root = xml.etree.ElementTree.fromstring(svg.read_bytes())
+    return " ".join(" ".join(e.itertext()) for e in root.iter() if e.tag.endswith("}text"))
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class PictureTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="pab-pictures-"))
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        cls.done = script("draw.py", GOLDEN / "mixed.json", "-o", cls.dir / "mixed",
+                          PYTHONHASHSEED="1")
+        cls.lone = script("draw.py", GOLDEN / "one_round.json", "-o", cls.dir / "one")
+
+    def text(self, picture):
+        return words(self.dir / "mixed" / f"{picture}.svg")
+
+    def drawn(self, document, *arguments):
+        """Draws a changed document into a folder of its own."""
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
+        done = script("draw.py", write(folder / "document.json", document), "-o", folder,
+                      *arguments)
+        self.assertEqual(done.returncode, GOOD, done.stderr)
+        return folder
+
+    def test_files_are_written_and_said(self):
+        self.assertEqual((self.done.returncode, self.done.stderr), (GOOD, ""))
+        expected = [str(self.dir / "mixed" / f"{p}.{k}") for p in PICTURES for k in KINDS]
+        self.assertEqual(self.done.stdout.splitlines(), expected)
+        self.assertEqual(sorted(map(str, (self.dir / "mixed").iterdir())), sorted(expected))
+
+    def test_same_document_same_bytes(self):
+        script("draw.py", GOLDEN / "mixed.json", "-o", self.dir / "again", PYTHONHASHSEED="2")
+        for path in (self.dir / "mixed").iterdir():
+            self.assertEqual(path.read_bytes(), (self.dir / "again" / path.name).read_bytes(),
+                             path.name)
+
+    def test_png_is_twice_the_size_and_bears_no_time(self):
+        for picture in PICTURES:
+            png = (self.dir / "mixed" / f"{picture}.png").read_bytes()
+            self.assertEqual(int.from_bytes(png[16:20], "big"), 1700)
+            for chunk in (b"tEXt", b"tIME", b"iTXt"):
+                self.assertNotIn(chunk, png)
+
+    def test_text_stays_text_and_says_what_it_shows(self):
+        for picture in PICTURES:
+            svg = (self.dir / "mixed" / f"{picture}.svg").read_text(encoding="utf-8")
+            alt = (self.dir / "mixed" / f"{picture}.txt").read_text(encoding="utf-8").strip()
+            self.assertGreater(len(alt), 80)
+            self.assertRegex(svg, "<title>.+</title>")
+            self.assertNotIn("<dc:date>", svg)
+            root = xml.etree.ElementTree.fromstring(svg)
+            self.assertIn(alt, {e.text for e in root.iter() if e.tag.endswith("description")})
+
+    def test_axes_say_unit_and_direction(self):
+        self.assertIn("time ratio (lower is faster)", self.text("relative_time"))
+        self.assertIn("peak RSS ratio (lower is smaller)", self.text("pareto"))
+        self.assertIn("RSS, MiB", self.text("rss_timeline"))
+        self.assertIn("Lower is better", self.text("fragmentation"))
+
+    def test_footer(self):
+        for picture in PICTURES:
+            text = self.text(picture)
+            self.assertIn("7 time rounds, 2 memory rounds; 2026-02-03; pyallocbench 0.1.0", text)
+            self.assertIn("Sample CPU", text)
+            self.assertNotIn("INCOMPLETE", text)
+
+    def test_missing_is_said(self):
+        for picture in PICTURES:
+            text = self.text(picture)
+            self.assertIn("Not measured: jemalloc, unavailable: libjemalloc.so.2", text)
+            self.assertIn("Not measured: library:./broken.so, failed: PRE-003", text)
+            self.assertIn("Failed: mimalloc in strings, crashed", text)
+        # F_peak of 4 backends in `strings`, and what one backend cannot be asked, twice.
+        self.assertEqual(len(re.findall(r"\bn/a\b(?!:)", self.text("fragmentation"))), 6)
+
+    def test_cell_that_failed_throughout(self):
+        def fail(document):
+            for row in document["pyallocbench"]["summary"]:
+                if (row["backend"], row["workload"]) == (NOVEL, "strings"):
+                    row.update(n=0, median=None, mad=None, ratio=None, lo=None, hi=None)
+            document["pyallocbench"]["failures"].append(
+                {"workload": "strings", "backend": NOVEL, "pass": "time", "round": 0,
+                 "kind": "timeout", "message": "60 s"})
+        folder = self.drawn(changed(golden(), fail), "--only", "relative_time")
+        self.assertIn("timeout", words(folder / "relative_time.svg"))
+        row = next(r for r in rows(folder / "relative_time.csv")
+                   if (r["workload"], r["backend"]) == ("strings", NOVEL))
+        self.assertEqual((row["ratio"], row["missing"]), ("", "timeout"))
+
+    def test_incomplete_run_without_intervals(self):
+        self.assertEqual(self.lone.returncode, GOOD)
+        self.assertEqual(len(self.lone.stdout.splitlines()), len(KINDS))
+        self.assertIn("no pareto: ", self.lone.stderr)
+        text = words(self.dir / "one" / "relative_time.svg")
+        self.assertIn("INCOMPLETE RUN: interrupted after 1 of 7 rounds", text)
+        self.assertIn("No intervals: they need at least 6 rounds", text)
+        self.assertIn("not measured", text)
+
+    def test_numbers_beside_the_picture(self):
+        found = {(r["workload"], r["backend"]): (r["ratio"], r["lo"], r["hi"])
+                 for r in rows(self.dir / "mixed" / "relative_time.csv")}
+        self.assertEqual(found["small_ints", NOVEL], ("4", "1", "16"))
+        self.assertEqual(found["geometric mean", NOVEL], ("2", "1", "4"))
+        self.assertEqual(len(found), 12)
+        demand = [int(r["bytes"]) for r in rows(self.dir / "mixed" / "rss_timeline.csv")
+                  if (r["workload"], r["curve"]) == ("small_ints", "demand")]
+        self.assertEqual(max(demand), 32 << 20)
+
+    def test_frontier_leaves_out_floors(self):
+        on = {r["backend"] for r in rows(self.dir / "mixed" / "pareto.csv")
+              if r["on_frontier"] == "1"}
+        self.assertEqual(on, {"pymalloc"})
+
+    def test_backend_that_nobody_knew_appears(self):
+        text = (GOLDEN / "mixed.json").read_text(encoding="utf-8")
+        path = self.dir / "renamed.json"
+        path.write_text(text.replace("mimalloc", "zzz9"), encoding="utf-8")
+        done = script("draw.py", path, "-o", self.dir / "renamed")
+        self.assertEqual(done.returncode, GOOD, done.stderr)
+        for picture in PICTURES:
+            self.assertIn("zzz9", words(self.dir / "renamed" / f"{picture}.svg"))
+
+    def test_no_names_of_backends_in_the_code(self):
+        registry = (PLOTS.parent / "allocators" / "CMakeLists.txt").read_text(encoding="utf-8")
+        names = set(re.findall(r"pab_add_backend\((\w+)\)", registry)) | {"pymalloc", "system"}
+        names -= {"library"}  # a kind of backend, too
+        for path in PLOTS.glob("*.py"):
+            strings = re.findall(r"(?<!\w)[\"']([a-z]+)[\"']", path.read_text(encoding="utf-8"))
+            self.assertEqual(set(strings) & names, set(), path.name)
+
+    def test_a_new_picture_is_one_new_file(self):
+        copy = self.dir / "plots"
+        shutil.copytree(PLOTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        (copy / "dot.py").write_text(
+            "import style\nTITLE = 'Dot'\n\n\ndef draw(document):\n"
+            "    sheet = style.Sheet(document, TITLE, 'One dot.', 1.0)\n"
+            "    return style.Picture(sheet.figure, 'A dot.', ('x',), [(1,)])\n", encoding="utf-8")
+        done = script("draw.py", GOLDEN / "mixed.json", "-o", self.dir / "dot", "--only", "dot",
+                      folder=copy)
+        self.assertEqual((done.returncode, done.stderr), (GOOD, ""))
+        self.assertEqual((self.dir / "dot" / "dot.csv").read_text(encoding="utf-8"), "x\n1\n")
+
+
+class GlyphTest(unittest.TestCase):
+    def glyphs(self, ids):
+        import load
+        import style
+        row = golden()["pyallocbench"]["backends"][0]
+        floor = {"id": "floor", "kind": "floor", "ranked": False}
+        run = golden()["pyallocbench"]
+        run["backends"] = [row] + [row | {"id": i} for i in ids] + [row | floor]
+        return style.glyphs(load.document("sample", run))
+
+    def test_thirty_are_told_apart_without_colour(self):
+        found = self.glyphs([f"backend{i}" for i in range(30)])
+        self.assertEqual(len({(g.marker, g.dash, g.colour) for g in found.values()}), 32)
+        few = self.glyphs([f"backend{i}" for i in range(9)])
+        self.assertEqual(len({(g.marker, g.face) for g in few.values()}), 11)
+
+    def test_six_have_six_colours(self):
+        found = self.glyphs([f"backend{i}" for i in range(6)])
+        self.assertEqual(len({g.colour for g in found.values()}), 8)
+
+    def test_those_before_keep_theirs(self):
+        before, after = self.glyphs(["one", "two"]), self.glyphs(["one", "two", "three"])
+        self.assertEqual({k: before[k] for k in before}, {k: after[k] for k in before})
+
+
+if __name__ == "__main__":
+    unittest.main()
