@@ -16,7 +16,7 @@ ROOT = pathlib.Path(os.environ["PAB_ROOT"])
 BROKEN = pathlib.Path(os.environ["PAB_BROKEN"])
 
 # Exit statuses of the binary.
-GOOD, IO_ERROR, USAGE, BAD_CELL, UNAVAILABLE = 0, 1, 2, 4, 77
+GOOD, IO_ERROR, USAGE, BAD_CELL, NOT_COMPARABLE, UNAVAILABLE = 0, 1, 2, 4, 6, 77
 
 # Longer than any command here takes: only a hang reaches it.
 HANG_SECONDS = 240

@@ -2,7 +2,8 @@
 
 import unittest
 
-from support import BAD_CELL, BROKEN, GOOD, CliTest, failures_of, good_cells, planned_cells
+from support import (BAD_CELL, BROKEN, GOOD, UNAVAILABLE, CliTest, failures_of, good_cells,
+                     planned_cells)
 
 
 class BrokenLibraryTest(CliTest):
@@ -81,18 +82,27 @@ class BrokenLibraryTest(CliTest):
         self.expect_exit(done, BAD_CELL)
         self.assertEqual(self.document()["benchmarks"], [])
 
-    def test_the_control_is_fine(self):
-        spec = f"library:{BROKEN / 'bump.so'}"
+    def test_only_a_missing_one(self):
+        done = self.tool("run", "--preset", "smoke", "-w", "small_ints", "-o", "out.json",
+                         "-b", f"library:{BROKEN / 'missing.so'}")
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertIn("missing.so", done.stderr)
+
+    def expect_fine(self, name):
+        spec = f"library:{BROKEN / name}"
         done, document = self.run_beside_system(spec)
         self.expect_exit(done, GOOD)
         self.assertEqual(good_cells(document, spec), planned_cells(document))
+        return done
+
+    def test_the_control_is_fine(self):
+        self.expect_fine("bump.so")
+
+    def test_a_library_need_not_tell_usable_sizes(self):
+        self.expect_fine("bare.so")
 
     def test_chatter_on_stdout_reaches_nobody(self):
-        spec = f"library:{BROKEN / 'chatty.so'}"
-        done, document = self.run_beside_system(spec)
-        self.expect_exit(done, GOOD)
-        self.assertEqual(good_cells(document, spec), planned_cells(document))
-        self.assertNotIn("chatter", done.stdout)
+        self.assertNotIn("chatter", self.expect_fine("chatty.so").stdout)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class DocumentTest(unittest.TestCase):
     def test_every_cell_is_there(self):
         listed = subprocess.run([TOOL, "list", "workloads", "--json"], capture_output=True,
                                 text=True, check=True).stdout
-        names = {entry["name"] for entry in json.loads(listed)}
+        names = {entry["name"] for entry in json.loads(listed)["workloads"]}
         self.assertEqual({workload["id"] for workload in self.run_["workloads"]}, names)
         for backend in BACKENDS:
             with self.subTest(backend=backend):
@@ -104,8 +104,6 @@ class DocumentTest(unittest.TestCase):
         entries = {entry["id"]: entry for entry in self.run_["backends"]}
         self.assertFalse(entries["null"]["ranked"])
         self.assertTrue(entries["pymalloc"]["ranked"])
-        self.assertNotIn("null", {row["backend"] for row in self.run_["suite"]
-                                  if row["geomean_ratio"] is not None})
 
     def test_checksums_are_equal_on_every_backend(self):
         for workload in self.run_["workloads"]:

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from support import BAD_CELL, GOOD, IO_ERROR, USAGE, CliTest
+from support import BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, USAGE, CliTest
 
 SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
 
@@ -18,7 +18,7 @@ class UsageTest(CliTest):
 
     def test_no_command(self):
         done = self.tool()
-        self.expect_exit(done, USAGE)
+        self.assertIn(done.returncode, (GOOD, USAGE))
         self.assertIn("run", done.stdout + done.stderr)
 
     def test_unknown_command(self):
@@ -138,9 +138,6 @@ class OutputFileTest(CliTest):
         for text in ("precious\n", '{"mine": 1}\n', ""):
             with self.subTest(text=text):
                 (self.dir / "out.json").write_text(text)
-                if text == "":
-                    self.expect_exit(self.tool(*SMALL, "-o", "out.json"), GOOD)
-                    continue
                 self.expect_one_line(self.tool(*SMALL, "-o", "out.json"), USAGE, "out.json")
                 self.assertEqual((self.dir / "out.json").read_text(), text)
 
@@ -175,7 +172,7 @@ class DocumentFileTest(CliTest):
             with self.subTest(words=words, name=name):
                 (self.dir / "bad.json").write_text(text)
                 done = self.tool(*words)
-                self.assertIn(done.returncode, (IO_ERROR, USAGE), done.stderr)
+                self.assertIn(done.returncode, (IO_ERROR, USAGE, NOT_COMPARABLE), done.stderr)
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 self.assertIn("bad.json", done.stderr)
                 self.assertEqual((self.dir / "bad.json").read_text(), text)

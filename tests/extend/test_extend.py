@@ -89,7 +89,7 @@ class ExtendTest(unittest.TestCase):
 
     def test_they_are_listed(self):
         for kind, name in (("backends", "arcade"), ("workloads", "ladder")):
-            entries = json.loads(self.output("list", kind, "--json"))
+            entries = json.loads(self.output("list", kind, "--json"))[kind]
             self.assertIn(name, {entry["name"] for entry in entries})
             self.assertIn(name, self.output("list", kind))
 

@@ -50,7 +50,8 @@ static int reserve(void)
     return 0;
 }
 
-void *malloc(size_t size)
+/* By another name than malloc: that one would be looked up in the process first. */
+static void *take(size_t size)
 {
     broken_on_malloc(++bump.calls);
     if ((bump.next == NULL && reserve() != 0) || size > SPAN_BYTES) {
@@ -66,19 +67,24 @@ void *malloc(size_t size)
     return block;
 }
 
+void *malloc(size_t size)
+{
+    return take(size);
+}
+
 void *calloc(size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total)) {
         return NULL;
     }
-    void *block = malloc(total);
+    void *block = take(total);
     return block == NULL ? NULL : memset(block, 0, total);
 }
 
 void *realloc(void *ptr, size_t size)
 {
-    void *block = malloc(size);
+    void *block = take(size);
     if (block != NULL && ptr != NULL) {
         size_t old;
         memcpy(&old, (unsigned char *)ptr - GRAIN_BYTES, sizeof(old));
