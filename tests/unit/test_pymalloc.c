@@ -175,10 +175,10 @@ static void test_emptied_pool_keeps_class_and_chain(void **state)
     open_profile(&fix, "3.11");
     char *first = take(&fix, 32);
     char *second = take(&fix, 32);
-    give(&fix, second);
-    give(&fix, first); /* empty: chain is first, second, third */
-    assert_ptr_equal(take(&fix, 32), first);
+    give(&fix, first);
+    give(&fix, second); /* empty: its chain is second, first, third */
     assert_ptr_equal(take(&fix, 32), second);
+    assert_ptr_equal(take(&fix, 32), first);
     give(&fix, first);
     give(&fix, second);
     assert_ptr_equal(take(&fix, 48), first); /* another class starts the pool afresh */
