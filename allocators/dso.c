@@ -82,6 +82,7 @@ static enum pab_status resolve(void *handle, const char *name, void *slot, struc
 enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void *handle,
                              const struct pab_dso_names *names, struct pab_error *err)
 {
+    PAB_CHECK(handle != NULL);
     struct pab_entry_points *entry = &heap->entry[domain];
     enum pab_status status = resolve(handle, names->malloc, &entry->malloc, err);
     if (status == PAB_OK) {

@@ -1,26 +1,28 @@
 #include "allocators/spec.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
+
+/* How many bits a unit letter shifts by: K 10, M 20, G 30, T 40; -1 when it is none. */
+static int unit_shift(const char *unit)
+{
+    static const char letters[] = "KkMmGgTt";
+    const char *letter = strchr(letters, unit[0]);
+    if (unit[0] == '\0') {
+        return 0;
+    }
+    return letter == NULL || unit[1] != '\0' ? -1 : 10 * (int)((letter - letters) / 2 + 1);
+}
 
 enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
                                struct pab_error *err)
 {
-    static const char units[] = "KMGT";
     char *end = NULL;
     errno = 0;
-    unsigned long long number = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 10) : 0;
-    unsigned shift = 0;
-    if (end != NULL && *end != '\0') {
-        const char *unit = strchr(units, toupper((unsigned char)*end));
-        if (unit == NULL || end[1] != '\0') {
-            end = NULL;
-        } else {
-            shift = 10u * (unsigned)(unit - units + 1);
-        }
-    }
-    if (end == NULL || errno != 0 || number > (UINT64_MAX >> shift)) {
+    unsigned long long number = strtoull(text, &end, 10);
+    int shift = unit_shift(end);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || shift < 0 ||
+        number > (UINT64_MAX >> shift)) {
         return pab_fail(err, PAB_USAGE,
                         "%s: '%s' is no size; write digits and at most one of K, M, G, T (4K)",
                         what, text);
@@ -225,6 +227,7 @@ static enum pab_status parse_raw(struct pab_spec *spec, const char *text, struct
     if (pab_spec_parse(text, &spec->raw, err) != PAB_OK) {
         return PAB_USAGE;
     }
+    PAB_CHECK(spec->raw != NULL);
     if ((spec->raw->backend->caps & PAB_CAP_RAW) == 0) {
         return pab_fail(err, PAB_USAGE, "%s cannot stand below %s", spec->raw->backend->name,
                         spec->backend->name);

@@ -1,7 +1,7 @@
 #include "harness/host.h"
 
 #include "allocators/dso.h"
-#include "pab_version.h"
+#include "harness/version.h"
 
 #include <ctype.h>
 #include <gnu/libc-version.h>
@@ -218,7 +218,8 @@ json_t *pab_host_advice(void)
         advise(out, "transparent huge pages are always on: RSS counts whole huge pages, and "
                     "figures differ from machines with madvise");
     }
-    if (getenv("LD_PRELOAD") != NULL && getenv("LD_PRELOAD")[0] != '\0') {
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload != NULL && preload[0] != '\0') {
         advise(out, "LD_PRELOAD is set: every worker starts with it; unset it");
     }
     json_t *variables = environment();

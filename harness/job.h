@@ -17,7 +17,7 @@
 #define PAB_REPS_MAX    16
 #define PAB_CURVE_MAX   1024 /* points of a demand curve or an RSS timeline */
 #define PAB_RETAIN_MAX  8
-#define PAB_PAYLOAD_MAX (64u * 1024)
+#define PAB_PAYLOAD_MAX ((size_t)64 * 1024)
 
 enum pab_job_kind {
     PAB_JOB_PROBE,  /* open, prove identity */

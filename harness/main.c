@@ -1,7 +1,7 @@
 /* pyallocbench: which memory allocator should run your Python, and can you trust it? */
 #include "harness/cmd.h"
 #include "harness/job.h"
-#include "pab_version.h"
+#include "harness/version.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 cmake_minimum_required(VERSION 3.21)
-# Writes pab_version.h; run at every build, touches the file only when something changed.
+# Writes harness/version.h; run at every build, touches the file only when something changed.
 #   cmake -DSOURCE=... -DOUT=... -DVERSION=... -DCOMPILER=... -DCFLAGS=... -DBUILD_TYPE=... -P
 set(commit "unknown")
 find_program(GIT git)
@@ -12,8 +12,8 @@ if(GIT AND EXISTS ${SOURCE}/.git)
 endif()
 file(CONFIGURE OUTPUT ${OUT} CONTENT
 "/* Generated at build time. */
-#ifndef PAB_VERSION_H
-#define PAB_VERSION_H
+#ifndef PAB_HARNESS_VERSION_H
+#define PAB_HARNESS_VERSION_H
 #define PAB_VERSION    \"@VERSION@\"
 #define PAB_GIT_COMMIT \"@commit@\"
 #define PAB_COMPILER   \"@COMPILER@\"

@@ -1,0 +1,274 @@
+/* harness/experiment_probe.c -- before anything is measured: who the backends are, and what the
+ * workloads ask for. */
+#include "harness/experiment_state.h"
+
+#include <string.h>
+
+#define PROBE_TIMEOUT_MS 10000 /* opening a library or a small check: a hang, if not done by then */
+#define DEMAND_PATIENCE  10    /* exact accounting is slower than the cell that --timeout is for */
+
+/* --- failures ------------------------------------------------------------------------------- */
+
+void pab_experiment_say(const struct pab_experiment_state *state, const char *where,
+                        const struct pab_outcome *outcome)
+{
+    pab_progress_clear(&state->progress);
+    fprintf(stderr, "pyallocbench: %s: %s: %s\n", where, outcome->kind, outcome->message);
+}
+
+enum pab_status pab_experiment_fail(struct pab_experiment_state *state, const struct pab_cell *cell,
+                                    size_t spec, const struct pab_outcome *outcome,
+                                    struct pab_error *err)
+{
+    const char *backend = state->plan->specs[spec]->id;
+    char where[PAB_SPEC_MAX + PAB_NAME_MAX + 32];
+    if (cell != NULL) {
+        snprintf(where, sizeof(where), "%s on %s",
+                 state->plan->workloads[cell->workload].workload->name, backend);
+        state->cell_bad[cell->pass == PAB_PASS_TIME ? 0 : 1][cell->workload][spec] = true;
+    } else {
+        snprintf(where, sizeof(where), "backend %s", backend);
+    }
+    pab_experiment_say(state, where, outcome);
+    state->result->failures++;
+    return pab_journal_add(
+        state->journal, "failures",
+        pab_failure_to_json(state->plan, cell, backend, outcome->kind, outcome->message), err);
+}
+
+void pab_experiment_set_failure(struct pab_outcome *outcome, const char *kind, const char *message)
+{
+    outcome->ok = false;
+    snprintf(outcome->kind, sizeof(outcome->kind), "%s", kind);
+    snprintf(outcome->message, sizeof(outcome->message), "%s", message);
+}
+
+/* --- probing backends ----------------------------------------------------------------------- */
+
+struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum pab_job_kind kind,
+                                  const char *backend, const char *subject)
+{
+    struct pab_job job = {.kind = kind, .seed = state->plan->seed};
+    snprintf(job.backend, sizeof(job.backend), "%s", backend);
+    snprintf(job.subject, sizeof(job.subject), "%s", subject);
+    return job;
+}
+
+/* Runs one job alone; the outcome is copied out (without its curve). */
+static enum pab_status run_alone(struct pab_experiment_state *state, const struct pab_spec *spec,
+                                 const struct pab_job *job, struct pab_outcome *out,
+                                 struct pab_error *err)
+{
+    struct pab_launch launch = {.spec = spec, .job = job, .timeout_ms = PROBE_TIMEOUT_MS};
+    struct pab_worker *worker = NULL;
+    enum pab_status status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
+    if (status == PAB_OK) {
+        *out = *pab_worker_outcome(worker);
+        out->curve = NULL;
+        pab_worker_destroy(worker);
+    }
+    return status;
+}
+
+static enum pab_status run_preflight(struct pab_experiment_state *state, size_t spec, bool *good,
+                                     struct pab_error *err)
+{
+    static const char *const verdicts[] = {"pass", "deviation", "fail", "skip"};
+    for (size_t i = 0; i < pab_check_count() && !pab_experiment_interrupted(state); i++) {
+        const struct pab_check *check = pab_check_at(i);
+        if ((check->flags & PAB_CHECK_PREFLIGHT) == 0) {
+            continue;
+        }
+        struct pab_outcome outcome;
+        struct pab_job job =
+            pab_experiment_job(state, PAB_JOB_CHECK, state->plan->specs[spec]->id, check->id);
+        enum pab_status status = run_alone(state, state->plan->specs[spec], &job, &outcome, err);
+        if (status != PAB_OK || pab_experiment_interrupted(state)) {
+            return status;
+        }
+        enum pab_verdict verdict = outcome.ok ? outcome.verdict.verdict : PAB_FAIL;
+        if (outcome.ok && verdict == PAB_FAIL) {
+            char message[512];
+            snprintf(message, sizeof(message), "%s (%s): %s", check->id, check->summary,
+                     outcome.verdict.reason);
+            pab_experiment_set_failure(&outcome, "preflight", message);
+        }
+        status = pab_journal_add(state->journal, "checks",
+                                 json_pack("{s:s, s:s, s:s, s:s}", "backend",
+                                           state->plan->specs[spec]->id, "check", check->id,
+                                           "verdict", verdicts[verdict], "reason",
+                                           outcome.ok ? outcome.verdict.reason : outcome.message),
+                                 err);
+        if (status == PAB_OK && verdict == PAB_FAIL) {
+            *good = false;
+            return pab_experiment_fail(state, NULL, spec, &outcome, err);
+        }
+        if (status != PAB_OK) {
+            return status;
+        }
+    }
+    return PAB_OK;
+}
+
+/* A backend of the default set that is not installed is no failure: it is skipped and said so. */
+static enum pab_status skip_unavailable(struct pab_experiment_state *state, size_t spec,
+                                        const struct pab_outcome *outcome)
+{
+    pab_progress_clear(&state->progress);
+    fprintf(stderr, "pyallocbench: skipping backend %s: %s\n", state->plan->specs[spec]->id,
+            outcome->message);
+    return PAB_OK;
+}
+
+static enum pab_status probe_backend(struct pab_experiment_state *state, size_t index,
+                                     struct pab_error *err)
+{
+    const struct pab_spec *spec = state->plan->specs[index];
+    struct pab_outcome outcome;
+    struct pab_job job = pab_experiment_job(state, PAB_JOB_PROBE, spec->id, "");
+    enum pab_status status = run_alone(state, spec, &job, &outcome, err);
+    if (status != PAB_OK || pab_experiment_interrupted(state)) {
+        return status;
+    }
+    bool good = outcome.ok;
+    bool missing = !good && strcmp(outcome.kind, "unavailable") == 0;
+    if (missing && !state->plan->is_explicit[index]) {
+        status = skip_unavailable(state, index, &outcome);
+    } else if (!good) {
+        status = pab_experiment_fail(state, NULL, index, &outcome, err);
+    } else {
+        status = run_preflight(state, index, &good, err);
+    }
+    if (status != PAB_OK || pab_experiment_interrupted(state)) {
+        return status;
+    }
+    state->backend_good[index] = good;
+    if (!good && outcome.ok) {
+        pab_experiment_set_failure(&outcome, "preflight", "it failed a pre-flight check");
+    }
+    return pab_journal_add(state->journal, "backends", pab_backend_to_json(spec, &outcome), err);
+}
+
+static json_t *find_by_id(const struct pab_experiment_state *state, const char *kind,
+                          const char *id)
+{
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach(pab_journal_array(state->journal, kind), index, item)
+    {
+        const char *name = json_string_value(json_object_get(item, "id"));
+        if (name != NULL && strcmp(name, id) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    for (size_t i = 0;
+         status == PAB_OK && i < state->plan->spec_count && !pab_experiment_interrupted(state);
+         i++) {
+        const json_t *known = find_by_id(state, "backends", state->plan->specs[i]->id);
+        pab_progress_show(&state->progress, "proving what each backend is");
+        if (known == NULL) {
+            status = probe_backend(state, i, err);
+        } else {
+            const char *what = json_string_value(json_object_get(known, "status"));
+            state->backend_good[i] = what != NULL && strcmp(what, "ok") == 0;
+        }
+        state->result->backends_available += state->backend_good[i];
+    }
+    return status;
+}
+
+/* --- demand --------------------------------------------------------------------------------- */
+
+/* One body under exact accounting, with the memory pass's parameters (`large`) or the time
+ * pass's. The curve that stays is that of the last call. */
+static enum pab_status demand_once(struct pab_experiment_state *state, size_t index, bool large,
+                                   struct pab_outcome *outcome, struct pab_error *err)
+{
+    const struct pab_planned_workload *planned = &state->plan->workloads[index];
+    struct pab_demand_known *known = &state->demand[index];
+    struct pab_job job =
+        pab_experiment_job(state, PAB_JOB_DEMAND, "system", planned->workload->name);
+    memcpy(job.params, large ? planned->memory_params : planned->params, sizeof(job.params));
+    struct pab_spec *spec = NULL;
+    enum pab_status status = pab_spec_parse("system", &spec, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    struct pab_launch launch = {
+        .spec = spec,
+        .job = &job,
+        .timeout_ms = (uint64_t)(1000 * DEMAND_PATIENCE * state->plan->timeout_s),
+    };
+    struct pab_worker *worker = NULL;
+    status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
+    if (status == PAB_OK) {
+        *outcome = *pab_worker_outcome(worker);
+        *(large ? &known->memory : &known->time) = outcome->demand;
+        known->curve_count = outcome->curve_count;
+        memcpy(known->curve, outcome->curve, known->curve_count * sizeof(known->curve[0]));
+        outcome->curve = NULL;
+        pab_worker_destroy(worker);
+    }
+    pab_spec_destroy(spec);
+    return status;
+}
+
+static enum pab_status demand_of(struct pab_experiment_state *state, size_t index,
+                                 struct pab_error *err)
+{
+    const struct pab_planned_workload *planned = &state->plan->workloads[index];
+    struct pab_demand_known *known = &state->demand[index];
+    struct pab_outcome outcome;
+    char what[PAB_NAME_MAX + 32];
+    snprintf(what, sizeof(what), "demand of %s", planned->workload->name);
+    pab_progress_show(&state->progress, what);
+    enum pab_status status = demand_once(state, index, false, &outcome, err);
+    bool same = memcmp(planned->params, planned->memory_params, sizeof(planned->params)) == 0;
+    if (status == PAB_OK && outcome.ok && same) {
+        known->memory = known->time;
+    } else if (status == PAB_OK && outcome.ok) {
+        status = demand_once(state, index, true, &outcome, err);
+    }
+    if (status != PAB_OK || pab_experiment_interrupted(state)) {
+        return status;
+    }
+    if (outcome.ok && (known->time.end_blocks != 0 || known->memory.end_blocks != 0)) {
+        pab_experiment_set_failure(&outcome, "internal", "it leaves blocks behind");
+    }
+    state->workload_good[index] = outcome.ok;
+    if (outcome.ok) {
+        return pab_journal_add(state->journal, "workloads", pab_workload_to_json(planned, known),
+                               err);
+    }
+    char where[PAB_NAME_MAX + 16];
+    snprintf(where, sizeof(where), "workload %s", planned->workload->name);
+    pab_experiment_say(state, where, &outcome);
+    state->result->failures++;
+    json_t *row = pab_failure_to_json(state->plan, NULL, "system", outcome.kind, outcome.message);
+    json_object_set_new(row, "workload", json_string(planned->workload->name));
+    json_object_set_new(row, "backend", json_null());
+    return pab_journal_add(state->journal, "failures", row, err);
+}
+
+enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    for (size_t i = 0;
+         status == PAB_OK && i < state->plan->workload_count && !pab_experiment_interrupted(state);
+         i++) {
+        const json_t *json =
+            find_by_id(state, "workloads", state->plan->workloads[i].workload->name);
+        if (json != NULL) {
+            state->workload_good[i] = pab_workload_from_json(json, &state->demand[i]);
+        } else {
+            status = demand_of(state, i, err);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,63 @@
+/* harness/experiment_state.h -- what the files of experiment.h share. Depends on experiment.h. */
+#ifndef PAB_HARNESS_EXPERIMENT_STATE_H
+#define PAB_HARNESS_EXPERIMENT_STATE_H
+
+#include "harness/experiment.h"
+#include "harness/progress.h"
+#include "harness/runner.h"
+#include "harness/sample.h"
+
+/* A cell whose worker was started: kept until it has told everything. */
+struct pab_flight {
+    struct pab_worker *worker;
+    struct pab_cell cell;
+    uint64_t started_ms;
+};
+
+#define PAB_PASS_KINDS 2
+
+struct pab_experiment_state {
+    const struct pab_experiment *experiment;
+    const struct pab_plan *plan;
+    struct pab_journal *journal;
+    struct pab_experiment_result *result;
+    struct pab_progress progress;
+    struct pab_demand_known *demand; /* by workload */
+    bool backend_good[PAB_PLAN_BACKENDS_MAX];
+    bool workload_good[PAB_PLAN_WORKLOADS_MAX];
+    /* Failed once, by pass: not tried again. */
+    bool cell_bad[PAB_PASS_KINDS][PAB_PLAN_WORKLOADS_MAX][PAB_PLAN_BACKENDS_MAX];
+    json_t *done; /* keys of cells that the journal holds already */
+    struct pab_flight flights[PAB_WORKERS_MAX];
+    size_t flight_count;
+    uint64_t began_ns;
+};
+
+static inline bool pab_experiment_interrupted(const struct pab_experiment_state *state)
+{
+    return *state->experiment->interrupted != 0;
+}
+
+/* Turns a good outcome into a failure found by the parent. */
+void pab_experiment_set_failure(struct pab_outcome *outcome, const char *kind, const char *message);
+
+/* One line on stderr for whatever failed. */
+void pab_experiment_say(const struct pab_experiment_state *state, const char *where,
+                        const struct pab_outcome *outcome);
+
+/* Says a failure and puts it into the journal; `cell` NULL: the whole backend's. */
+enum pab_status pab_experiment_fail(struct pab_experiment_state *state, const struct pab_cell *cell,
+                                    size_t spec, const struct pab_outcome *outcome,
+                                    struct pab_error *err);
+
+/* A job of this run for one backend, without the parts that only some kinds need. */
+struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum pab_job_kind kind,
+                                  const char *backend, const char *subject);
+
+/* Every backend opens, proves its identity and passes the pre-flight checks, or is left out. */
+enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct pab_error *err);
+
+/* Every workload's demand, or the workload is left out. */
+enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct pab_error *err);
+
+#endif
