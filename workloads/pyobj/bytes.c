@@ -56,7 +56,7 @@ int pab_bytes_resize(struct pab_object **place, pab_ssize size)
         return 0;
     }
     struct pab_bytes *resized = pab_obj_realloc(pab_py(), bytes, block_bytes(size));
-    *place = &resized->base;
+    *place = (struct pab_object *)resized;
     if (resized == NULL) {
         pab_decref(&bytes->base);
         return -1;

@@ -10,8 +10,8 @@
 
 /* --- hash ----------------------------------------------------------------------------------- */
 
-static const uint64_t HASH_KEY_1 = UINT64_C(0x9e3779b97f4a7c15);
-static const uint64_t HASH_KEY_2 = UINT64_C(0xd6e8feb86659fd93);
+static const uint64_t hash_key_1 = UINT64_C(0x9e3779b97f4a7c15);
+static const uint64_t hash_key_2 = UINT64_C(0xd6e8feb86659fd93);
 
 /* -1 means "not computed" in the caches, as in CPython. */
 static int64_t not_minus_one(uint64_t hash)
@@ -31,26 +31,26 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 int64_t pab_hash_bytes(const void *data, size_t size)
 {
     const unsigned char *bytes = data;
-    uint64_t hash = HASH_KEY_1 ^ size;
+    uint64_t hash = hash_key_1 ^ size;
     uint64_t word;
     for (; size >= sizeof(word); size -= sizeof(word), bytes += sizeof(word)) {
         memcpy(&word, bytes, sizeof(word));
-        hash = fold(hash ^ word, HASH_KEY_2);
+        hash = fold(hash ^ word, hash_key_2);
     }
     word = 0;
     memcpy(&word, bytes, size);
-    return not_minus_one(fold(hash ^ word, HASH_KEY_2) ^ hash);
+    return not_minus_one(fold(hash ^ word, hash_key_2) ^ hash);
 }
 
 /* Modulo 2**61 - 1, as CPython: small numbers are their own hash, and equal floats agree. */
-static const uint64_t HASH_MODULUS = (UINT64_C(1) << 61) - 1;
+static const uint64_t hash_modulus = (UINT64_C(1) << 61) - 1;
 
 static int64_t long_hash(struct pab_long *number)
 {
     uint64_t hash = 0;
     pab_ssize count = number->size < 0 ? -number->size : number->size;
     for (pab_ssize i = count - 1; i >= 0; i--) {
-        hash = (uint64_t)((((uint128)hash << PAB_LONG_SHIFT) + number->digits[i]) % HASH_MODULUS);
+        hash = (uint64_t)((((uint128)hash << PAB_LONG_SHIFT) + number->digits[i]) % hash_modulus);
     }
     return not_minus_one(number->size < 0 ? 0 - hash : hash);
 }
@@ -60,7 +60,7 @@ static int64_t float_hash(double value)
     if (value == trunc(value) && fabs(value) < 0x1p62) {
         int64_t whole = (int64_t)value;
         uint64_t magnitude = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
-        magnitude %= HASH_MODULUS;
+        magnitude %= hash_modulus;
         return not_minus_one(whole < 0 ? 0 - magnitude : magnitude);
     }
     return pab_hash_bytes(&value, sizeof(value));
@@ -68,9 +68,9 @@ static int64_t float_hash(double value)
 
 static int64_t tuple_hash(struct pab_tuple *tuple)
 {
-    uint64_t hash = HASH_KEY_1;
+    uint64_t hash = hash_key_1;
     for (pab_ssize i = 0; i < tuple->size; i++) {
-        hash = fold(hash ^ (uint64_t)pab_object_hash(tuple->items[i]), HASH_KEY_2) + HASH_KEY_1;
+        hash = fold(hash ^ (uint64_t)pab_object_hash(tuple->items[i]), hash_key_2) + hash_key_1;
     }
     return not_minus_one(hash);
 }
@@ -314,7 +314,7 @@ static struct pab_object *long_str(const struct pab_long *number)
         for (pab_ssize i = 0; i < count; i++) {
             uint32_t group = scratch->digits[i];
             for (int j = 0; j < DECIMAL_DIGITS && out > text + negative; j++, group /= 10) {
-                *--out = (char)('0' + group % 10);
+                *--out = "0123456789"[group % 10];
             }
         }
         text[0] = negative ? '-' : text[0];

@@ -96,7 +96,7 @@ static int merge_low(struct sorter *sorter, struct run left, struct run right)
     }
     struct pab_object **waiting = sorter->temporary;
     struct pab_object **items = sorter->items;
-    memcpy(waiting, items + left.start, (size_t)left.length * sizeof(*items));
+    memcpy(waiting, items + left.start, (size_t)left.length * sizeof(struct pab_object *));
     pab_ssize out = left.start;
     pab_ssize taken = 0;
     pab_ssize next = right.start;
@@ -104,7 +104,8 @@ static int merge_low(struct sorter *sorter, struct run left, struct run right)
     while (taken < left.length && next < end) {
         items[out++] = less(items[next], waiting[taken]) ? items[next++] : waiting[taken++];
     }
-    memcpy(items + out, waiting + taken, (size_t)(left.length - taken) * sizeof(*items));
+    memcpy(items + out, waiting + taken,
+           (size_t)(left.length - taken) * sizeof(struct pab_object *));
     return 0;
 }
 
@@ -116,14 +117,14 @@ static int merge_high(struct sorter *sorter, struct run left, struct run right)
     }
     struct pab_object **waiting = sorter->temporary;
     struct pab_object **items = sorter->items;
-    memcpy(waiting, items + right.start, (size_t)right.length * sizeof(*items));
+    memcpy(waiting, items + right.start, (size_t)right.length * sizeof(struct pab_object *));
     pab_ssize out = right.start + right.length;
     pab_ssize rest = right.length;
     pab_ssize next = left.start + left.length;
     while (rest > 0 && next > left.start) {
         items[--out] = less(waiting[rest - 1], items[next - 1]) ? items[--next] : waiting[--rest];
     }
-    memcpy(items + out - rest, waiting, (size_t)rest * sizeof(*items));
+    memcpy(items + out - rest, waiting, (size_t)rest * sizeof(struct pab_object *));
     return 0;
 }
 
@@ -241,7 +242,8 @@ static void run_extend(struct pab_object **items, pab_ssize sorted, pab_ssize co
     for (; sorted < count; sorted++) {
         struct pab_object *item = items[sorted];
         pab_ssize place = upper_bound(items, 0, sorted, item);
-        memmove(items + place + 1, items + place, (size_t)(sorted - place) * sizeof(*items));
+        memmove(items + place + 1, items + place,
+                (size_t)(sorted - place) * sizeof(struct pab_object *));
         items[place] = item;
     }
 }

@@ -232,7 +232,7 @@ static struct pab_object *add_large(const struct pab_long *a, const struct pab_l
     } else {
         result = a_negative ? subtract_magnitudes(b, a) : subtract_magnitudes(a, b);
     }
-    return &result->base;
+    return (struct pab_object *)result;
 }
 
 struct pab_object *pab_long_add(struct pab_object *a, struct pab_object *b)
@@ -293,7 +293,7 @@ struct pab_object *pab_long_multiply(struct pab_object *a, struct pab_object *b)
     if ((left->size ^ right->size) < 0) {
         product = negate(product);
     }
-    return &product->base;
+    return (struct pab_object *)product;
 }
 
 /* --- division by one digit ----------------------------------------------------------------- */
@@ -365,9 +365,9 @@ static struct pab_object *floor_divide_large(struct pab_long *a, struct pab_obje
         }
     }
     bool whole = quotient != NULL && rest != NULL;
-    pab_xdecref(&rest->base);
+    pab_xdecref((struct pab_object *)rest);
     if (!whole) {
-        pab_xdecref(&quotient->base);
+        pab_xdecref((struct pab_object *)quotient);
         return NULL;
     }
     return &quotient->base;
@@ -400,5 +400,5 @@ struct pab_object *pab_long_remainder(struct pab_object *a, struct pab_object *b
     if (rest != NULL && rest->size != 0 && (rest->size ^ right->size) < 0) {
         rest = correct(rest, b, false);
     }
-    return &rest->base;
+    return (struct pab_object *)rest;
 }

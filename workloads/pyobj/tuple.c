@@ -88,7 +88,8 @@ static struct pab_tuple *tuple_alloc(struct pab_py *py, pab_ssize size)
         if ((size_t)size > PTRDIFF_MAX / sizeof(struct pab_object *) - 8) {
             return NULL;
         }
-        tuple = pab_gc_malloc(&py->gc, 0, sizeof(*tuple) + (size_t)size * sizeof(tuple->items[0]));
+        tuple =
+            pab_gc_malloc(&py->gc, 0, sizeof(*tuple) + (size_t)size * sizeof(struct pab_object *));
         if (tuple == NULL) {
             return NULL;
         }

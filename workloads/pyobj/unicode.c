@@ -257,7 +257,7 @@ int pab_unicode_append(struct pab_object **left_place, struct pab_object *right)
     } else {
         result = (struct pab_unicode *)concat(left, as_str(right));
     }
-    *left_place = &result->base;
+    *left_place = (struct pab_object *)result;
     if (result != NULL && in_place) {
         pab_unicode_copy(result, old_length, as_str(right), 0, added);
         return 0;
