@@ -10,7 +10,8 @@ import style
 TIME, MEMORY = "cpu_ns_per_op", "peak_rss_bytes"
 TITLE = "Time against memory"
 BODY_IN, LEFT_IN, RIGHT_IN, FOOT_IN, NOTE_IN = 5.0, 0.75, 0.3, 0.5, 0.25
-HEADER = ("workload", "backend", "ranked", "time_ratio", "memory_ratio", "on_frontier", "missing")
+HEADER = ("workload", "backend", "ranked", "time_ratio", "time_lo", "time_hi", "memory_ratio",
+          "on_frontier", "missing")
 
 
 def draw(document):
@@ -25,21 +26,26 @@ def draw(document):
                     or [points[b.id] for b in ranked])
 
     sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
-                        "Large: geometric mean over the workloads. Faint: one workload each. "
-                        "Dashed: no backend lies below it."
-                        + (" *: over fewer workloads, so not on it." if partial else ""), BODY_IN)
+                        "Large: geometric mean. Faint: one workload each. Bar: 95 % interval of "
+                        "the time. Dashed: no backend lies below it."
+                        + (" *: fewer workloads, so not on it." if partial else ""), BODY_IN)
     axes = sheet.axes(LEFT_IN, NOTE_IN, style.WIDTH_IN - LEFT_IN - RIGHT_IN,
                       BODY_IN - FOOT_IN - NOTE_IN)
     cells = {b.id: per_workload(document, b.id) for b in ranked}
-    limit_axes(axes, [points[b.id] for b in ranked] + sum(cells.values(), []))
+    bars = {b.id: interval(document, b.id) for b in ranked}
+    limit_axes(axes, [points[b.id] for b in ranked] + sum(cells.values(), [])
+               + [(x, points[id_][1]) for id_, bar in bars.items() for x in bar])
     draw_frontier(axes, best)
     draw_points(axes, document, ranked, points, cells)
+    draw_intervals(axes, document, points, bars)
     outside = draw_floors(axes, document, floors, points)
     note_outside(sheet, document, outside, points)
     named = ranked + [b for b in floors if b not in outside]
     texts = [text + ("*" if b.id in partial else "")
              for b, text in zip(named, style.labels(named))]
-    Labels(axes, sum(cells.values(), []), best).place(list(zip(named, texts)), points)
+    labels = Labels(axes, sum(cells.values(), []), best)
+    labels.keep_off([(bar[0], bar[1], points[id_][1]) for id_, bar in bars.items() if bar])
+    labels.place(list(zip(named, texts)), points)
     draw_arrow(axes)
     return style.Picture(sheet.figure, alt(document, ranked, points, best), HEADER,
                          table(document, backends, best))
@@ -69,6 +75,12 @@ def frontier(points):
         if not best or point[1] < best[-1][1]:
             best.append(point)
     return best
+
+
+def interval(document, backend):
+    """(lo, hi) of the time over all workloads; () where there is none."""
+    row = document.overall(backend, TIME)
+    return () if row.lo is None else (row.lo, row.hi)
 
 
 def limit_axes(axes, points):
@@ -102,6 +114,13 @@ def draw_points(axes, document, ranked, points, cells):
             if not backend.is_baseline:  # its cells all lie at 1, 1
                 axes.plot([x], [y], alpha=0.35, zorder=2, **glyph.marks(4))
         axes.plot([points[backend.id][0]], [points[backend.id][1]], zorder=4, **glyph.marks(9))
+
+
+def draw_intervals(axes, document, points, bars):
+    glyphs = style.glyphs(document)
+    for id_, bar in bars.items():
+        axes.plot(bar, [points[id_][1]] * len(bar), color=glyphs[id_].colour, linewidth=1.2,
+                  zorder=3)
 
 
 def draw_floors(axes, document, floors, points):
@@ -152,6 +171,11 @@ class Labels:
             boxes.append((corner[0] - 0.02, corner[1], corner[0] + 0.02, y))
             x, y = corner
         return boxes
+
+    def keep_off(self, bars):
+        for low, high, y in bars:
+            (left, middle), (right, _) = self.inches((low, y)), self.inches((high, y))
+            self.taken.append(((left, middle - 0.03, right, middle + 0.03), 1))
 
     def place(self, named, points):
         self.marks = [self.inches(points[backend.id]) for backend, _ in named]
@@ -253,8 +277,10 @@ def table(document, backends, best):
             if None in pair:
                 missing = document.why_missing(workload, backend.id,
                                                "time" if pair[0] is None else "memory")
-            rows.append((workload or "geometric mean", backend.id, int(backend.ranked), *pair,
-                         int(on), missing))
+            time = document.cell(workload, backend.id, TIME)
+            ends = (time.lo, time.hi) if time else (None, None)
+            rows.append((workload or "geometric mean", backend.id, int(backend.ranked), pair[0],
+                         *ends, pair[1], int(on), missing))
     return rows
 
 

@@ -212,7 +212,7 @@ def machine(document):
     facts = document.provenance
     cpu = re.sub(r"\((R|TM)\)", "", facts["cpu_model"] or "unknown CPU")
     cores = plural(facts["cpu_count"], "CPU")
-    parts = [f"{cpu}, {cores}", f"Linux {facts['kernel']}", facts["libc"], facts["compiler"]]
+    parts = [f"{cpu}, {cores}", facts["kernel"], facts["libc"], facts["compiler"]]
     if facts["virtualization"]:
         parts[0] += f", {facts['virtualization']}"
     return "; ".join(parts)

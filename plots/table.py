@@ -111,14 +111,15 @@ def details(document):
 
 def circumstances(document):
     facts = document.provenance
-    versions = [f"{b.id} {b.version}" for b in document.backends if b.status == "ok" and b.version]
+    versions = [f"`{b.id}` {b.version}" for b in document.backends
+                if b.status == "ok" and b.version]
     lines = [f"{facts['cpu_model'] or 'unknown CPU'}, {facts['cpu_count']} CPUs"
              + (f" ({facts['virtualization']})" if facts["virtualization"] else "")
-             + f"; Linux {facts['kernel']}; {facts['libc']}; {facts['compiler']}, "
+             + f"; {facts['kernel']}; {facts['libc']}; {facts['compiler']}, "
              f"`{facts['cflags']}`; {document.started[:10]}; pyallocbench {facts['version']}"
              f"{' (' + facts['git_commit'][:7] + ')' if facts['git_commit'] else ''}; "
-             f"{document.rounds_done('time')} time rounds, {document.rounds_done('memory')} memory "
-             "rounds."]
+             f"rounds: {document.rounds_done('time')} time, "
+             f"{document.rounds_done('memory')} memory."]
     if versions:
         lines.append("Versions: " + "; ".join(versions) + ".")
     if not document.complete:

@@ -236,7 +236,7 @@ def document(run, samples):
 def run_header(**changes):
     provenance = {"version": "0.1.0", "git_commit": "0123456789abcdef", "compiler": "gcc 12.2.0",
                   "cflags": "-O2 -g", "build_type": "RelWithDebInfo", "binary_build_id": "0e0f",
-                  "libc": "glibc 2.36", "kernel": "6.1.0", "os": "Debian GNU/Linux 12",
+                  "libc": "glibc 2.36", "kernel": "Linux 6.1.0", "os": "Debian GNU/Linux 12",
                   "cpu_model": "Sample CPU", "cpu_count": 2, "memory_bytes": 8192 * MIB,
                   "page_bytes": 4096, "thp": "madvise", "governor": None, "aslr": "2",
                   "overcommit": "0", "virtualization": None, "environment": {}}

@@ -87,7 +87,7 @@ class PictureTest(unittest.TestCase):
         for picture in PICTURES:
             text = self.text(picture)
             self.assertIn("7 time rounds, 2 memory rounds; 2026-02-03; pyallocbench 0.1.0", text)
-            self.assertIn("Sample CPU", text)
+            self.assertIn("Sample CPU, 2 CPUs; Linux 6.1.0;", text)
             self.assertNotIn("INCOMPLETE", text)
 
     def test_missing_is_said(self):

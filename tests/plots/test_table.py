@@ -43,7 +43,7 @@ class TableTest(unittest.TestCase):
     def test_circumstances(self):
         text = script("table.py", self.file).stdout
         for said in ("Sample CPU, 2 CPUs", "Linux 6.1.0", "gcc 12.2.0", "2026-02-03",
-                     "mimalloc 2.0.9", "7 time rounds", "Not measured: `jemalloc`, unavailable"):
+                     "`mimalloc` 2.0.9", "rounds: 7 time, 2 memory", "Not measured: `jemalloc`, unavailable"):
             self.assertIn(said, text)
         self.assertNotIn("Incomplete", text)
         self.assertIn("**Incomplete run: interrupted after 1 of 7 rounds.**",
