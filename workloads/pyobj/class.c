@@ -146,13 +146,12 @@ static void class_add_slot(struct pab_class *cls, const char *name)
 
 static struct pab_class *class_place(struct pab_py *py)
 {
-    for (size_t i = 0; i < PAB_CLASS_MAX; i++) {
-        if (py->classes[i].base.refcnt == 0) {
-            return &py->classes[i];
-        }
+    size_t i = 0;
+    while (i < PAB_CLASS_MAX && py->classes[i].base.refcnt != 0) {
+        i++;
     }
-    PAB_CHECK(!"a runtime has room for PAB_CLASS_MAX classes");
-    return NULL;
+    PAB_CHECK(i < PAB_CLASS_MAX);
+    return &py->classes[i];
 }
 
 struct pab_object *pab_class_new(const char *name, const char *const *slots,
