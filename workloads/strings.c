@@ -74,8 +74,9 @@ static uint32_t draw_letters(struct pab_rng *rng, uint32_t rank)
 {
     uint32_t letters = 1 + pab_rng_below(rng, 4);
     if (rank >= COMMONEST) {
-        letters += pab_rng_below(rng, 4) + pab_rng_below(rng, 4);
-        letters += pab_rng_below(rng, 2) * pab_rng_below(rng, 7);
+        letters += pab_rng_below(rng, 4);
+        letters += pab_rng_below(rng, 4);
+        letters += pab_rng_below(rng, 2) == 0 ? 0 : pab_rng_below(rng, 7);
     }
     return letters;
 }
@@ -199,7 +200,8 @@ static void keep_record(struct strings *w)
 {
     uint32_t live = (uint32_t)w->params[LIVE];
     uint32_t reach = below(w, 1000) < w->params[HOT] ? live / 16 : live;
-    pab_list_set_item(w->records, below(w, reach), make_record(w));
+    uint32_t index = below(w, reach);
+    pab_list_set_item(w->records, (pab_ssize)index, make_record(w));
 }
 
 /* When too many words are known: the total goes to the checksum, counts = {} */

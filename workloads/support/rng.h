@@ -1,7 +1,8 @@
 /* workloads/support/rng.h -- seeded random numbers for inputs. Depends on libc.
  *
  * SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) to seed, xoshiro256** (Blackman, Vigna,
- * ACM TOMS 2021) to draw: fast enough to be used inside a body, the same on every machine.
+ * ACM TOMS 2021) to draw: fast enough to be used inside a body, the same on every machine as
+ * long as no two draws stand side by side in an expression: their order is the compiler's.
  */
 #ifndef PAB_WORKLOADS_SUPPORT_RNG_H
 #define PAB_WORKLOADS_SUPPORT_RNG_H
