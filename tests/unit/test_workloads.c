@@ -282,6 +282,42 @@ static void descriptions_are_complete(void **state)
     }
 }
 
+static char readme[32768]; /* workloads/README.md */
+
+static void read_readme(void)
+{
+    FILE *file = fopen(PAB_SOURCE_DIR "/workloads/README.md", "r");
+    assert_non_null(file);
+    size_t bytes = fread(readme, 1, sizeof(readme) - 1, file);
+    assert_in_range(bytes, 1, sizeof(readme) - 2);
+    readme[bytes] = '\0';
+    assert_int_equal(fclose(file), 0);
+}
+
+static void expect_row(const char *workload, const struct pab_param *param)
+{
+    uint64_t memory_value = param->memory_value != 0 ? param->memory_value : param->value;
+    char row[160];
+    snprintf(row, sizeof(row), "\n| `%s` | `%s` | %llu | %llu |", workload, param->name,
+             (unsigned long long)param->value, (unsigned long long)memory_value);
+    if (strstr(readme, row) == NULL) {
+        fail_msg("README.md lacks the row:%s", row);
+    }
+}
+
+/* Its table of parameters has a row for each, with the defaults that hold. */
+static void readme_tells_the_parameters(void **state)
+{
+    (void)state;
+    read_readme();
+    for (size_t i = 0; i < pab_workload_count(); i++) {
+        const struct pab_workload *workload = pab_workload_at(i);
+        for (const struct pab_param *p = workload->params; p != NULL && p->name != NULL; p++) {
+            expect_row(workload->name, p);
+        }
+    }
+}
+
 static void phases_come_in_order(void **state)
 {
     (void)state;
@@ -372,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registry_finds_what_it_lists),
         cmocka_unit_test(descriptions_are_complete),
+        cmocka_unit_test(readme_tells_the_parameters),
         cmocka_unit_test(phases_come_in_order),
         cmocka_unit_test(heaps_do_not_matter),
         cmocka_unit_test(seeds_matter),
