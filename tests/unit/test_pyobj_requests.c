@@ -275,7 +275,7 @@ static void test_sort_temporary(void **state)
         if (run == 256) {
             assert_int_equal(f->count, 0);
         } else {
-            const struct request expected[] = {{PAB_DOMAIN_MEM, PAB_CALL_MALLOC, 257 * 8},
+            const struct request expected[] = {{PAB_DOMAIN_MEM, PAB_CALL_MALLOC, 2056},
                                                {PAB_DOMAIN_MEM, PAB_CALL_FREE, 0}};
             assert_requests(f, 2, expected);
         }

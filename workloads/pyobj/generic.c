@@ -317,7 +317,9 @@ static struct pab_object *long_str(const struct pab_long *number)
                 *--out = "0123456789"[group % 10];
             }
         }
-        text[0] = negative ? '-' : text[0];
+        if (negative) {
+            text[0] = '-';
+        }
     }
     pab_decref(&scratch->base);
     return str;
