@@ -66,15 +66,31 @@ enum pab_status pab_dso_load(const char *const *files, const char *package, void
                     package == NULL ? "" : ")");
 }
 
-static enum pab_status resolve(void *handle, const char *name, void *slot, struct pab_error *err)
+static const struct link_map *map_of(void *handle)
+{
+    const struct link_map *map = NULL;
+    return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 ? map : NULL;
+}
+
+/* dlsym() also looks into what the object was linked with: its libc has a malloc, too. */
+static void *own_symbol(void *handle, const char *name)
 {
     void *symbol = name == NULL ? NULL : dlsym(handle, name);
+    Dl_info info;
+    const struct link_map *holder = NULL;
+    bool known = symbol != NULL && dladdr1(symbol, &info, (void **)&holder, RTLD_DL_LINKMAP) != 0;
+    return known && holder == map_of(handle) ? symbol : NULL;
+}
+
+/* Stores the address of a function that the allocator cannot do without. */
+static enum pab_status require(void *handle, const char *name, void *slot, struct pab_error *err)
+{
+    void *symbol = own_symbol(handle, name);
     memcpy(slot, &symbol, sizeof(symbol)); /* a function pointer, by POSIX's leave */
-    if (symbol == NULL && name != NULL) {
-        const struct link_map *map = NULL;
-        bool known = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0;
+    if (symbol == NULL) {
+        const struct link_map *map = map_of(handle);
         return pab_fail(err, PAB_UNAVAILABLE, "%s exports no %s(): it is no allocator",
-                        known ? map->l_name : "the object", name);
+                        map != NULL ? map->l_name : "the object", name);
     }
     return PAB_OK;
 }
@@ -84,26 +100,22 @@ enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void
 {
     PAB_CHECK(handle != NULL);
     struct pab_entry_points *entry = &heap->entry[domain];
-    enum pab_status status = resolve(handle, names->malloc, &entry->malloc, err);
+    enum pab_status status = require(handle, names->malloc, &entry->malloc, err);
     if (status == PAB_OK) {
-        status = resolve(handle, names->calloc, &entry->calloc, err);
+        status = require(handle, names->calloc, &entry->calloc, err);
     }
     if (status == PAB_OK) {
-        status = resolve(handle, names->realloc, &entry->realloc, err);
+        status = require(handle, names->realloc, &entry->realloc, err);
     }
     if (status == PAB_OK) {
-        status = resolve(handle, names->free, &entry->free, err);
+        status = require(handle, names->free, &entry->free, err);
     }
     if (status != PAB_OK) {
         return status;
     }
-    (void)resolve(handle, names->usable_size, &entry->usable_size, NULL);
-    const struct link_map *map = NULL;
-    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {
-        return pab_fail(err, PAB_IDENTITY, "the loader does not know its own object: %s",
-                        dlerror());
-    }
-    heap->anchor = map->l_ld;
+    void *usable_size = own_symbol(handle, names->usable_size);
+    memcpy(&entry->usable_size, &usable_size, sizeof(usable_size));
+    heap->anchor = map_of(handle)->l_ld;
     heap->state = handle;
     heap->domain[domain] = (struct pab_alloc){
         .ctx = entry,

@@ -248,7 +248,7 @@ static int finish(struct pab_journal *journal, const char *path,
         fprintf(stderr, "interrupted; finish it with: pyallocbench run --resume %s\n", path);
         return 128 + interrupted;
     }
-    if (result->backends_available == 0) {
+    if (result->backends_available == 0 && result->backends_broken == 0) {
         fprintf(stderr, "pyallocbench: none of the backends asked for is available here\n");
         return PAB_EXIT_NOTHING;
     }

@@ -23,6 +23,7 @@ struct pab_experiment {
 struct pab_experiment_result {
     size_t failures;           /* rows of failures[] that count against the exit code */
     size_t backends_available; /* passed the probe */
+    size_t backends_broken;    /* are here, but crashed, hung or were wrong in it */
     size_t samples;
 };
 

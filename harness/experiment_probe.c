@@ -143,6 +143,7 @@ static enum pab_status probe_backend(struct pab_experiment_state *state, size_t 
         return status;
     }
     state->backend_good[index] = good;
+    state->result->backends_broken += !good && !missing;
     if (!good && outcome.ok) {
         pab_experiment_set_failure(&outcome, "preflight", "it failed a pre-flight check");
     }

@@ -31,6 +31,16 @@ static struct pab_journal *journal_new(const char *path)
     return journal;
 }
 
+/* Lets go of a file that turned out to be none of ours: not a byte of it is touched. */
+static void journal_abandon(struct pab_journal *journal)
+{
+    if (journal->fd >= 0) {
+        close(journal->fd);
+        journal->fd = -1;
+    }
+    pab_journal_close(journal, true);
+}
+
 json_t *pab_journal_record(const struct pab_journal *journal)
 {
     return journal->record;
@@ -161,7 +171,7 @@ enum pab_status pab_journal_resume(const char *path, struct pab_journal **out,
         status = cannot(err, "write", journal->path);
     }
     if (status != PAB_OK) {
-        pab_journal_close(journal, true);
+        journal_abandon(journal);
         return status;
     }
     *out = journal;

@@ -3,6 +3,7 @@
 #include "harness/job.h"
 #include "harness/version.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct {
@@ -43,12 +44,8 @@ static int unknown_verb(const char *verb)
     return PAB_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run_verb(const char *verb, int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "--help";
-    if (strcmp(verb, "--worker") == 0) {
-        return pab_worker_main();
-    }
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
         print_help(stdout);
         return PAB_EXIT_GOOD;
@@ -63,4 +60,18 @@ int main(int argc, char **argv)
         }
     }
     return unknown_verb(verb);
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "--help";
+    if (strcmp(verb, "--worker") == 0) {
+        return pab_worker_main();
+    }
+    int code = run_verb(verb, argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fprintf(stderr, "pyallocbench: cannot write to stdout: %s\n", strerror(errno));
+        return PAB_EXIT_ERROR;
+    }
+    return code;
 }

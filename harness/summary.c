@@ -331,6 +331,9 @@ static struct numbers suite_logs(const struct table *table, const bool *has, siz
     }
     const struct series *lead = cell_of(table, first, backend);
     for (size_t i = 0; i < lead->count; i++) {
+        if (isnan(lead->values[metric][i])) {
+            continue; /* of the memory pass, which counts rounds of its own */
+        }
         double sum = 0;
         size_t count = 0;
         for (size_t w = 0; w < table->workload_count; w++) {
