@@ -1,11 +1,11 @@
 /* workloads/support/replacements.c -- draws the requests, with sizes as Python asks for them.
  *
- * The sizes were measured: every malloc of CPython 3.11.2's object domain, counted through
- * PyMem_SetAllocator while four programs ran (start of the interpreter included):
+ * The sizes were measured: every new block of CPython 3.11.2's object domain, counted through
+ * PyMem_SetAllocator from the end of the interpreter's start on, while four programs ran:
  *
  *   syntax    60 modules of the standard library parsed, dumped and compiled   2.7 M blocks
  *   json      a list of 20,000 nested records dumped and loaded four times     4.2 M blocks
- *   text      the words of the whole standard library counted by `re`          1.7 M blocks
+ *   text      the words of its top-level modules counted, found by `re`        1.7 M blocks
  *   objects   data classes, heapq, csv, dates, decimals, graphs of sets        1.0 M blocks
  *
  * Each program weighs the same; the table holds the 256 quantiles at (k + 1/2) / 256. The mean is
