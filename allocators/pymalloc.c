@@ -45,6 +45,10 @@ static const struct pab_key keys[] = {
      .summary = "whether the kernel is asked for huge pages behind arenas",
      .kind = PAB_KEY_CHOICE,
      .choices = "off|advise"},
+    {.name = "release",
+     .summary = "a released arena's memory goes back at once, or when the next one is released",
+     .kind = PAB_KEY_CHOICE,
+     .choices = "lazy|eager"},
     {.name = NULL},
 };
 
@@ -83,6 +87,7 @@ static struct pab_pymalloc_geometry spec_geometry(const struct pab_spec *spec)
     if (pab_spec_get(spec, "hugepages") != NULL) {
         geometry.advise_hugepages = is_choice(spec, "hugepages", "advise");
     }
+    geometry.release_eagerly = is_choice(spec, "release", "eager");
     return geometry;
 }
 
@@ -139,10 +144,12 @@ static enum pab_status pymalloc_probe(struct pab_heap *heap, struct pab_identity
     const struct pab_pymalloc_geometry *geometry = &state->geometry;
     snprintf(out->version, sizeof(out->version), "built in, as CPython %s", state->profile);
     snprintf(out->settings, sizeof(out->settings),
-             "align=%zu threshold=%zu pool=%zu arena=%zu tail=%s hugepages=%s mem=%s raw=%s",
+             "align=%zu threshold=%zu pool=%zu arena=%zu tail=%s hugepages=%s release=%s mem=%s "
+             "raw=%s",
              geometry->align, geometry->threshold, geometry->pool_bytes, geometry->arena_bytes,
              geometry->keep_last_arena ? "keep" : "release",
              geometry->advise_hugepages ? "advise" : "off",
+             geometry->release_eagerly ? "eager" : "lazy",
              geometry->mem_is_pymalloc ? "pymalloc" : "raw", heap->raw->backend->name);
     return PAB_OK;
 }

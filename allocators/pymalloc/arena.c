@@ -13,7 +13,10 @@ static void *range_alloc(void *ctx, size_t size)
 {
     struct arena_range *range = ctx;
     if (range->vacant_count > 0) {
-        return range->base + range->vacant[--range->vacant_count] * size;
+        unsigned char *vacant = range->base + range->vacant[--range->vacant_count] * size;
+        assert(range->warm == NULL || range->warm == vacant); /* last in, first out */
+        range->warm = NULL;
+        return vacant;
     }
     if ((size_t)(range->end - range->bump) < size || !pab_pages_commit(range->bump, size)) {
         return NULL;
@@ -23,19 +26,29 @@ static void *range_alloc(void *ctx, size_t size)
     return arena;
 }
 
-/* A stack page that cannot be had costs the addresses of this arena, never its memory. */
+/* Gives back the memory of the arena released before, and with keep_warm not yet that of this one:
+ * a program that swings about the edge of an arena would else fault its pages in again each time.
+ * A stack page that cannot be had costs the addresses of this arena, never its memory. */
 static void range_free(void *ctx, void *arena, size_t size)
 {
     struct arena_range *range = ctx;
     size_t offset = (size_t)((unsigned char *)arena - range->base);
     assert(offset < (size_t)(range->bump - range->base) && offset % size == 0);
-    pab_pages_decommit(arena, size);
+    if (range->warm != NULL) {
+        pab_pages_decommit(range->warm, size);
+        range->warm = NULL;
+    }
+    if (!range->keep_warm) {
+        pab_pages_decommit(arena, size);
+    }
     uint32_t *slot = &range->vacant[range->vacant_count];
     if ((uintptr_t)slot % pab_pages_size() == 0 && !pab_pages_commit(slot, sizeof(*slot))) {
+        pab_pages_decommit(arena, size);
         return;
     }
     *slot = (uint32_t)(offset / size);
     range->vacant_count++;
+    range->warm = range->keep_warm ? arena : NULL;
 }
 
 enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *err)
@@ -56,6 +69,7 @@ enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *
     range->end = range->base + range->reserved_bytes;
     range->base += -(uintptr_t)range->base & (arena_bytes - 1);
     range->bump = range->base;
+    range->keep_warm = !pm->geometry.release_eagerly;
     range->vacant_bytes = range->reserved_bytes / arena_bytes * sizeof(*range->vacant);
     range->vacant = pab_pages_reserve(&range->vacant_bytes, range->vacant_bytes);
     if (range->vacant == NULL) {

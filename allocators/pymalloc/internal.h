@@ -55,6 +55,8 @@ struct arena_range {
     uint32_t *vacant; /* stack of arena numbers; committed page by page as it grows */
     size_t vacant_bytes;
     size_t vacant_count;
+    unsigned char *warm; /* on top of the stack, and its memory not given back yet; or NULL */
+    bool keep_warm;
 };
 
 struct pab_pymalloc {

@@ -23,6 +23,9 @@ struct pab_pymalloc_geometry {
     bool mem_is_pymalloc;  /* 3.6+: the mem domain is served too, not only obj */
     bool raw_realloc_zero; /* <= 3.6: raw realloc to 0 becomes realloc(p, 1), failure gives p */
     bool advise_hugepages; /* 3.15: madvise(MADV_HUGEPAGE) on each arena */
+    /* No CPython's: the default source gives a released arena's memory back at once, as munmap
+     * does, and not only when the next arena is released. */
+    bool release_eagerly;
 };
 
 struct pab_pymalloc_profile {

@@ -66,7 +66,7 @@ static void test_plain_spec_is_3_11_over_system(void **state)
     assert_non_null(strstr(identity.version, "3.11"));
     assert_string_equal(identity.settings,
                         "align=16 threshold=512 pool=16384 arena=1048576 tail=keep "
-                        "hugepages=off mem=pymalloc raw=system");
+                        "hugepages=off release=lazy mem=pymalloc raw=system");
     pab_heap_close(&heap);
 }
 
@@ -77,11 +77,11 @@ static void test_keys_override_the_profile(void **state)
     struct pab_identity identity = {0};
     struct pab_error err = {0};
     open_heap(&heap, "pymalloc:align=8:pool=8K:arena=128K:threshold=256:tail=release:"
-                     "hugepages=advise:profile=3.12");
+                     "hugepages=advise:release=eager:profile=3.12");
     assert_int_equal(heap.backend->probe(&heap, &identity, &err), PAB_OK);
     assert_string_equal(identity.settings,
                         "align=8 threshold=256 pool=8192 arena=131072 tail=release "
-                        "hugepages=advise mem=pymalloc raw=system");
+                        "hugepages=advise release=eager mem=pymalloc raw=system");
     pab_heap_close(&heap);
 }
 
@@ -135,16 +135,16 @@ static void test_stats_visit_what_the_heap_holds(void **state)
     pab_heap_close(&heap);
 }
 
-/* Released arenas are reused last in, first out, and come back zeroed. */
-static void test_own_arenas_are_aligned_and_recycled(void **state)
+/* Released arenas are reused last in, first out. The memory of all but the last one released has
+ * been given back by then, of that one too with release=eager: it reads as zero. */
+static void recycle_arenas(const char *spec, bool last_is_zeroed)
 {
-    (void)state;
     struct pab_heap heap;
-    open_heap(&heap, "pymalloc:tail=release:pool=4K:arena=16K");
+    open_heap(&heap, spec);
     char *block[3 * 4 * 7]; /* 3 arenas of 4 pools of 7 blocks */
     for (size_t i = 0; i < ARRAY_COUNT(block); i++) {
         block[i] = take(&heap, PAB_DOMAIN_OBJ, 512);
-        memset(block[i], 0xff, 512);
+        memset(block[i], 0x5a, 512);
     }
     for (size_t arena = 0; arena < 3; arena++) {
         assert_int_equal((uintptr_t)block[arena * 28] % (16 << 10), 48);
@@ -154,12 +154,21 @@ static void test_own_arenas_are_aligned_and_recycled(void **state)
     }
     char *again = take(&heap, PAB_DOMAIN_OBJ, 512);
     assert_ptr_equal(again, block[28]);
-    assert_int_equal(again[100], 0);
+    assert_int_equal(again[100], last_is_zeroed ? 0 : 0x5a);
     for (size_t i = 1; i < 28; i++) {
         take(&heap, PAB_DOMAIN_OBJ, 512);
     }
-    assert_ptr_equal(take(&heap, PAB_DOMAIN_OBJ, 512), block[0]);
+    char *older = take(&heap, PAB_DOMAIN_OBJ, 512);
+    assert_ptr_equal(older, block[0]);
+    assert_int_equal(older[100], 0);
     pab_heap_close(&heap);
+}
+
+static void test_own_arenas_are_aligned_and_recycled(void **state)
+{
+    (void)state;
+    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K", false);
+    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K:release=eager", true);
 }
 
 int main(void)
