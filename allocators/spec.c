@@ -31,6 +31,45 @@ enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out
     return PAB_OK;
 }
 
+void pab_size_format(uint64_t bytes, char *out, size_t size)
+{
+    static const char units[] = {'\0', 'K', 'M', 'G', 'T'};
+    size_t unit = 0;
+    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < ARRAY_COUNT(units)) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(out, size, unit == 0 ? "%llu" : "%llu%c", (unsigned long long)bytes, units[unit]);
+}
+
+/* Bytes of the longest part of `text`, from its start, that is UTF-8 as RFC 3629 has it: no
+ * overlong form, no surrogate, nothing above U+10FFFF. */
+static size_t utf8_prefix(const char *text)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000}; /* by bytes behind the first */
+    size_t done = 0;
+    while (text[done] != '\0') {
+        unsigned char first = (unsigned char)text[done];
+        size_t tail = first < 0x80 ? 0 : (size_t)(first >= 0xE0) + (size_t)(first >= 0xF0) + 1;
+        uint32_t code = tail == 0 ? first : first & (0x3Fu >> tail);
+        if ((first & 0xC0) == 0x80 || first >= 0xF8) {
+            return done;
+        }
+        for (size_t i = 1; i <= tail; i++) {
+            unsigned char next = (unsigned char)text[done + i];
+            if ((next & 0xC0) != 0x80) { /* the NUL, too */
+                return done;
+            }
+            code = code << 6 | (next & 0x3Fu);
+        }
+        if (code < least[tail] || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF) {
+            return done;
+        }
+        done += tail + 1;
+    }
+    return done;
+}
+
 static size_t smallest(size_t a, size_t b, size_t c)
 {
     size_t least = a < b ? a : b;
@@ -80,6 +119,30 @@ static const char *backend_name(size_t index)
     return pab_backend_at(index)->name;
 }
 
+/* What people call the C library's malloc. */
+static bool is_system_alias(const char *name)
+{
+    static const char *const aliases[] = {"malloc", "glibc", "libc", "ptmalloc"};
+    for (size_t i = 0; i < ARRAY_COUNT(aliases); i++) {
+        if (strcmp(name, aliases[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the file begins in "./mine.so" and "pymalloc+./mine.so". */
+static size_t file_offset(const char *name)
+{
+    for (size_t i = 0; i < pab_backend_count(); i++) {
+        size_t length = strlen(backend_name(i));
+        if (strncmp(name, backend_name(i), length) == 0 && name[length] == '+') {
+            return length + 1;
+        }
+    }
+    return 0;
+}
+
 static enum pab_status find_backend(const char *name, const struct pab_backend **out,
                                     struct pab_error *err)
 {
@@ -87,7 +150,13 @@ static enum pab_status find_backend(const char *name, const struct pab_backend *
     if (*out != NULL) {
         return PAB_OK;
     }
-    const char *near = pab_nearest(name, backend_name, pab_backend_count());
+    if (strchr(name, '/') != NULL || strstr(name, ".so") != NULL) {
+        size_t offset = file_offset(name);
+        return pab_fail(err, PAB_USAGE, "no backend is named '%s'; did you mean '%.*slibrary:%s'?",
+                        name, (int)offset, name, name + offset);
+    }
+    const char *near =
+        is_system_alias(name) ? "system" : pab_nearest(name, backend_name, pab_backend_count());
     if (near != NULL) {
         return pab_fail(err, PAB_USAGE, "no backend is named '%s'; did you mean '%s'?", name, near);
     }
@@ -132,17 +201,20 @@ static bool choice_has(const char *choices, const char *word)
     return false;
 }
 
-static enum pab_status check_range(const struct pab_key *key, const char *what, uint64_t number,
+static enum pab_status check_range(const struct pab_spec_value *value, const char *what,
                                    struct pab_error *err)
 {
-    if (number < key->min || number > key->max) {
-        return pab_fail(err, PAB_USAGE, "%s=%llu is outside %llu..%llu", what,
-                        (unsigned long long)number, (unsigned long long)key->min,
-                        (unsigned long long)key->max);
+    const struct pab_key *key = value->key;
+    if (value->number < key->min || value->number > key->max) {
+        char min[24];
+        char max[24];
+        pab_size_format(key->min, min, sizeof(min));
+        pab_size_format(key->max, max, sizeof(max));
+        return pab_fail(err, PAB_USAGE, "%s=%s is outside %s..%s", what, value->text, min, max);
     }
-    if (key->kind == PAB_KEY_SIZE && (number & (number - 1)) != 0) {
-        return pab_fail(err, PAB_USAGE, "%s=%llu is not a power of two", what,
-                        (unsigned long long)number);
+    if (key->kind == PAB_KEY_SIZE && (value->number & (value->number - 1)) != 0) {
+        return pab_fail(err, PAB_USAGE, "%s=%s: %s is not a power of two", what, value->text,
+                        value->text);
     }
     return PAB_OK;
 }
@@ -170,9 +242,24 @@ static enum pab_status check_value(const struct pab_backend *backend, struct pab
         if (pab_size_parse(value->text, what, &value->number, err) != PAB_OK) {
             return PAB_USAGE;
         }
-        return check_range(key, what, value->number, err);
+        return check_range(value, what, err);
     }
     return PAB_OK;
+}
+
+/* A key that stands alone: says so, with a value that would do. */
+static enum pab_status fail_bare_key(const struct pab_backend *backend, const struct pab_key *key,
+                                     struct pab_error *err)
+{
+    char example[32] = "FILE";
+    if (key->kind == PAB_KEY_CHOICE) {
+        snprintf(example, sizeof(example), "%.*s", (int)strcspn(key->choices, "|"), key->choices);
+    } else if (key->kind != PAB_KEY_PATH) {
+        uint64_t usual = key->max < 4096 ? key->max : 4096;
+        pab_size_format(usual > key->min ? usual : key->min, example, sizeof(example));
+    }
+    return pab_fail(err, PAB_USAGE, "%s needs a value: %s:%s=%s", key->name, backend->name,
+                    key->name, example);
 }
 
 /* One word behind the backend's name: key=value, or the bare file of a backend that takes one. */
@@ -180,17 +267,19 @@ static enum pab_status parse_word(struct pab_spec *spec, char *word, struct pab_
 {
     const struct pab_backend *backend = spec->backend;
     char *equals = strchr(word, '=');
-    const struct pab_key *key = NULL;
-    if (equals != NULL) {
-        key = find_key(backend, word, (size_t)(equals - word));
-    } else {
+    size_t length = equals == NULL ? strlen(word) : (size_t)(equals - word);
+    const struct pab_key *key = find_key(backend, word, length);
+    if (equals == NULL && key != NULL) {
+        return fail_bare_key(backend, key, err);
+    }
+    if (equals == NULL) {
         key = find_key(backend, "path", 4);
     }
     if (key == NULL) {
         char keys[160];
         join_keys(backend, keys, sizeof(keys));
         return pab_fail(err, PAB_USAGE, "%s has no key '%.*s'; its keys: %s", backend->name,
-                        equals == NULL ? (int)strlen(word) : (int)(equals - word), word, keys);
+                        (int)length, word, keys);
     }
     if (pab_spec_get(spec, key->name) != NULL) {
         return pab_fail(err, PAB_USAGE, "%s: '%s' is given twice", backend->name, key->name);
@@ -263,7 +352,12 @@ static enum pab_status parse_into(struct pab_spec *spec, struct pab_error *err)
 enum pab_status pab_spec_parse(const char *text, struct pab_spec **out, struct pab_error *err)
 {
     *out = NULL;
-    if (strlen(text) >= PAB_SPEC_MAX) {
+    size_t valid = utf8_prefix(text);
+    if (text[valid] != '\0') {
+        return pab_fail(err, PAB_USAGE, "a backend spec is not UTF-8 behind '%.*s'", (int)valid,
+                        text);
+    }
+    if (valid >= PAB_SPEC_MAX) {
         return pab_fail(err, PAB_USAGE, "a backend spec is longer than %d bytes: '%.40s...'",
                         PAB_SPEC_MAX - 1, text);
     }
@@ -271,8 +365,8 @@ enum pab_status pab_spec_parse(const char *text, struct pab_spec **out, struct p
     if (spec == NULL) {
         return pab_fail(err, PAB_NO_MEMORY, "no memory for a backend spec");
     }
-    memcpy(spec->id, text, strlen(text) + 1);
-    memcpy(spec->storage, text, strlen(text) + 1);
+    memcpy(spec->id, text, valid + 1);
+    memcpy(spec->storage, text, valid + 1);
     enum pab_status status = parse_into(spec, err);
     if (status != PAB_OK) {
         pab_spec_destroy(spec);

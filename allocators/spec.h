@@ -3,7 +3,8 @@
  *   NAME[:key=value]...[+RAW]      jemalloc   pymalloc:profile=3.9:arena=256K+mimalloc
  *                                  library:./mine.so   libpython:path=/opt/libpython3.12.so
  *
- * Several are joined by commas. A spec's text, as written, is its id in results and plots.
+ * Several are joined by commas. A spec's text, as written, is its id in results and plots; so it
+ * must be UTF-8.
  */
 #ifndef PAB_ALLOCATORS_SPEC_H
 #define PAB_ALLOCATORS_SPEC_H
@@ -39,6 +40,9 @@ const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const cha
 /* "4K" -> 4096. Digits and one of K M G T; PAB_USAGE otherwise. `what` opens the sentence. */
 enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
                                struct pab_error *err);
+
+/* 4096 -> "4K": the way back, exact. 24 bytes are always enough. */
+void pab_size_format(uint64_t bytes, char *out, size_t size);
 
 /* The candidate nearest to `word` by edit distance, or NULL when none is near. */
 const char *pab_nearest(const char *word, const char *(*candidate)(size_t index), size_t count);

@@ -75,11 +75,14 @@ static void mistakes_are_named(void **state)
     expect_error("jemaloc", "did you mean 'jemalloc'");
     expect_error("zzzzzzzzzzzz", "list backends");
     expect_error("pymalloc:pol=4K", "no key 'pol'");
-    expect_error("pymalloc:pool", "no key 'pool'");
+    expect_error("pymalloc:poll", "no key 'poll'");
     expect_error("pymalloc:pool=4Q", "'4Q' is no size");
     expect_error("pymalloc:pool=-4", "is no size");
     expect_error("pymalloc:pool=99999999999999999999", "is no size");
-    expect_error("pymalloc:pool=5000", "not a power of two");
+    expect_error("pymalloc:pool=5000", "5000 is not a power of two");
+    expect_error("pymalloc:pool=3K", "3K is not a power of two");
+    expect_error("pymalloc:pool=512K", "pymalloc:pool=512K is outside 1K..256K");
+    expect_error("pymalloc:threshold=8", "is outside 16..512");
     expect_error("pymalloc:tail=perhaps", "keep|release");
     expect_error("pymalloc:tail=", "keep|release");
     expect_error("pymalloc:profile=3.1", "cannot be '3.1'");
@@ -94,6 +97,67 @@ static void mistakes_are_named(void **state)
     memset(endless, 'a', sizeof(endless) - 1);
     endless[sizeof(endless) - 1] = '\0';
     expect_error(endless, "longer than");
+}
+
+static void keys_without_a_value(void **state)
+{
+    (void)state;
+    expect_error("pymalloc:pool", "pool needs a value: pymalloc:pool=4K");
+    expect_error("pymalloc:align", "pymalloc:align=16");
+    expect_error("pymalloc:tail", "tail needs a value: pymalloc:tail=keep");
+    expect_error("library:./mine.so:attach", "library:attach=dlopen");
+    expect_error("libpython:path", "libpython:path=FILE");
+}
+
+static void other_names_of_backends(void **state)
+{
+    (void)state;
+    static const char *const system_names[] = {"malloc", "glibc", "libc", "ptmalloc"};
+    for (size_t i = 0; i < ARRAY_COUNT(system_names); i++) {
+        expect_error(system_names[i], "did you mean 'system'?");
+    }
+    expect_error("pymalloc+glibc", "did you mean 'system'?");
+    expect_error("tcmalloc_minimal", "did you mean 'tcmalloc'?");
+    expect_error("libjemalloc", "did you mean 'jemalloc'?");
+    expect_error("./mine.so", "did you mean 'library:./mine.so'?");
+    expect_error("mine.so", "did you mean 'library:mine.so'?");
+    expect_error("/opt/mine", "did you mean 'library:/opt/mine'?");
+    expect_error("./libfoo++.so", "did you mean 'library:./libfoo++.so'?");
+    expect_error("pymalloc+./mine.so", "did you mean 'pymalloc+library:./mine.so'?");
+}
+
+/* By the boundaries of RFC 3629, section 4. */
+static void only_utf8_parses(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"\x7F",         "\xC2\x80",         "\xDF\xBF",
+                                       "\xE0\xA0\x80", "\xED\x9F\xBF",     "\xEE\x80\x80",
+                                       "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"};
+    char text[32];
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        snprintf(text, sizeof(text), "library:./%s.so", good[i]);
+        pab_spec_destroy(parse(text));
+    }
+    static const char *const bad[] = {"\x80",
+                                      "\xBF",
+                                      "\xC0\x80",
+                                      "\xC1\xBF",
+                                      "\xC2",
+                                      "\xC2\xC2\x80",
+                                      "\xE0\x9F\xBF",
+                                      "\xED\xA0\x80",
+                                      "\xED\xBF\xBF",
+                                      "\xE2\x82",
+                                      "\xF0\x90\x80",
+                                      "\xF8\x88\x80",
+                                      "\xFF",
+                                      "\xF0\x8F\xBF\xBF",
+                                      "\xF4\x90\x80\x80",
+                                      "\xF5\x80\x80\x80"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        snprintf(text, sizeof(text), "library:./a%s", bad[i]);
+        expect_error(text, "is not UTF-8 behind 'library:./a'");
+    }
 }
 
 static void sizes_parse(void **state)
@@ -119,12 +183,44 @@ static void sizes_parse(void **state)
     }
 }
 
+static void sizes_are_written_as_they_parse(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } sizes[] = {{0, "0"},
+                 {8, "8"},
+                 {1000, "1000"},
+                 {1025, "1025"},
+                 {1 << 10, "1K"},
+                 {1536 << 10, "1536K"},
+                 {1u << 30, "1G"},
+                 {5ull << 40, "5T"},
+                 {1ull << 50, "1024T"},
+                 {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        char text[24];
+        uint64_t back = 77;
+        pab_size_format(sizes[i].bytes, text, sizeof(text));
+        assert_string_equal(text, sizes[i].text);
+        assert_int_equal(pab_size_parse(text, "x", &back, NULL), PAB_OK);
+        assert_int_equal(back, sizes[i].bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_names_parse), cmocka_unit_test(keys_and_raw_parse),
-        cmocka_unit_test(files_parse),       cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(plain_names_parse),
+        cmocka_unit_test(keys_and_raw_parse),
+        cmocka_unit_test(files_parse),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(keys_without_a_value),
+        cmocka_unit_test(other_names_of_backends),
+        cmocka_unit_test(only_utf8_parses),
         cmocka_unit_test(sizes_parse),
+        cmocka_unit_test(sizes_are_written_as_they_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
