@@ -4,6 +4,7 @@
 #include "harness/plan.h"
 #include "harness/runner.h"
 #include "harness/sample.h"
+#include "harness/text.h"
 
 #include <argp.h>
 #include <string.h>
@@ -17,15 +18,30 @@ static const char *const key_kinds[] = {
     [PAB_KEY_PATH] = "path",
 };
 
+static const char *text_of(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    return text != NULL ? text : "";
+}
+
 /* --- backends ------------------------------------------------------------------------------- */
+
+static json_t *key_to_json(const struct pab_key *key)
+{
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s?}", "name", key->name, "summary", key->summary,
+                            "kind", key_kinds[key->kind], "choices", key->choices);
+    if (key->kind == PAB_KEY_SIZE || key->kind == PAB_KEY_NUMBER) {
+        json_object_set_new(out, "min", json_integer((json_int_t)key->min));
+        json_object_set_new(out, "max", json_integer((json_int_t)key->max));
+    }
+    return out;
+}
 
 static json_t *keys_to_json(const struct pab_backend *backend)
 {
     json_t *out = json_array();
     for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
-        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s?}", "name", key->name, "summary",
-                                             key->summary, "kind", key_kinds[key->kind], "choices",
-                                             key->choices));
+        json_array_append_new(out, key_to_json(key));
     }
     return out;
 }
@@ -75,32 +91,73 @@ static json_t *list_backends(void)
     return out;
 }
 
+enum { BACKEND_TEXT = 13, KEY_TEXT = 37 }; /* columns that what is told about them begins in */
+
+static void print_key(const json_t *key)
+{
+    const char *choices = json_string_value(json_object_get(key, "choices"));
+    char head[160];
+    char text[256];
+    snprintf(head, sizeof(head), "%*s:%s=%s", BACKEND_TEXT, "", text_of(key, "name"),
+             choices != NULL ? choices : text_of(key, "kind"));
+    snprintf(text, sizeof(text), "%s", text_of(key, "summary"));
+    if (json_object_get(key, "max") != NULL) {
+        char min[24];
+        char max[24];
+        pab_size_format((uint64_t)json_integer_value(json_object_get(key, "min")), min,
+                        sizeof(min));
+        pab_size_format((uint64_t)json_integer_value(json_object_get(key, "max")), max,
+                        sizeof(max));
+        snprintf(text, sizeof(text), "%s, %s..%s", text_of(key, "summary"), min, max);
+    }
+    pab_text_item(head, KEY_TEXT, text);
+}
+
+static void print_backend(const json_t *row)
+{
+    const json_t *identity = json_object_get(row, "identity");
+    bool available = json_is_true(json_object_get(row, "available"));
+    char head[32];
+    char text[1024];
+    snprintf(head, sizeof(head), "%-10s %s", text_of(row, "name"),
+             json_is_true(json_object_get(row, "default")) ? "*" : "");
+    pab_text_item(head, BACKEND_TEXT,
+                  available ? text_of(identity, "version") : text_of(row, "status"));
+    pab_text_item("", BACKEND_TEXT, text_of(row, "summary"));
+    bool is_library = strcmp(text_of(row, "kind"), "library") == 0;
+    snprintf(text, sizeof(text), "%s %s", is_library ? text_of(identity, "path") : "",
+             available ? text_of(identity, "settings") : text_of(row, "reason"));
+    if (strcmp(text, " ") != 0) {
+        pab_text_item("", BACKEND_TEXT, text);
+    }
+    size_t index = 0;
+    json_t *key = NULL;
+    json_array_foreach(json_object_get(row, "keys"), index, key)
+    {
+        print_key(key);
+    }
+}
+
 static void print_backends(const json_t *rows)
 {
-    printf("%-10s %-22s %s\n", "backend", "here", "what it is");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        const char *reason = json_string_value(json_object_get(row, "reason"));
-        const char *version =
-            json_string_value(json_object_get(json_object_get(row, "identity"), "version"));
-        bool available = json_is_true(json_object_get(row, "available"));
-        printf("%-10s %-22.22s %s\n", json_string_value(json_object_get(row, "name")),
-               available ? version : json_string_value(json_object_get(row, "status")),
-               json_string_value(json_object_get(row, "summary")));
-        if (!available && reason != NULL) {
-            printf("%-33s %s\n", "", reason);
-        }
-        const json_t *keys = json_object_get(row, "keys");
-        for (size_t k = 0; k < json_array_size(keys); k++) {
-            const json_t *key = json_array_get(keys, k);
-            const char *choices = json_string_value(json_object_get(key, "choices"));
-            printf("%-10s   :%s=%s  %s\n", "", json_string_value(json_object_get(key, "name")),
-                   choices != NULL ? choices : json_string_value(json_object_get(key, "kind")),
-                   json_string_value(json_object_get(key, "summary")));
-        }
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        print_backend(row);
     }
-    printf("\nNAME[:key=value]...[+RAW]: what follows + serves the raw domain and requests over "
-           "512 bytes.\n");
+    printf("\n");
+    pab_text_item("*", 3,
+                  "in the default set; null is there as a floor to compare with, never ranked");
+    pab_text_item("", 0,
+                  "NAME[:key=value]...[+RAW]: what follows + serves the raw domain and requests "
+                  "over 512 bytes. A size is a power of two: 512, 4K, 1M.");
+    pab_text_item("", 0,
+                  "library:FILE loads FILE beside the process's malloc (attach=dlopen): it serves "
+                  "the workload alone.");
+    pab_text_item("", 0,
+                  "library:FILE:attach=preload is for one that must be the process's malloc from "
+                  "the start: it then serves the worker's own few blocks, too.");
 }
 
 /* --- workloads ------------------------------------------------------------------------------ */
@@ -130,28 +187,53 @@ static json_t *list_workloads(void)
     return out;
 }
 
+enum { PARAM_TEXT = 46 };
+
+static void print_param(const json_t *param)
+{
+    char head[128];
+    char range[48];
+    char text[256];
+    snprintf(range, sizeof(range), "%" JSON_INTEGER_FORMAT "..%" JSON_INTEGER_FORMAT,
+             json_integer_value(json_object_get(param, "min")),
+             json_integer_value(json_object_get(param, "max")));
+    snprintf(head, sizeof(head), "  %-9s %7" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT "  %s",
+             text_of(param, "name"), json_integer_value(json_object_get(param, "default")),
+             json_integer_value(json_object_get(param, "memory_default")), range);
+    snprintf(text, sizeof(text), "%s (%s)", text_of(param, "summary"), text_of(param, "unit"));
+    pab_text_item(head, PARAM_TEXT, text);
+}
+
+static void print_workload(const json_t *row)
+{
+    printf("%s%s\n", text_of(row, "name"),
+           json_is_true(json_object_get(row, "default")) ? "" : "  (only when named by -w)");
+    pab_text_item("", 2, text_of(row, "summary"));
+    pab_text_item("  models:", 10, text_of(row, "models"));
+    size_t index = 0;
+    json_t *param = NULL;
+    json_array_foreach(json_object_get(row, "params"), index, param)
+    {
+        if (index == 0) {
+            printf("  %-9s %7s %7s  %-17s%s\n", "parameter", "time", "memory", "range",
+                   "what it is (unit)");
+        }
+        print_param(param);
+    }
+    printf("\n");
+}
+
 static void print_workloads(const json_t *rows)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        printf("%s%s\n  %s\n  models: %s\n", json_string_value(json_object_get(row, "name")),
-               json_is_true(json_object_get(row, "default")) ? "" : "  (only when named by -w)",
-               json_string_value(json_object_get(row, "summary")),
-               json_string_value(json_object_get(row, "models")));
-        const json_t *params = json_object_get(row, "params");
-        for (size_t k = 0; k < json_array_size(params); k++) {
-            const json_t *param = json_array_get(params, k);
-            printf("  -p %s.%-14s %s: %lld, in the memory pass %lld (%lld..%lld) %s\n",
-                   json_string_value(json_object_get(row, "name")),
-                   json_string_value(json_object_get(param, "name")),
-                   json_string_value(json_object_get(param, "summary")),
-                   json_integer_value(json_object_get(param, "default")),
-                   json_integer_value(json_object_get(param, "memory_default")),
-                   json_integer_value(json_object_get(param, "min")),
-                   json_integer_value(json_object_get(param, "max")),
-                   json_string_value(json_object_get(param, "unit")));
-        }
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        print_workload(row);
     }
+    pab_text_item("", 0,
+                  "-p WORKLOAD.PARAMETER=N sets one for both passes; `time` and `memory` are what "
+                  "it is in each of them otherwise.");
 }
 
 /* --- checks, profiles, presets -------------------------------------------------------------- */
@@ -202,12 +284,28 @@ static json_t *list_presets(void)
     return out;
 }
 
+static void print_presets(const json_t *rows)
+{
+    printf("%-10s %6s %13s  %s\n", "preset", "rounds", "memory rounds", "about how long: what for");
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        char head[64];
+        snprintf(head, sizeof(head), "%-10s %6d %13d", text_of(row, "name"),
+                 (int)json_integer_value(json_object_get(row, "rounds")),
+                 (int)json_integer_value(json_object_get(row, "memory_rounds")));
+        pab_text_item(head, 33, text_of(row, "summary"));
+    }
+}
+
 static void print_plain(const json_t *rows)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        printf("%-10s %s\n", json_string_value(json_object_get(row, "name")),
-               json_string_value(json_object_get(row, "summary")));
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        pab_text_item(text_of(row, "name"), 11, text_of(row, "summary"));
     }
 }
 
@@ -220,7 +318,7 @@ static const struct topic {
 } topics[] = {
     {"backends", list_backends, print_backends}, {"workloads", list_workloads, print_workloads},
     {"checks", list_checks, print_plain},        {"profiles", list_profiles, print_plain},
-    {"presets", list_presets, print_plain},
+    {"presets", list_presets, print_presets},
 };
 
 struct arguments {

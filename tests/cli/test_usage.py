@@ -1,9 +1,16 @@
-"""A mistake on the command line: exit 2, one line, and the nearest right word."""
+"""The command line: what a mistake says (exit 2, one line, the nearest right word), what is shown."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
+import termios
 import unittest
 
-from support import BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, USAGE, CliTest
+from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, TOOL, UNAVAILABLE, USAGE,
+                     CliTest)
 
 SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
 
@@ -55,6 +62,21 @@ class UsageTest(CliTest):
 
     def test_key_without_value(self):
         self.expect_run_usage("-b", "pymalloc:pool=", says=["pool"])
+
+    def test_key_alone(self):
+        self.expect_run_usage("-b", "pymalloc:pool", says=["pymalloc:pool=4K"])
+
+    def test_size_out_of_range(self):
+        self.expect_run_usage("-b", "pymalloc:pool=1M", says=["pool=1M", "1K..256K"])
+
+    def test_file_without_library(self):
+        self.expect_run_usage("-b", "system,./mine.so", says=["'library:./mine.so'"])
+
+    def test_other_name_of_system(self):
+        self.expect_run_usage("-b", "glibc", says=["'system'"])
+
+    def test_spec_that_is_not_utf8(self):
+        self.expect_run_usage("-b", "library:./a\udcff.so", says=["UTF-8", "library:./a"])
 
     def test_backend_named_twice(self):
         self.expect_run_usage("-b", "system,system", says=["system"])
@@ -120,6 +142,63 @@ class UsageTest(CliTest):
         done = self.tool("--version")
         self.expect_exit(done, GOOD)
         self.assertRegex(done.stdout, r"\d+\.\d+\.\d+")
+
+
+class ShownTest(CliTest):
+    """What `list` and `doctor` print for people."""
+
+    def lines(self, *words):
+        done = self.tool(*words)
+        self.assertIn(done.returncode, (GOOD, UNAVAILABLE), done.stderr)
+        return done.stdout.splitlines()
+
+    def widest_on_terminal(self, columns, *words):
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        subprocess.run([TOOL, *words], stdout=slave, check=True)
+        os.close(slave)
+        shown = os.read(master, 1 << 16).decode()
+        os.close(master)
+        return max(len(line) for line in shown.splitlines())
+
+    def test_lines_fit(self):
+        for words in (("list",), ("doctor",)):
+            lines = self.lines(*words)
+            self.assertGreater(len(lines), 20)
+            self.assertEqual([line for line in lines if len(line) > 80], [])
+
+    def test_lines_follow_the_terminal(self):
+        self.assertLessEqual(self.widest_on_terminal(50, "list", "profiles"), 50)
+        self.assertIn(self.widest_on_terminal(200, "list", "profiles"), range(81, 101))
+
+    def test_nothing_is_cut(self):
+        for kind in ("backends", "workloads", "checks", "presets"):
+            shown = " ".join(" ".join(self.lines("list", kind)).split())
+            for row in json.loads("".join(self.lines("list", kind, "--json")))[kind]:
+                texts = [row["name"], row["summary"], row.get("models", "")]
+                texts += [row["identity"][key] for key in ("version", "settings")
+                          if row.get("identity")]
+                texts += [part["summary"] for part in row.get("keys", row.get("params", []))]
+                for text in texts:
+                    self.assertIn(" ".join(text.split()), shown)
+
+    def test_sizes_have_a_range(self):
+        rows = json.loads("".join(self.lines("list", "backends", "--json")))["backends"]
+        keys = [key for row in rows if row["name"] == "pymalloc" for key in row["keys"]]
+        pool = next(key for key in keys if key["name"] == "pool")
+        self.assertEqual((pool["min"], pool["max"]), (1 << 10, 256 << 10))
+        self.assertIn("1K..256K", " ".join(self.lines("list", "backends")))
+
+    def test_doctor_ends_with_an_answer(self):
+        lines = self.lines("doctor")
+        answer = next(i for i, line in enumerate(lines) if line.startswith("good enough"))
+        self.assertRegex(" ".join(lines[answer:]),
+                         r"^good enough to compare: (yes|no), because .*[^ ]$")
+        self.assertTrue(any(line.startswith("  load ") for line in lines))
+
+    def test_doctor_minds_a_preload(self):
+        done = self.tool("doctor", env={**os.environ, "LD_PRELOAD": "/nonexistent.so"})
+        self.assertIn("compare: no, because LD_PRELOAD is set", done.stdout)
 
 
 class OutputFileTest(CliTest):
