@@ -98,7 +98,8 @@ struct pab_identity {
     char tls_model[24]; /* "initial-exec", "global-dynamic" or "none" */
     char settings[256]; /* purge and arena settings that it runs with, as read back from it */
     char proof[160];    /* which evidence was taken: entry points, vendor probe, moved counter */
-    uint64_t inode;     /* of `path`: names differ, inodes do not */
+    uint64_t inode, device; /* of `path`: names differ, these do not */
+    uint64_t size_bytes, modified_s;
 };
 
 /* One named count of a heap's structure (arenas, pools, ...). Deterministic for pymalloc. */

@@ -50,12 +50,20 @@ static size_t dso_usable_size(void *ctx, const void *ptr)
 
 /* --- loading -------------------------------------------------------------------------------- */
 
-enum pab_status pab_dso_load(const char *const *files, const char *package, void **handle,
-                             struct pab_error *err)
+/* A sanitizer's runtime has to be reached by everyone and refuses objects bound to themselves. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SELF_FLAG 0
+#else
+#define SELF_FLAG RTLD_DEEPBIND
+#endif
+
+enum pab_status pab_dso_load(const char *const *files, const char *package,
+                             enum pab_dso_binding binding, void **handle, struct pab_error *err)
 {
+    int flags = RTLD_NOW | RTLD_LOCAL | (binding == PAB_BIND_SELF ? SELF_FLAG : 0);
     char why[256] = "no name given";
     for (; *files != NULL; files++) {
-        *handle = dlopen(*files, RTLD_NOW | RTLD_LOCAL);
+        *handle = dlopen(*files, flags);
         if (*handle != NULL) {
             return PAB_OK;
         }
@@ -132,7 +140,7 @@ enum pab_status pab_dso_open(struct pab_heap *heap, const char *const *files, co
                              const struct pab_dso_names *names, struct pab_error *err)
 {
     void *handle = NULL;
-    enum pab_status status = pab_dso_load(files, package, &handle, err);
+    enum pab_status status = pab_dso_load(files, package, PAB_BIND_PROCESS, &handle, err);
     for (int domain = 0; status == PAB_OK && domain < PAB_DOMAIN_COUNT; domain++) {
         status = pab_dso_bind(heap, (enum pab_domain)domain, handle, names, err);
     }
@@ -248,6 +256,9 @@ enum pab_status pab_dso_describe(const void *address, struct pab_identity *out,
     }
     snprintf(out->path, sizeof(out->path), "%s", info.dli_fname);
     out->inode = (uint64_t)file.st_ino;
+    out->device = (uint64_t)file.st_dev;
+    out->size_bytes = (uint64_t)file.st_size;
+    out->modified_s = (uint64_t)file.st_mtime;
     struct description wanted = {.address = (uintptr_t)address, .out = out};
     dl_iterate_phdr(describe_object, &wanted);
     return PAB_OK;

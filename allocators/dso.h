@@ -13,10 +13,14 @@ struct pab_dso_names {
     const char *malloc, *calloc, *realloc, *free, *usable_size;
 };
 
+/* Whose functions an object's own calls of malloc and free reach. PAB_BIND_SELF: its own, even if
+ * it was linked without -Bsymbolic; else the process's, which a vendor's build knows to avoid. */
+enum pab_dso_binding { PAB_BIND_PROCESS, PAB_BIND_SELF };
+
 /* Loads the first of `files` (names or paths, ends at NULL) that can be loaded and gives its
  * handle. PAB_UNAVAILABLE says why none can be; `package` (or NULL) is named as the remedy. */
-enum pab_status pab_dso_load(const char *const *files, const char *package, void **handle,
-                             struct pab_error *err);
+enum pab_status pab_dso_load(const char *const *files, const char *package,
+                             enum pab_dso_binding binding, void **handle, struct pab_error *err);
 
 /* Fills `domain` of the heap from a loaded object. malloc, calloc, realloc and free must be there:
  * none can be made up from the others honestly. usable_size is left out where it is missing. */

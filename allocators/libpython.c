@@ -37,7 +37,7 @@ static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_sp
     const struct pab_spec_value *path = pab_spec_get(spec, "path");
     const char *const files[] = {path == NULL ? "libpython3.11.so.1.0" : path->text, NULL};
     void *handle = NULL;
-    enum pab_status status = pab_dso_load(files, "libpython3.11", &handle, err);
+    enum pab_status status = pab_dso_load(files, "libpython3.11", PAB_BIND_PROCESS, &handle, err);
     for (int domain = 0; status == PAB_OK && domain < PAB_DOMAIN_COUNT; domain++) {
         status = pab_dso_bind(heap, (enum pab_domain)domain, handle, &domain_names[domain], err);
     }
@@ -65,11 +65,8 @@ static enum pab_status libpython_probe(struct pab_heap *heap, struct pab_identit
                         "%s is a free-threaded build: it has mimalloc in place of pymalloc",
                         out->path);
     }
-    const char *allocator = getenv("PYTHONMALLOC");
     snprintf(out->version, sizeof(out->version), "CPython %.*s", (int)strcspn(version(), " "),
              version());
-    snprintf(out->settings, sizeof(out->settings), "PYTHONMALLOC=%s",
-             allocator == NULL ? "" : allocator);
     return PAB_OK;
 }
 

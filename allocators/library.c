@@ -4,11 +4,12 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct pab_key keys[] = {
     {.name = "path", .summary = "the shared object: library:./mine.so", .kind = PAB_KEY_PATH},
     {.name = "attach",
-     .summary = "dlopen: privately; preload: in place of the process's malloc",
+     .summary = "dlopen: privately, bound to itself; preload: in place of the process's malloc",
      .kind = PAB_KEY_CHOICE,
      .choices = "dlopen|preload"},
     {0},
@@ -22,9 +23,17 @@ static const struct pab_dso_names names = {
     .usable_size = "malloc_usable_size",
 };
 
-static const char *library_path(const struct pab_spec *spec)
+/* What open() did, for probe(), which is not told the spec. One heap a worker. */
+static struct {
+    bool is_preload;
+} library;
+
+/* dlopen() and LD_PRELOAD look for a bare name in the system's folders; a file here comes first. */
+static void library_file(const struct pab_spec *spec, char *out, size_t size)
 {
-    return pab_spec_get(spec, "path")->text;
+    const char *path = pab_spec_get(spec, "path")->text;
+    bool is_here = strchr(path, '/') == NULL && access(path, F_OK) == 0;
+    snprintf(out, size, "%s%s", is_here ? "./" : "", path);
 }
 
 static bool is_preload(const struct pab_spec *spec)
@@ -45,18 +54,26 @@ static void library_worker_env(const struct pab_spec *spec, pab_env_set set, voi
 {
     pab_dso_static_tls_env(spec, set, arg);
     if (is_preload(spec)) {
-        set(arg, "LD_PRELOAD", library_path(spec));
+        char file[PAB_SPEC_MAX + 2];
+        library_file(spec, file, sizeof(file));
+        set(arg, "LD_PRELOAD", file);
     }
 }
 
 static enum pab_status library_open(struct pab_heap *heap, const struct pab_spec *spec,
                                     struct pab_error *err)
 {
-    const char *path = library_path(spec);
-    char here[512]; /* dlopen() looks for a bare name in the system's folders only */
-    snprintf(here, sizeof(here), "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
-    const char *const files[] = {here, path, NULL};
-    return pab_dso_open(heap, files, NULL, &names, err);
+    char file[PAB_SPEC_MAX + 2];
+    library_file(spec, file, sizeof(file));
+    const char *const files[] = {file, NULL};
+    void *handle = NULL;
+    library.is_preload = is_preload(spec);
+    enum pab_status status = pab_dso_load(
+        files, NULL, library.is_preload ? PAB_BIND_PROCESS : PAB_BIND_SELF, &handle, err);
+    for (int domain = 0; status == PAB_OK && domain < PAB_DOMAIN_COUNT; domain++) {
+        status = pab_dso_bind(heap, (enum pab_domain)domain, handle, &names, err);
+    }
+    return status;
 }
 
 /* A preload that the loader could not use is only a line on stderr and exit status 0: so ask
@@ -64,15 +81,13 @@ static enum pab_status library_open(struct pab_heap *heap, const struct pab_spec
 static enum pab_status library_probe(struct pab_heap *heap, struct pab_identity *out,
                                      struct pab_error *err)
 {
-    const char *preload = getenv("LD_PRELOAD");
-    bool attached =
-        preload != NULL && preload[0] != '\0' &&
-        dlsym(RTLD_DEFAULT, "malloc") == (void *)(uintptr_t)heap->entry[PAB_DOMAIN_OBJ].malloc;
-    if (preload != NULL && preload[0] != '\0' && !attached) {
-        return pab_fail(err, PAB_IDENTITY, "LD_PRELOAD=%s did not take: malloc is another's",
-                        preload);
+    const void *process_malloc = dlsym(RTLD_DEFAULT, "malloc");
+    const void *own_malloc = (const void *)(uintptr_t)heap->entry[PAB_DOMAIN_OBJ].malloc;
+    if (library.is_preload && process_malloc != own_malloc) {
+        return pab_fail(err, PAB_IDENTITY, "the preload did not take: malloc is another's");
     }
-    snprintf(out->settings, sizeof(out->settings), "attach=%s", attached ? "preload" : "dlopen");
+    snprintf(out->settings, sizeof(out->settings), "attach=%s",
+             library.is_preload ? "preload" : "dlopen");
     return PAB_OK;
 }
 

@@ -18,6 +18,22 @@ static enum pab_status mimalloc_open(struct pab_heap *heap, const struct pab_spe
     return pab_dso_open(heap, files, "libmimalloc2.0", &names, err);
 }
 
+/* Options are numbered anew in each release; these are 2.0.9's (mimalloc.h, mi_option_t). */
+enum { OPTION_PAGE_RESET = 11, OPTION_DECOMMIT_DELAY = 15, OPTION_ALLOW_DECOMMIT = 22 };
+
+static void read_settings(const struct pab_heap *heap, int version, struct pab_identity *out)
+{
+    long (*option)(int) = NULL;
+    *(void **)&option = pab_dso_symbol(heap, "mi_option_get");
+    if (option == NULL || version != 209) {
+        snprintf(out->settings, sizeof(out->settings), "not read back from this version");
+        return;
+    }
+    snprintf(out->settings, sizeof(out->settings),
+             "page_reset=%ld allow_decommit=%ld decommit_delay_ms=%ld", option(OPTION_PAGE_RESET),
+             option(OPTION_ALLOW_DECOMMIT), option(OPTION_DECOMMIT_DELAY));
+}
+
 static enum pab_status mimalloc_probe(struct pab_heap *heap, struct pab_identity *out,
                                       struct pab_error *err)
 {
@@ -31,11 +47,8 @@ static enum pab_status mimalloc_probe(struct pab_heap *heap, struct pab_identity
     int major = number < 1000 ? number / 100 : number / 10000;
     int minor = number < 1000 ? number / 10 % 10 : number / 100 % 100;
     int patch = number < 1000 ? number % 10 : number % 100;
-    const char *delay = getenv("MIMALLOC_RESET_DELAY");
-    const char *reset = getenv("MIMALLOC_PAGE_RESET");
     snprintf(out->version, sizeof(out->version), "mimalloc %d.%d.%d", major, minor, patch);
-    snprintf(out->settings, sizeof(out->settings), "page_reset=%s reset_delay=%s",
-             reset == NULL ? "default" : reset, delay == NULL ? "default" : delay);
+    read_settings(heap, number, out);
     return PAB_OK;
 }
 

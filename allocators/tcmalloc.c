@@ -27,6 +27,17 @@ static uint64_t read_property(const struct pab_heap *heap, const char *property)
     return get != NULL && get(property, &value) != 0 ? value : 0;
 }
 
+/* The rate has no C name; these are the C++ ABI's of MallocExtension::instance() and of its
+ * implementation's GetMemoryReleaseRate(). Negative: not to be asked. */
+static double read_release_rate(const struct pab_heap *heap)
+{
+    void *(*instance)(void) = NULL;
+    double (*rate)(void *) = NULL;
+    *(void **)&instance = pab_dso_symbol(heap, "_ZN15MallocExtension8instanceEv");
+    *(void **)&rate = pab_dso_symbol(heap, "_ZN22TCMallocImplementation20GetMemoryReleaseRateEv");
+    return instance != NULL && rate != NULL ? rate(instance()) : -1.0;
+}
+
 static enum pab_status tcmalloc_probe(struct pab_heap *heap, struct pab_identity *out,
                                       struct pab_error *err)
 {
@@ -39,12 +50,11 @@ static enum pab_status tcmalloc_probe(struct pab_heap *heap, struct pab_identity
     int minor = 0;
     const char *patch = "";
     const char *name = version(&major, &minor, &patch);
-    const char *rate = getenv("TCMALLOC_RELEASE_RATE");
     snprintf(out->version, sizeof(out->version), "%s", name);
     snprintf(out->settings, sizeof(out->settings),
-             "max_total_thread_cache_bytes=%llu release_rate=%s",
+             "max_total_thread_cache_bytes=%llu release_rate=%g",
              (unsigned long long)read_property(heap, "tcmalloc.max_total_thread_cache_bytes"),
-             rate == NULL ? "default" : rate);
+             read_release_rate(heap));
     return PAB_OK;
 }
 

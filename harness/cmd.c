@@ -1,5 +1,30 @@
 #include "harness/cmd.h"
 
+#include <stdbool.h>
+#include <string.h>
+
+static bool is_plain(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+./,:=@%";
+    return text[0] != '\0' && text[strspn(text, plain)] == '\0';
+}
+
+void pab_shell_quote(const char *text, char *out, size_t size)
+{
+    if (is_plain(text)) {
+        snprintf(out, size, "%s", text);
+        return;
+    }
+    size_t used = 0;
+    out[used++] = '\'';
+    for (; *text != '\0' && used + 6 < size; text++) {
+        const char *piece = *text == '\'' ? "'\\''" : (char[]){*text, '\0'};
+        used += (size_t)snprintf(out + used, size - used, "%s", piece);
+    }
+    snprintf(out + used, size - used, "'");
+}
+
 int pab_cmd_fail(const struct pab_error *err)
 {
     fprintf(stderr, "pyallocbench: %s\n", err->text);

@@ -20,6 +20,11 @@ int pab_cmd_run(int argc, char **argv);
 int pab_cmd_doctor(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
 
+#define PAB_QUOTED_MAX 4400
+
+/* `text` as one word for a shell, to be pasted. */
+void pab_shell_quote(const char *text, char *out, size_t size);
+
 /* Prints the one line of an error and gives its exit code. */
 int pab_cmd_fail(const struct pab_error *err);
 

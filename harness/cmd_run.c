@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define DEFAULT_OUTPUT "pyallocbench.json"
+#define ROUNDS_MAX     2000 /* pairs of rounds are all looked at: memory and time grow as its square */
 
 enum option_key {
     OPTION_PRESET = 256,
@@ -27,7 +28,8 @@ enum option_key {
 static const struct argp_option options[] = {
     {"backends", 'b', "SPECS", 0,
      "Allocators, separated by commas: NAME[:key=value]...[+RAW]. "
-     "`pymalloc+jemalloc` is pymalloc with jemalloc below it. Default: all that are installed",
+     "`pymalloc+jemalloc` is pymalloc with jemalloc below it. Default: all that are installed, and "
+     "the floor `null`",
      1},
     {"workloads", 'w', "GLOBS", 0, "Workloads to run (default: the default set)", 1},
     {"exclude", 'x', "GLOBS", 0, "Workloads to leave out", 1},
@@ -46,7 +48,15 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Measures every backend on every workload: CPU time in rounds of random order, each sample in "
-    "a process of its own; then memory. Prints a table and writes a document.\v"
+    "a process of its own; then memory. Prints a table and writes a document, in place of an "
+    "older one of that name.\v"
+    "Examples:\n"
+    "  pyallocbench run --preset smoke\n"
+    "  pyallocbench run -b system,jemalloc,pymalloc+jemalloc -o mine.json\n"
+    "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K -w 'small_ints,cyc*'\n"
+    "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 --rounds 60\n"
+    "`list backends` shows keys, `list workloads` parameters, `list presets` what a preset "
+    "does.\n\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 a cell crashed or was wrong, or a "
     "backend that -b names is not available (the other cells are complete); 6 the run to resume "
     "was made by another build or on another machine; 77 nothing of what was asked is available; "
@@ -111,6 +121,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         add_param(state, request, value);
         break;
     case 'o':
+        if (value[0] == '\0' || strcmp(value, "-") == 0) {
+            argp_failure(state, PAB_EXIT_USAGE, 0, "-o needs the name of a file, not '%s'", value);
+        }
         arguments->output = value;
         break;
     case 'q':
@@ -120,7 +133,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->preset = value;
         break;
     case OPTION_ROUNDS:
-        request->rounds = (long)parse_number(state, "rounds", value, 1, 100000);
+        request->rounds = (long)parse_whole(state, "rounds", value, ROUNDS_MAX);
+        if (request->rounds == 0) {
+            argp_failure(state, PAB_EXIT_USAGE, 0, "--rounds 0: at least one is needed");
+        }
         break;
     case OPTION_SEED:
         request->seed = parse_whole(state, "seed", value, ((uint64_t)1 << 53) - 1);
@@ -197,18 +213,23 @@ static json_t *make_header(const struct pab_plan *plan, int argc, char **argv)
 /* The rest of a run has to come from the same build on the same machine. */
 static enum pab_status check_same_host(const json_t *header, struct pab_error *err)
 {
-    static const char *const keys[] = {"binary_build_id", "cpu_model", "libc", "kernel"};
+    static const char *const keys[] = {"binary_build_id", "cpu_model",  "libc",
+                                       "kernel",          "thp",        "governor",
+                                       "overcommit",      "environment"};
     const json_t *then = json_object_get(header, "provenance");
     json_t *now = pab_host_provenance();
     enum pab_status status = PAB_OK;
     for (size_t i = 0; i < ARRAY_COUNT(keys) && status == PAB_OK; i++) {
-        const char *was = json_string_value(json_object_get(then, keys[i]));
-        const char *is = json_string_value(json_object_get(now, keys[i]));
-        if (was == NULL || strcmp(was, is) != 0) {
+        const json_t *was = json_object_get(then, keys[i]);
+        const json_t *is = json_object_get(now, keys[i]);
+        if (!json_equal(was, is)) {
+            const char *was_text = json_string_value(was);
+            const char *is_text = json_string_value(is);
             status = pab_fail(err, PAB_NOT_COMPARABLE,
                               "the run cannot be resumed: its %s was %s, now it is %s; start a new "
                               "run",
-                              keys[i], was == NULL ? "not recorded" : was, is);
+                              keys[i], was_text == NULL ? "another" : was_text,
+                              is_text == NULL ? "this one" : is_text);
         }
     }
     json_decref(now);
@@ -217,36 +238,43 @@ static enum pab_status check_same_host(const json_t *header, struct pab_error *e
 
 /* --- the run -------------------------------------------------------------------------------- */
 
+static void say_resume(const char *what, const char *path)
+{
+    char quoted[PAB_QUOTED_MAX];
+    pab_shell_quote(path, quoted, sizeof(quoted));
+    fprintf(stderr, "%s: %s run --resume %s\n", what, program_invocation_name, quoted);
+}
+
+/* Results could not be kept or written: what the journal holds is safe. */
+static int finish_in_trouble(const char *path, const struct pab_error *err)
+{
+    int code = pab_cmd_fail(err);
+    say_resume("pyallocbench: what was measured is kept; make room, then finish it with", path);
+    return code;
+}
+
 static int finish(struct pab_journal *journal, const char *path,
                   const struct pab_experiment_result *result, const struct pab_error *trouble)
 {
-    bool complete = interrupted == 0 && trouble == NULL;
+    int stopped = interrupted; /* once: a signal during the write changes nothing any more */
+    bool complete = stopped == 0 && trouble == NULL;
     json_t *document = pab_document_make(pab_journal_record(journal), complete);
     struct pab_error err;
     enum pab_status written = pab_document_write(document, path, &err);
     pab_report_print(stdout, document);
+    fflush(stdout); /* before anything on stderr, should both go to one place */
     json_decref(document);
     pab_journal_close(journal, !complete || written != PAB_OK);
-    if (trouble != NULL) {
-        int code = pab_cmd_fail(trouble);
-        fprintf(stderr,
-                "pyallocbench: what was measured is in %s.partial; finish it with: "
-                "pyallocbench run --resume %s\n",
-                path, path);
-        return code;
+    if (trouble != NULL || written != PAB_OK) {
+        return finish_in_trouble(path, trouble != NULL ? trouble : &err);
     }
-    if (written != PAB_OK) {
-        int code = pab_cmd_fail(&err);
-        fprintf(stderr,
-                "pyallocbench: what was measured is in %s.partial; make room, then: "
-                "pyallocbench run --resume %s\n",
-                path, path);
-        return code;
-    }
-    fprintf(stderr, "\nwrote %s; draw it with: pyallocbench plot %s -o DIR\n", path, path);
-    if (interrupted != 0) {
-        fprintf(stderr, "interrupted; finish it with: pyallocbench run --resume %s\n", path);
-        return 128 + interrupted;
+    char quoted[PAB_QUOTED_MAX];
+    pab_shell_quote(path, quoted, sizeof(quoted));
+    fprintf(stderr, "\nwrote %s; draw it with: %s plot %s -o pictures\n", path,
+            program_invocation_name, quoted);
+    if (stopped != 0) {
+        say_resume("interrupted; finish it with", path);
+        return 128 + stopped;
     }
     if (result->backends_available == 0 && result->backends_broken == 0) {
         fprintf(stderr, "pyallocbench: none of the backends asked for is available here\n");
@@ -281,15 +309,40 @@ static int run_new(const struct arguments *arguments, int argc, char **argv)
     if (status == PAB_OK) {
         status = pab_journal_create(path, make_header(&plan, argc, argv), &journal, &err);
     }
+    if (status == PAB_OK && pab_journal_aside(journal) != NULL) {
+        fprintf(stderr, "pyallocbench: an unfinished run of that name was moved to %s\n",
+                pab_journal_aside(journal));
+    }
     int code =
         status == PAB_OK ? carry_out(&plan, journal, path, arguments->quiet) : pab_cmd_fail(&err);
     pab_plan_fini(&plan);
     return code;
 }
 
+/* The plan of a resumed run is the journal's: whatever else is asked for would be ignored. */
+static bool asks_for_more(const struct arguments *arguments)
+{
+    const struct pab_request *request = &arguments->request;
+    return arguments->output != NULL || request->backends != NULL || request->workloads != NULL ||
+           request->exclude != NULL || request->preset != NULL || request->passes != NULL ||
+           request->baseline != NULL || request->param_count > 0 || request->rounds > 0 ||
+           request->has_seed || request->timeout_s > 0;
+}
+
+/* FILE, also where FILE.partial is given. */
+static void strip_partial(char *path)
+{
+    char *suffix = strstr(path, ".partial");
+    if (suffix != NULL && suffix[strlen(".partial")] == '\0') {
+        *suffix = '\0';
+    }
+}
+
 static int run_resumed(const struct arguments *arguments)
 {
-    const char *path = arguments->resume;
+    char path[4096];
+    snprintf(path, sizeof(path), "%s", arguments->resume);
+    strip_partial(path);
     struct pab_plan plan;
     struct pab_journal *journal = NULL;
     struct pab_error err;
@@ -318,6 +371,11 @@ int pab_cmd_run(int argc, char **argv)
     argv[0] = "pyallocbench run";
     argp_err_exit_status = PAB_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &arguments) != 0) {
+        return PAB_EXIT_USAGE;
+    }
+    if (arguments.resume != NULL && asks_for_more(&arguments)) {
+        fprintf(stderr, "pyallocbench: --resume takes the plan from FILE: give no other option "
+                        "but -q\n");
         return PAB_EXIT_USAGE;
     }
     if (arguments.resume != NULL) {

@@ -1,7 +1,6 @@
 #include "harness/document.h"
 
 #include "harness/host.h"
-#include "harness/stats.h"
 #include "harness/summary.h"
 
 #include <errno.h>
@@ -17,19 +16,6 @@ static json_t *copy_array(const json_t *record, const char *kind)
 {
     json_t *array = json_object_get(record, kind);
     return array == NULL ? json_array() : json_incref(array);
-}
-
-static double median_of(const json_t *reps)
-{
-    double values[64];
-    size_t count = json_array_size(reps);
-    if (count == 0 || count > ARRAY_COUNT(values)) {
-        return 0;
-    }
-    for (size_t i = 0; i < count; i++) {
-        values[i] = json_number_value(json_array_get(reps, i));
-    }
-    return pab_median(values, count);
 }
 
 static size_t index_of(const json_t *array, const json_t *id)
@@ -50,10 +36,10 @@ static json_t *benchmark_row(const json_t *record, const json_t *sample, int rou
 {
     const json_t *workload = json_object_get(sample, "workload");
     const json_t *backend = json_object_get(sample, "backend");
-    double cpu_ns = median_of(json_object_get(sample, "reps_cpu_ns"));
-    double wall_ns = median_of(json_object_get(sample, "reps_wall_ns"));
+    double cpu_ns = pab_median_of_json(json_object_get(sample, "reps_cpu_ns"));
+    double wall_ns = pab_median_of_json(json_object_get(sample, "reps_wall_ns"));
     double ops = json_number_value(json_object_get(sample, "ops"));
-    if (cpu_ns <= 0) {
+    if (!(cpu_ns > 0)) {
         return NULL;
     }
     char name[512];
@@ -179,8 +165,9 @@ enum pab_status pab_document_read(const char *path, json_t **out, struct pab_err
     close(fd);
     if (document == NULL) {
         return pab_fail(err, PAB_BAD_DATA,
-                        "%s is no whole JSON document (line %d: %s); was it cut off?", path,
-                        why.line, why.text);
+                        "%s is no whole JSON document (line %d: %s); was it cut off? (the "
+                        ".partial of an unfinished run becomes one by run --resume)",
+                        path, why.line, why.text);
     }
     const char *schema =
         json_string_value(json_object_get(json_object_get(document, "pyallocbench"), "schema"));
@@ -214,5 +201,6 @@ enum pab_status pab_document_may_replace(const char *path, struct pab_error *err
         return PAB_OK;
     }
     return pab_fail(err, PAB_USAGE,
-                    "-o %s: there is already something else of that name; name another file", path);
+                    "-o %s: there is a file of that name that is no results document; name another",
+                    path);
 }

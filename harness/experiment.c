@@ -103,10 +103,28 @@ static void judge(const struct pab_experiment_state *state, const struct pab_cel
     }
 }
 
-static enum pab_status record_cell(struct pab_experiment_state *state,
-                                   const struct pab_flight *flight, struct pab_error *err)
+/* A library that was replaced on the disk since the probe, or a setting that changed, would put two
+ * allocators under one name. */
+static void hold_identity(const struct pab_experiment_state *state, const struct pab_cell *cell,
+                          struct pab_outcome *outcome)
 {
-    struct pab_outcome outcome = *pab_worker_outcome(flight->worker);
+    const struct pab_spec *spec = state->plan->specs[cell->spec];
+    json_t *now = pab_backend_to_json(spec, outcome);
+    const json_t *then = pab_experiment_known(state, "backends", spec->id);
+    if (!json_equal(json_object_get(now, "identity"), json_object_get(then, "identity")) ||
+        !json_equal(json_object_get(now, "raw"), json_object_get(then, "raw"))) {
+        pab_experiment_set_failure(outcome, "identity",
+                                   "it is not the allocator that was probed when the run began");
+    }
+    json_decref(now);
+}
+
+/* All that one cell gave, as one line of the journal: kept or lost together. */
+static enum pab_status record_cell(struct pab_experiment_state *state,
+                                   const struct pab_flight *flight, const struct pab_outcome *ended,
+                                   struct pab_error *err)
+{
+    struct pab_outcome outcome = *ended;
     const struct pab_cell *cell = &flight->cell;
     struct pab_sample_context context = {
         .plan = state->plan,
@@ -114,22 +132,24 @@ static enum pab_status record_cell(struct pab_experiment_state *state,
         .demand = &state->demand[cell->workload],
         .started_ms = flight->started_ms,
     };
-    enum pab_status status = PAB_OK;
+    json_t *line = json_object();
+    if (outcome.ok) {
+        hold_identity(state, cell, &outcome);
+    }
     if (outcome.ok) {
         judge(state, cell, &outcome);
-        status =
-            pab_journal_add(state->journal, "samples", pab_sample_to_json(&context, &outcome), err);
+        json_object_set_new(line, "samples", pab_sample_to_json(&context, &outcome));
         state->result->samples++;
-        if (status == PAB_OK && cell->pass == PAB_PASS_MEMORY && cell->round == 0) {
-            status = pab_journal_add(state->journal, "timelines",
-                                     pab_timeline_to_json(&context, &outcome), err);
+        if (cell->pass == PAB_PASS_MEMORY && cell->round == 0) {
+            json_object_set_new(line, "timelines", pab_timeline_to_json(&context, &outcome));
         }
     }
-    if (status == PAB_OK && !outcome.ok) {
-        status = pab_experiment_fail(state, cell, cell->spec, &outcome, err);
+    if (!outcome.ok) {
+        json_object_set_new(line, "failures",
+                            pab_experiment_failure(state, cell, cell->spec, &outcome));
     }
     pab_progress_step(&state->progress, weight_of(cell->pass));
-    return status;
+    return pab_journal_add(state->journal, line, err);
 }
 
 /* Takes every flight that has ended out of the list and records it. */
@@ -143,7 +163,7 @@ static enum pab_status land(struct pab_experiment_state *state, struct pab_error
             continue;
         }
         if (status == PAB_OK) {
-            status = record_cell(state, flight, err);
+            status = record_cell(state, flight, pab_worker_outcome(flight->worker), err);
         }
         pab_worker_destroy(flight->worker);
         state->flights[i] = state->flights[--state->flight_count];
@@ -179,11 +199,19 @@ static enum pab_status wait_for_flights(struct pab_experiment_state *state, bool
     return status;
 }
 
-static void drop_flights(struct pab_experiment_state *state)
+/* At the end, or when the run is interrupted: a lingering worker has measured all but what is
+ * given back later, so its sample is kept; one that still runs is lost. */
+static enum pab_status drop_flights(struct pab_experiment_state *state, struct pab_error *err)
 {
+    enum pab_status status = PAB_OK;
     while (state->flight_count > 0) {
-        pab_worker_destroy(state->flights[--state->flight_count].worker);
+        struct pab_flight *flight = &state->flights[--state->flight_count];
+        if (status == PAB_OK && pab_worker_has_measured(flight->worker)) {
+            status = record_cell(state, flight, pab_worker_cut_short(flight->worker), err);
+        }
+        pab_worker_destroy(flight->worker);
     }
+    return status;
 }
 
 static enum pab_status start_cell(struct pab_experiment_state *state, const struct pab_cell *cell,
@@ -242,7 +270,7 @@ static enum pab_status run_pass(struct pab_experiment_state *state, enum pab_pas
             if (is_wanted(state, &cells[i])) {
                 status = run_cell(state, &cells[i], err);
             } else {
-                pab_progress_step(&state->progress, weight_of(pass));
+                pab_progress_skip(&state->progress, weight_of(pass));
             }
         }
     }
@@ -289,7 +317,8 @@ enum pab_status pab_experiment_run(const struct pab_experiment *experiment,
     state->demand = calloc(experiment->plan->workload_count, sizeof(*state->demand));
     PAB_CHECK(state->demand != NULL);
     enum pab_status status = run_all(state, err);
-    drop_flights(state);
+    enum pab_status dropped = drop_flights(state, status == PAB_OK ? err : NULL);
+    status = status == PAB_OK ? dropped : status;
     pab_progress_clear(&state->progress);
     json_decref(state->done);
     free(state->demand);

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#define PROBE_TIMEOUT_MS 10000 /* opening a library or a small check: a hang, if not done by then */
-#define DEMAND_PATIENCE  10    /* exact accounting is slower than the cell that --timeout is for */
+#define DEMAND_PATIENCE 10 /* exact accounting is slower than the cell that --timeout is for */
 
 /* --- failures ------------------------------------------------------------------------------- */
 
@@ -16,9 +15,8 @@ void pab_experiment_say(const struct pab_experiment_state *state, const char *wh
     fprintf(stderr, "pyallocbench: %s: %s: %s\n", where, outcome->kind, outcome->message);
 }
 
-enum pab_status pab_experiment_fail(struct pab_experiment_state *state, const struct pab_cell *cell,
-                                    size_t spec, const struct pab_outcome *outcome,
-                                    struct pab_error *err)
+json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct pab_cell *cell,
+                               size_t spec, const struct pab_outcome *outcome)
 {
     const char *backend = state->plan->specs[spec]->id;
     char where[PAB_SPEC_MAX + PAB_NAME_MAX + 32];
@@ -31,9 +29,7 @@ enum pab_status pab_experiment_fail(struct pab_experiment_state *state, const st
     }
     pab_experiment_say(state, where, outcome);
     state->result->failures++;
-    return pab_journal_add(
-        state->journal, "failures",
-        pab_failure_to_json(state->plan, cell, backend, outcome->kind, outcome->message), err);
+    return pab_failure_to_json(state->plan, cell, backend, outcome->kind, outcome->message);
 }
 
 void pab_experiment_set_failure(struct pab_outcome *outcome, const char *kind, const char *message)
@@ -59,7 +55,7 @@ static enum pab_status run_alone(struct pab_experiment_state *state, const struc
                                  const struct pab_job *job, struct pab_outcome *out,
                                  struct pab_error *err)
 {
-    struct pab_launch launch = {.spec = spec, .job = job, .timeout_ms = PROBE_TIMEOUT_MS};
+    struct pab_launch launch = {.spec = spec, .job = job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     enum pab_status status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
     if (status == PAB_OK) {
@@ -93,15 +89,16 @@ static enum pab_status run_preflight(struct pab_experiment_state *state, size_t 
                      outcome.verdict.reason);
             pab_experiment_set_failure(&outcome, "preflight", message);
         }
-        status = pab_journal_add(state->journal, "checks",
-                                 json_pack("{s:s, s:s, s:s, s:s}", "backend",
-                                           state->plan->specs[spec]->id, "check", check->id,
-                                           "verdict", verdicts[verdict], "reason",
-                                           outcome.ok ? outcome.verdict.reason : outcome.message),
-                                 err);
+        status = pab_journal_add_one(
+            state->journal, "checks",
+            json_pack("{s:s, s:s, s:s, s:s}", "backend", state->plan->specs[spec]->id, "check",
+                      check->id, "verdict", verdicts[verdict], "reason",
+                      outcome.ok ? outcome.verdict.reason : outcome.message),
+            err);
         if (status == PAB_OK && verdict == PAB_FAIL) {
             *good = false;
-            return pab_experiment_fail(state, NULL, spec, &outcome, err);
+            return pab_journal_add_one(state->journal, "failures",
+                                       pab_experiment_failure(state, NULL, spec, &outcome), err);
         }
         if (status != PAB_OK) {
             return status;
@@ -135,7 +132,8 @@ static enum pab_status probe_backend(struct pab_experiment_state *state, size_t 
     if (missing && !state->plan->is_explicit[index]) {
         status = skip_unavailable(state, index, &outcome);
     } else if (!good) {
-        status = pab_experiment_fail(state, NULL, index, &outcome, err);
+        status = pab_journal_add_one(state->journal, "failures",
+                                     pab_experiment_failure(state, NULL, index, &outcome), err);
     } else {
         status = run_preflight(state, index, &good, err);
     }
@@ -147,15 +145,16 @@ static enum pab_status probe_backend(struct pab_experiment_state *state, size_t 
     if (!good && outcome.ok) {
         pab_experiment_set_failure(&outcome, "preflight", "it failed a pre-flight check");
     }
-    return pab_journal_add(state->journal, "backends", pab_backend_to_json(spec, &outcome), err);
+    return pab_journal_add_one(state->journal, "backends", pab_backend_to_json(spec, &outcome),
+                               err);
 }
 
-static json_t *find_by_id(const struct pab_experiment_state *state, const char *kind,
-                          const char *id)
+json_t *pab_experiment_known(const struct pab_experiment_state *state, const char *array,
+                             const char *id)
 {
     size_t index = 0;
     json_t *item = NULL;
-    json_array_foreach(pab_journal_array(state->journal, kind), index, item)
+    json_array_foreach(pab_journal_array(state->journal, array), index, item)
     {
         const char *name = json_string_value(json_object_get(item, "id"));
         if (name != NULL && strcmp(name, id) == 0) {
@@ -171,13 +170,14 @@ enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct 
     for (size_t i = 0;
          status == PAB_OK && i < state->plan->spec_count && !pab_experiment_interrupted(state);
          i++) {
-        const json_t *known = find_by_id(state, "backends", state->plan->specs[i]->id);
+        const json_t *known = pab_experiment_known(state, "backends", state->plan->specs[i]->id);
         pab_progress_show(&state->progress, "proving what each backend is");
         if (known == NULL) {
             status = probe_backend(state, i, err);
         } else {
             const char *what = json_string_value(json_object_get(known, "status"));
             state->backend_good[i] = what != NULL && strcmp(what, "ok") == 0;
+            state->result->backends_broken += what != NULL && strcmp(what, "failed") == 0;
         }
         state->result->backends_available += state->backend_good[i];
     }
@@ -244,8 +244,8 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
     }
     state->workload_good[index] = outcome.ok;
     if (outcome.ok) {
-        return pab_journal_add(state->journal, "workloads", pab_workload_to_json(planned, known),
-                               err);
+        return pab_journal_add_one(state->journal, "workloads",
+                                   pab_workload_to_json(planned, known), err);
     }
     char where[PAB_NAME_MAX + 16];
     snprintf(where, sizeof(where), "workload %s", planned->workload->name);
@@ -254,7 +254,7 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
     json_t *row = pab_failure_to_json(state->plan, NULL, "system", outcome.kind, outcome.message);
     json_object_set_new(row, "workload", json_string(planned->workload->name));
     json_object_set_new(row, "backend", json_null());
-    return pab_journal_add(state->journal, "failures", row, err);
+    return pab_journal_add_one(state->journal, "failures", row, err);
 }
 
 enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct pab_error *err)
@@ -264,7 +264,7 @@ enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct
          status == PAB_OK && i < state->plan->workload_count && !pab_experiment_interrupted(state);
          i++) {
         const json_t *json =
-            find_by_id(state, "workloads", state->plan->workloads[i].workload->name);
+            pab_experiment_known(state, "workloads", state->plan->workloads[i].workload->name);
         if (json != NULL) {
             state->workload_good[i] = pab_workload_from_json(json, &state->demand[i]);
         } else {

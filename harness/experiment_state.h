@@ -45,10 +45,13 @@ void pab_experiment_set_failure(struct pab_outcome *outcome, const char *kind, c
 void pab_experiment_say(const struct pab_experiment_state *state, const char *where,
                         const struct pab_outcome *outcome);
 
-/* Says a failure and puts it into the journal; `cell` NULL: the whole backend's. */
-enum pab_status pab_experiment_fail(struct pab_experiment_state *state, const struct pab_cell *cell,
-                                    size_t spec, const struct pab_outcome *outcome,
-                                    struct pab_error *err);
+/* Says a failure and counts it; `cell` NULL: the whole backend's. Its row, for the journal. */
+json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct pab_cell *cell,
+                               size_t spec, const struct pab_outcome *outcome);
+
+/* The row of an array of the record that has this id, borrowed, or NULL. */
+json_t *pab_experiment_known(const struct pab_experiment_state *state, const char *array,
+                             const char *id);
 
 /* A job of this run for one backend, without the parts that only some kinds need. */
 struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum pab_job_kind kind,

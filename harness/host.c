@@ -167,7 +167,7 @@ json_t *pab_host_context(const char *started)
                      host, "executable", "pyallocbench", "num_cpus",
                      (int)sysconf(_SC_NPROCESSORS_ONLN), "mhz_per_cpu", (int)strtod(mhz, NULL),
                      "cpu_scaling_enabled", scaling, "caches", "load_avg", pab_host_load(),
-                     "library_build_type", "release");
+                     "library_build_type", PAB_CHECK_LEVEL == 0 ? "release" : "debug");
 }
 
 uint64_t pab_host_steal_ticks(void)

@@ -76,7 +76,8 @@ struct pab_demand {
     uint64_t peak_live_bytes, peak_blocks;
     uint64_t end_blocks; /* blocks never given back: a leak of ours unless 0 */
     uint64_t request_hash, checksum, op_count;
-    uint64_t tick_calls; /* calls between two points of the curve */
+    uint64_t tick_calls;                        /* calls between two points of the curve */
+    uint64_t phase_live_bytes[PAB_PHASE_COUNT]; /* q at the start of each phase */
 };
 
 struct pab_curve_point {
@@ -90,8 +91,8 @@ struct pab_phase_note {
 };
 
 struct pab_time_sample {
-    uint64_t op_count, checksum, iterations, cold_wall_ns, cold_cpu_ns;
-    uint64_t minor_faults, major_faults;
+    uint64_t op_count, checksum, iterations, cold_cpu_ns;
+    uint64_t minor_faults, major_faults; /* of the cold body */
     uint32_t rep_count;
     double rep_wall_ns[PAB_REPS_MAX]; /* of one body */
     double rep_cpu_ns[PAB_REPS_MAX];

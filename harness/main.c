@@ -4,7 +4,9 @@
 #include "harness/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *summary;
@@ -54,6 +56,9 @@ static int run_verb(const char *verb, int argc, char **argv)
         printf("pyallocbench %s (%s)\n", PAB_VERSION, PAB_GIT_COMMIT);
         return PAB_EXIT_GOOD;
     }
+    if (argc > 2 && strcmp(argv[2], "-h") == 0) {
+        argv[2] = "--help"; /* argp knows the long one alone */
+    }
     for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
         if (strcmp(verbs[i].name, verb) == 0) {
             return verbs[i].run(argc - 1, argv + 1);
@@ -62,11 +67,28 @@ static int run_verb(const char *verb, int argc, char **argv)
     return unknown_verb(verb);
 }
 
+/* A closed standard stream would be the next file that is opened: the journal, say. */
+static void open_standard_streams(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "--help";
     if (strcmp(verb, "--worker") == 0) {
         return pab_worker_main();
+    }
+    open_standard_streams();
+    if (argc > 2 && strcmp(verb, "help") == 0) { /* help VERB is VERB --help */
+        char *words[] = {argv[0], argv[2], "--help", NULL};
+        return run_verb(argv[2], 3, words);
     }
     int code = run_verb(verb, argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {

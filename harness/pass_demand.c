@@ -2,6 +2,8 @@
 #include "harness/passes.h"
 #include "harness/self.h"
 
+#include <string.h>
+
 #define FIRST_TICK_CALLS 16
 
 /* The demand curve as it grows: a point every `tick_calls` calls. When the places run out, every
@@ -12,6 +14,7 @@ static struct {
     struct pab_curve_point points[PAB_CURVE_MAX];
     size_t count;
     uint64_t began_ns, tick_calls;
+    uint64_t phase_live_bytes[PAB_PHASE_COUNT];
 } demand;
 
 static void record_point(void *arg, uint64_t calls, uint64_t live_bytes);
@@ -41,6 +44,12 @@ static void record_point(void *arg, uint64_t calls, uint64_t live_bytes)
     }
 }
 
+static void record_phase(struct pab_run *run, enum pab_phase phase)
+{
+    (void)run;
+    demand.phase_live_bytes[phase] = demand.counting.counts.live_bytes;
+}
+
 static uint64_t domain_calls(const struct pab_counts *counts, int domain)
 {
     uint64_t sum = 0;
@@ -57,10 +66,12 @@ void pab_pass_demand(const struct pab_workload *workload, struct pab_run *run)
     if (pab_counting_attach(counting, run->heap, &err) != PAB_OK) {
         pab_worker_refuse("internal", &err);
     }
+    run->on_phase = record_phase;
     tick_every(FIRST_TICK_CALLS);
     demand.began_ns = pab_wall_ns();
     workload->body(run);
     const struct pab_counts *counts = &counting->counts;
+    record_point(NULL, counts->calls_total, counts->live_bytes); /* how it ends */
     struct pab_demand out = {
         .calls = counts->calls_total,
         .peak_live_bytes = counts->peak_bytes,
@@ -74,6 +85,7 @@ void pab_pass_demand(const struct pab_workload *workload, struct pab_run *run)
     for (int domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
         out.domain_calls[domain] = domain_calls(counts, domain);
     }
+    memcpy(out.phase_live_bytes, demand.phase_live_bytes, sizeof(out.phase_live_bytes));
     pab_counting_detach(counting);
     pab_worker_send(PAB_MESSAGE_DEMAND, &out, sizeof(out));
     pab_worker_send(PAB_MESSAGE_CURVE, demand.points, demand.count * sizeof(demand.points[0]));

@@ -66,6 +66,7 @@ static void watch_body(const struct pab_workload *workload, struct pab_run *run,
     memory.began_ns = pab_wall_ns();
     workload->body(run);
     sample->drain_rss_bytes = pab_rss_bytes();
+    record_point(NULL, memory.meter.calls, memory.meter.live_usable_bytes); /* how it ends */
     uint64_t peak_bytes = sample->peak_exact ? pab_peak_rss_bytes() : 0;
     uint64_t seen_bytes = highest_point();
     sample->peak_rss_bytes = peak_bytes > seen_bytes ? peak_bytes : seen_bytes;

@@ -29,11 +29,12 @@ void pab_pass_time(const struct pab_workload *workload, struct pab_run *run,
 {
     static struct pab_time_sample sample;
     struct pab_faults before = pab_faults_read();
-    uint64_t wall_ns = pab_wall_ns();
     uint64_t cpu_ns = pab_cpu_ns();
     workload->body(run);
     sample.cold_cpu_ns = pab_cpu_ns() - cpu_ns;
-    sample.cold_wall_ns = pab_wall_ns() - wall_ns;
+    struct pab_faults after = pab_faults_read();
+    sample.minor_faults = after.minor - before.minor;
+    sample.major_faults = after.major - before.major;
     sample.op_count = run->op_count;
     sample.checksum = run->checksum;
     if (run->heap->backend->reset != NULL) {
@@ -46,10 +47,13 @@ void pab_pass_time(const struct pab_workload *workload, struct pab_run *run,
     if (timed.wrong) {
         sample.checksum = timed.wrong_checksum; /* the parent knows the right one */
     }
-    struct pab_faults after = pab_faults_read();
+    if (timing.rep_count != job->reps) {
+        struct pab_error err;
+        pab_fail(&err, PAB_IO, "the timer gave %u repetitions, not %u", timing.rep_count,
+                 job->reps);
+        pab_worker_refuse("internal", &err);
+    }
     sample.rep_count = timing.rep_count;
     sample.iterations = timing.iterations;
-    sample.minor_faults = after.minor - before.minor;
-    sample.major_faults = after.major - before.major;
     pab_worker_send(PAB_MESSAGE_TIME, &sample, sizeof(sample));
 }

@@ -96,6 +96,16 @@ static enum pab_status find_preset(const char *name, const struct pab_preset **o
 
 /* --- lists separated by commas -------------------------------------------------------------- */
 
+/* Cuts the spaces off both ends, in place. */
+static const char *trim(char *word)
+{
+    size_t length = strlen(word);
+    while (length > 0 && word[length - 1] == ' ') {
+        word[--length] = '\0';
+    }
+    return word + strspn(word, " ");
+}
+
 /* Calls `each` with every word of a comma-separated list. */
 static enum pab_status for_words(const char *list, const char *what,
                                  enum pab_status (*each)(void *arg, const char *word,
@@ -111,8 +121,9 @@ static enum pab_status for_words(const char *list, const char *what,
         }
         memcpy(word, at, length);
         word[length] = '\0';
-        if (length > 0) {
-            enum pab_status status = each(arg, word, err);
+        const char *trimmed = trim(word);
+        if (trimmed[0] != '\0') {
+            enum pab_status status = each(arg, trimmed, err);
             if (status != PAB_OK) {
                 return status;
             }
@@ -205,7 +216,8 @@ static void default_params(struct pab_planned_workload *planned, bool large_memo
     }
 }
 
-/* Each word of -w must match something, else a typing error would silently measure less. */
+/* Each word of -w and -x must match something, else a typing error would silently measure less
+ * or more. */
 static enum pab_status expect_workload(void *arg, const char *word, struct pab_error *err)
 {
     (void)arg;
@@ -229,6 +241,12 @@ static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_re
             return status;
         }
     }
+    if (request->exclude != NULL) {
+        enum pab_status status = for_words(request->exclude, "-x", expect_workload, NULL, err);
+        if (status != PAB_OK) {
+            return status;
+        }
+    }
     for (size_t i = 0; i < pab_workload_count(); i++) {
         const struct pab_workload *workload = pab_workload_at(i);
         bool chosen = request->workloads == NULL
@@ -245,8 +263,9 @@ static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_re
     return PAB_OK;
 }
 
-static enum pab_status find_param(const struct pab_workload *workload, const char *name,
-                                  size_t *out, struct pab_error *err)
+/* False: `err` names those that it has. */
+static bool find_param(const struct pab_workload *workload, const char *name, size_t *out,
+                       struct pab_error *err)
 {
     char names[256] = "none";
     size_t used = 0;
@@ -254,14 +273,14 @@ static enum pab_status find_param(const struct pab_workload *workload, const cha
     for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
         if (strcmp(param[i].name, name) == 0) {
             *out = i;
-            return PAB_OK;
+            return true;
         }
         int wrote = snprintf(names + used, sizeof(names) - used, "%s%s", used == 0 ? "" : ", ",
                              param[i].name);
         used += wrote > 0 && (size_t)wrote < sizeof(names) - used ? (size_t)wrote : 0;
     }
-    return pab_fail(err, PAB_USAGE, "%s has no parameter '%s'; it has: %s", workload->name, name,
-                    names);
+    pab_fail(err, PAB_USAGE, "%s has no parameter '%s'; it has: %s", workload->name, name, names);
+    return false;
 }
 
 /* "workload.param=value"; the workload may be a glob. */
@@ -278,30 +297,38 @@ static enum pab_status set_param(struct pab_plan *plan, const char *text, struct
     snprintf(name, sizeof(name), "%.*s", (int)(equals - dot - 1), dot + 1);
     uint64_t value = 0;
     enum pab_status status = pab_size_parse(equals + 1, text, &value, err);
-    bool matched = false;
+    size_t matched = 0;
+    size_t set = 0;
     for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
         struct pab_planned_workload *planned = &plan->workloads[i];
         if (fnmatch(glob, planned->workload->name, 0) != 0) {
             continue;
         }
-        matched = true;
+        matched++;
         size_t index = 0;
-        status = find_param(planned->workload, name, &index, err);
+        if (!find_param(planned->workload, name, &index, err)) {
+            continue; /* a glob may match workloads that lack it; one must have it */
+        }
         const struct pab_param *param = &planned->workload->params[index];
-        if (status == PAB_OK && (value < param->min || value > param->max)) {
-            status = pab_fail(err, PAB_USAGE, "-p %s: outside %llu..%llu", text,
-                              (unsigned long long)param->min, (unsigned long long)param->max);
+        if (value < param->min || value > param->max) {
+            status = pab_fail(err, PAB_USAGE, "-p %s: outside %llu..%llu %s", text,
+                              (unsigned long long)param->min, (unsigned long long)param->max,
+                              param->unit);
         }
         planned->params[index] = value;
         planned->memory_params[index] = value;
+        set++;
     }
-    if (status == PAB_OK && !matched) {
-        status = expect_workload(NULL, glob, err);
-        if (status == PAB_OK) {
-            status = pab_fail(err, PAB_USAGE, "-p %s: that workload is not part of this run", text);
-        }
+    if (status != PAB_OK || set > 0) {
+        return status;
     }
-    return status;
+    if (matched > 0) {
+        return PAB_USAGE; /* find_param() has said what there is */
+    }
+    status = expect_workload(NULL, glob, err);
+    return status != PAB_OK
+               ? status
+               : pab_fail(err, PAB_USAGE, "-p %s: that workload is not part of this run", text);
 }
 
 /* --- the rest ------------------------------------------------------------------------------- */
@@ -397,7 +424,7 @@ size_t pab_plan_round(const struct pab_plan *plan, enum pab_pass pass, unsigned 
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 
-static json_t *params_to_json(const struct pab_workload *workload, const uint64_t *values)
+json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values)
 {
     json_t *out = json_object();
     const struct pab_param *param = workload->params;
@@ -417,11 +444,11 @@ json_t *pab_plan_to_json(const struct pab_plan *plan)
     json_t *workloads = json_array();
     for (size_t i = 0; i < plan->workload_count; i++) {
         const struct pab_planned_workload *planned = &plan->workloads[i];
-        json_array_append_new(workloads,
-                              json_pack("{s:s, s:o, s:o}", "id", planned->workload->name, "params",
-                                        params_to_json(planned->workload, planned->params),
-                                        "memory_params",
-                                        params_to_json(planned->workload, planned->memory_params)));
+        json_array_append_new(
+            workloads,
+            json_pack("{s:s, s:o, s:o}", "id", planned->workload->name, "params",
+                      pab_params_to_json(planned->workload, planned->params), "memory_params",
+                      pab_params_to_json(planned->workload, planned->memory_params)));
     }
     return json_pack("{s:o, s:o, s:s, s:s, s:i, s:i, s:i, s:I, s:f}", "backends", specs,
                      "workloads", workloads, "baseline", plan->specs[plan->baseline]->id, "preset",

@@ -67,6 +67,9 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
                               struct pab_error *err);
 void pab_plan_fini(struct pab_plan *plan);
 
+/* {name: value} of a workload's parameters; a new object. */
+json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values);
+
 json_t *pab_plan_to_json(const struct pab_plan *plan);
 enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json,
                                    struct pab_error *err);

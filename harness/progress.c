@@ -26,7 +26,7 @@ void pab_progress_expect(struct pab_progress *progress, size_t cells, double wei
 /* Seconds left, by the weight that is done and the time that it took; negative: not known yet. */
 static double seconds_left(const struct pab_progress *progress)
 {
-    double done = progress->weight_done - progress->weight_at_start;
+    double done = progress->weight_done - progress->weight_skipped;
     double seconds = (double)(pab_wall_ns() - progress->began_ns) * 1e-9;
     if (done <= 0 || seconds < 1) {
         return -1;
@@ -70,6 +70,12 @@ void pab_progress_step(struct pab_progress *progress, double weight)
                 progress->total, left);
         progress->tenths = tenths;
     }
+}
+
+void pab_progress_skip(struct pab_progress *progress, double weight)
+{
+    progress->weight_skipped += weight;
+    pab_progress_step(progress, weight);
 }
 
 void pab_progress_clear(const struct pab_progress *progress)

@@ -14,7 +14,7 @@ struct pab_progress {
     size_t total, done;
     double weight_total, weight_done; /* a memory cell weighs more than a timed one */
     uint64_t began_ns;
-    double weight_at_start; /* of a resumed run */
+    double weight_skipped; /* of cells that cost no time now: done before, or left out */
     unsigned tenths;
     bool quiet, terminal;
 };
@@ -24,6 +24,7 @@ void pab_progress_expect(struct pab_progress *progress, size_t cells, double wei
 /* Says what runs now. */
 void pab_progress_show(struct pab_progress *progress, const char *what);
 void pab_progress_step(struct pab_progress *progress, double weight);
+void pab_progress_skip(struct pab_progress *progress, double weight);
 /* Makes room for a line of another kind. */
 void pab_progress_clear(const struct pab_progress *progress);
 

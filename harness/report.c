@@ -62,7 +62,7 @@ static int widest_id(const json_t *backends)
         int length = (int)strlen(text_of(backend, "id"));
         width = length > width ? length : width;
     }
-    return width < 40 ? width : 40;
+    return width < 64 ? width : 64;
 }
 
 static void print_row(FILE *out, const json_t *run, const json_t *workload, const json_t *backend,
@@ -80,6 +80,10 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
     print_number(out, median_of(summary, name, id, "f_peak"), 7, 3, 1);
     print_number(out, median_of(summary, name, id, "f_ret"), 7, 3, 1);
     print_number(out, median_of(summary, name, id, "internal"), 8, 1, 100);
+    long long count = (long long)json_integer_value(json_object_get(cpu, "n"));
+    if (count > 0 && count < json_integer_value(json_object_get(run, "rounds"))) {
+        fprintf(out, "  (%lld rounds only)", count);
+    }
     fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
 }
 
@@ -103,7 +107,7 @@ static void print_suite(FILE *out, const json_t *run, int width)
     const json_t *suite = json_object_get(run, "suite");
     fprintf(out, "\nall workloads, relative to %s (below 1: faster, smaller)\n",
             text_of(run, "baseline"));
-    fprintf(out, "  %-*s %9s %7s %-15s %9s\n", width, "geometric mean", "", "CPU", "95 % interval",
+    fprintf(out, "  %-*s %7s %-15s %9s\n", width, "geometric mean", "CPU", "95 % interval",
             "peak RSS");
     size_t index = 0;
     json_t *backend = NULL;
@@ -115,7 +119,7 @@ static void print_suite(FILE *out, const json_t *run, int width)
         if (strcmp(text_of(backend, "status"), "ok") != 0) {
             continue;
         }
-        fprintf(out, "  %-*.*s %9s", width, width, id, "");
+        fprintf(out, "  %-*.*s", width, width, id);
         print_number(out, json_object_get(cpu, "geomean_ratio"), 7, 3, 1);
         print_interval(out, cpu);
         print_number(out, json_object_get(peak, "geomean_ratio"), 9, 3, 1);
@@ -123,20 +127,46 @@ static void print_suite(FILE *out, const json_t *run, int width)
     }
 }
 
-static void print_notes(FILE *out, const json_t *run)
+/* What is missing from the table, and why: on a terminal the first word of it scrolled away. */
+static void print_failures(FILE *out, const json_t *run)
 {
-    const json_t *provenance = json_object_get(run, "provenance");
-    fprintf(out,
-            "\nratio: CPU time over %s's, paired by round (Hodges-Lehmann; signed-rank interval)."
-            "\nF_peak: RSS gained at the peak over bytes asked for. F_ret: share of it still held "
-            "when all was freed.\nintern %%: usable bytes that nobody asked for. -: does not apply "
-            "(live peak under 32 MiB, or the allocator cannot be asked).\n",
-            text_of(run, "baseline"));
-    fprintf(out, "%lld rounds of time, %lld of memory, seed %lld; %s, %s, %s\n",
-            json_integer_value(json_object_get(run, "rounds")),
-            json_integer_value(json_object_get(run, "memory_rounds")),
-            json_integer_value(json_object_get(run, "seed")), text_of(provenance, "cpu_model"),
-            text_of(provenance, "kernel"), text_of(provenance, "libc"));
+    size_t index = 0;
+    json_t *failure = NULL;
+    json_array_foreach(json_object_get(run, "failures"), index, failure)
+    {
+        const char *workload = text_of(failure, "workload");
+        const char *backend = text_of(failure, "backend");
+        fprintf(out, "%s%s%s%s: %s: %s\n",
+                index == 0 ? "\nnot measured, or not to the end:\n  " : "  ", workload,
+                workload[0] != '\0' && backend[0] != '\0' ? " on " : "", backend,
+                text_of(failure, "kind"), text_of(failure, "message"));
+    }
+}
+
+static bool is_measured(const json_t *run, const char *backend)
+{
+    const json_t *row = find_row(json_object_get(run, "suite"), NULL, backend, "cpu_ns_per_op");
+    return json_is_number(json_object_get(row, "geomean_ratio"));
+}
+
+#define INTERVAL_ROUNDS 6 /* fewer cannot be significant at 5 %, whatever they say */
+
+static void print_cautions(FILE *out, const json_t *run)
+{
+    long long rounds = (long long)json_integer_value(json_object_get(run, "rounds"));
+    const char *baseline = text_of(run, "baseline");
+    if (rounds < INTERVAL_ROUNDS) {
+        fprintf(out,
+                "note: %lld rounds give no interval (it takes %d): quote none of these "
+                "figures\n",
+                rounds, INTERVAL_ROUNDS);
+    }
+    if (!is_measured(run, baseline)) {
+        fprintf(out,
+                "note: the baseline %s has no time, so there are no ratios; --baseline names "
+                "another\n",
+                baseline);
+    }
     size_t index = 0;
     json_t *warning = NULL;
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
@@ -148,10 +178,32 @@ static void print_notes(FILE *out, const json_t *run)
     }
 }
 
+static void print_notes(FILE *out, const json_t *run)
+{
+    const json_t *provenance = json_object_get(run, "provenance");
+    fprintf(out,
+            "\nratio: CPU time over %s's, paired by round (Hodges-Lehmann; signed-rank "
+            "interval)."
+            "\nF_peak: RSS gained at the peak over bytes asked for. F_ret: share of it still held "
+            "when all\nwas freed. intern %%: usable bytes that nobody asked for. -: not measured, "
+            "or does not apply\n(live peak under 32 MiB, or the allocator cannot be asked).\n",
+            text_of(run, "baseline"));
+    fprintf(out, "%lld rounds of time, %lld of memory, seed %lld; %s, %s, %s\n",
+            (long long)json_integer_value(json_object_get(run, "rounds")),
+            (long long)json_integer_value(json_object_get(run, "memory_rounds")),
+            (long long)json_integer_value(json_object_get(run, "seed")),
+            text_of(provenance, "cpu_model"), text_of(provenance, "kernel"),
+            text_of(provenance, "libc"));
+    print_cautions(out, run);
+}
+
 void pab_report_print(FILE *out, const json_t *document)
 {
     const json_t *run = json_object_get(document, "pyallocbench");
     int width = widest_id(json_object_get(run, "backends"));
+    if (json_array_size(json_object_get(run, "samples")) == 0) {
+        return; /* nothing was measured: stderr has said why */
+    }
     size_t index = 0;
     json_t *workload = NULL;
     json_array_foreach(json_object_get(run, "workloads"), index, workload)
@@ -160,6 +212,7 @@ void pab_report_print(FILE *out, const json_t *document)
     }
     if (index > 0) {
         print_suite(out, run, width);
+        print_failures(out, run);
         print_notes(out, run);
     }
 }

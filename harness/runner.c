@@ -8,20 +8,25 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ENV_SETS_MAX    4
 #define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
+#define END_SLACK_MS    1000  /* between a worker's last word and its end */
 #define OUTPUT_TAIL     2048
 
 struct pab_worker {
-    pid_t pid;
+    pid_t pid;            /* 0 once it is reaped */
     int messages, output; /* our ends of its pipes; -1 once closed */
+    int process;          /* a pidfd: readable when it has ended; -1 where there is none */
+    enum pab_job_kind kind;
     enum pab_worker_state state;
     uint64_t deadline_ns;
     uint64_t linger_ms;
-    bool timed_out, done;
+    bool timed_out, done, lied; /* lied: what came cannot be a worker's message */
+    unsigned heard;             /* 1 << type of every message that came */
     char stage[64];
     char backend[PAB_SPEC_MAX];
     char tail[OUTPUT_TAIL]; /* the last of what it printed */
@@ -43,9 +48,37 @@ static void set_env(void *arg, const char *name, const char *value)
         setenv(name, value, 1);
         return;
     }
-    char joined[1024];
-    snprintf(joined, sizeof(joined), "%s:%s", value, old);
-    setenv(name, joined, 1);
+    char *joined = NULL;
+    if (asprintf(&joined, "%s:%s", value, old) > 0) {
+        setenv(name, joined, 1);
+    }
+}
+
+/* Google Benchmark takes its flags from the environment, too: a filter there would leave every
+ * time sample empty. */
+static void drop_timer_flags(void)
+{
+    static const char *const names[] = {
+        "BENCHMARK_FILTER",
+        "BENCHMARK_MIN_TIME",
+        "BENCHMARK_REPETITIONS",
+        "BENCHMARK_FORMAT",
+        "BENCHMARK_OUT",
+        "BENCHMARK_LIST_TESTS",
+        "BENCHMARK_MIN_WARMUP_TIME",
+        "BENCHMARK_ENABLE_RANDOM_INTERLEAVING",
+        "BENCHMARK_REPORT_AGGREGATES_ONLY",
+        "BENCHMARK_DISPLAY_AGGREGATES_ONLY",
+        "BENCHMARK_OUT_FORMAT",
+        "BENCHMARK_COLOR",
+        "BENCHMARK_COUNTERS_TABULAR",
+        "BENCHMARK_PERF_COUNTERS",
+        "BENCHMARK_CONTEXT",
+        "BENCHMARK_TIME_UNIT",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        unsetenv(names[i]);
+    }
 }
 
 static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, int message_fd,
@@ -64,6 +97,8 @@ static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, i
     dup2(output_fd, STDERR_FILENO);
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
+    close(nothing);
+    drop_timer_flags();
     if (launch->spec->backend->worker_env != NULL) {
         launch->spec->backend->worker_env(launch->spec, set_env, NULL);
     }
@@ -124,6 +159,7 @@ static struct pab_worker *worker_create(const struct pab_launch *launch)
     for (uint32_t i = 0; i < launch->job->retain_count; i++) {
         worker->linger_ms = launch->job->retain_ms[i];
     }
+    worker->kind = launch->job->kind;
     snprintf(worker->stage, sizeof(worker->stage), "starting");
     snprintf(worker->backend, sizeof(worker->backend), "%s", launch->spec->id);
     return worker;
@@ -150,13 +186,15 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
     worker->pid = pid;
     worker->messages = pipes.message[0];
     worker->output = pipes.output[0];
+    worker->process = (int)syscall(SYS_pidfd_open, pid, 0);
     fcntl(worker->messages, F_SETFL, O_NONBLOCK);
     fcntl(worker->output, F_SETFL, O_NONBLOCK);
-    close_end(&pipes.job[0]);
     close_end(&pipes.message[1]);
     close_end(&pipes.output[1]);
-    /* Smaller than a pipe's buffer: cannot block, and a worker that died shows by its end. */
+    /* Smaller than a pipe's buffer, and a reading end is still open here: this can neither block
+     * nor raise SIGPIPE, whatever became of the worker. */
     (void)!write(pipes.job[1], launch->job, sizeof(*launch->job));
+    close_end(&pipes.job[0]);
     close_end(&pipes.job[1]);
     *out = worker;
     return PAB_OK;
@@ -164,17 +202,77 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
 
 /* --- listening ------------------------------------------------------------------------------ */
 
-static void take(void *out, size_t size, const void *payload, size_t bytes)
+/* A library under test shares the worker's descriptors and may write anything there: sizes are
+ * checked against this table, texts are ended, numbers that index are held to their range. */
+static bool has_right_size(enum pab_message_type type, size_t bytes)
 {
-    memcpy(out, payload, bytes < size ? bytes : size);
+    switch (type) {
+    case PAB_MESSAGE_STAGE:
+        return bytes > 0 && bytes <= sizeof(((struct pab_worker *)NULL)->stage);
+    case PAB_MESSAGE_OPENED:
+        return bytes == sizeof(struct pab_opened);
+    case PAB_MESSAGE_VERDICT:
+        return bytes == sizeof(struct pab_verdict_note);
+    case PAB_MESSAGE_DEMAND:
+        return bytes == sizeof(struct pab_demand);
+    case PAB_MESSAGE_TIME:
+        return bytes == sizeof(struct pab_time_sample);
+    case PAB_MESSAGE_MEMORY:
+        return bytes == sizeof(struct pab_memory_sample);
+    case PAB_MESSAGE_CURVE:
+        return bytes <= PAB_CURVE_MAX * sizeof(struct pab_curve_point) &&
+               bytes % sizeof(struct pab_curve_point) == 0;
+    case PAB_MESSAGE_STAT:
+        return bytes == sizeof(struct pab_stat_note);
+    case PAB_MESSAGE_RETAINED:
+        return bytes == sizeof(struct pab_retained);
+    case PAB_MESSAGE_REFUSED:
+        return bytes == sizeof(struct pab_refusal);
+    case PAB_MESSAGE_LINGER:
+    case PAB_MESSAGE_DONE:
+        return bytes == 0;
+    }
+    return false;
 }
 
-static void refused(struct pab_outcome *outcome, const void *payload, size_t bytes)
+#define END_TEXT(array) ((array)[sizeof(array) - 1] = '\0')
+
+static void end_texts(struct pab_identity *identity)
 {
-    struct pab_refusal refusal = {0};
-    take(&refusal, sizeof(refusal), payload, bytes);
+    END_TEXT(identity->path);
+    END_TEXT(identity->build_id);
+    END_TEXT(identity->version);
+    END_TEXT(identity->tls_model);
+    END_TEXT(identity->settings);
+    END_TEXT(identity->proof);
+}
+
+static void take_refusal(struct pab_outcome *outcome, const unsigned char *payload)
+{
+    struct pab_refusal refusal;
+    memcpy(&refusal, payload, sizeof(refusal));
+    END_TEXT(refusal.kind);
+    END_TEXT(refusal.error.text);
     snprintf(outcome->kind, sizeof(outcome->kind), "%s", refusal.kind);
     snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
+}
+
+static void take_stat(struct pab_outcome *out, const unsigned char *payload)
+{
+    if (out->stat_count < ARRAY_COUNT(out->stats)) {
+        struct pab_stat_note *note = &out->stats[out->stat_count++];
+        memcpy(note, payload, sizeof(*note));
+        END_TEXT(note->name);
+    }
+}
+
+/* From its first LINGER on, a worker has as long as its waits take. */
+static void begin_to_linger(struct pab_worker *worker)
+{
+    if (worker->state == PAB_WORKER_RUNNING) {
+        worker->state = PAB_WORKER_LINGERING;
+        worker->deadline_ns = pab_wall_ns() + (worker->linger_ms + LINGER_SLACK_MS) * 1000000u;
+    }
 }
 
 static void handle_message(struct pab_worker *worker, const struct pab_message *header,
@@ -182,64 +280,69 @@ static void handle_message(struct pab_worker *worker, const struct pab_message *
 {
     struct pab_outcome *out = &worker->outcome;
     size_t bytes = header->bytes;
+    worker->heard |= 1u << header->type;
     switch ((enum pab_message_type)header->type) {
     case PAB_MESSAGE_STAGE:
-        take(worker->stage, sizeof(worker->stage) - 1, payload, bytes);
+        memcpy(worker->stage, payload, bytes);
+        END_TEXT(worker->stage);
         break;
     case PAB_MESSAGE_OPENED:
-        take(&out->opened, sizeof(out->opened), payload, bytes);
-        out->has_opened = true;
+        memcpy(&out->opened, payload, bytes);
+        end_texts(&out->opened.identity);
+        end_texts(&out->opened.raw);
         break;
     case PAB_MESSAGE_VERDICT:
-        take(&out->verdict, sizeof(out->verdict), payload, bytes);
+        memcpy(&out->verdict, payload, bytes);
+        END_TEXT(out->verdict.reason);
+        worker->lied |= (unsigned)out->verdict.verdict > PAB_SKIP;
         break;
     case PAB_MESSAGE_DEMAND:
-        take(&out->demand, sizeof(out->demand), payload, bytes);
+        memcpy(&out->demand, payload, bytes);
         break;
     case PAB_MESSAGE_TIME:
-        take(&out->time, sizeof(out->time), payload, bytes);
+        memcpy(&out->time, payload, bytes);
+        worker->lied |= out->time.rep_count > PAB_REPS_MAX;
         break;
     case PAB_MESSAGE_MEMORY:
-        take(&out->memory, sizeof(out->memory), payload, bytes);
+        memcpy(&out->memory, payload, bytes);
         break;
     case PAB_MESSAGE_CURVE:
-        take(out->curve, PAB_CURVE_MAX * sizeof(*out->curve), payload, bytes);
+        memcpy(out->curve, payload, bytes);
         out->curve_count = bytes / sizeof(*out->curve);
         break;
     case PAB_MESSAGE_STAT:
-        if (out->stat_count < ARRAY_COUNT(out->stats)) {
-            take(&out->stats[out->stat_count++], sizeof(out->stats[0]), payload, bytes);
-        }
+        take_stat(out, payload);
         break;
     case PAB_MESSAGE_RETAINED:
         if (out->retained_count < ARRAY_COUNT(out->retained)) {
-            take(&out->retained[out->retained_count++], sizeof(out->retained[0]), payload, bytes);
+            memcpy(&out->retained[out->retained_count++], payload, bytes);
         }
         break;
     case PAB_MESSAGE_LINGER:
-        worker->state = PAB_WORKER_LINGERING;
-        worker->deadline_ns = pab_wall_ns() + (worker->linger_ms + LINGER_SLACK_MS) * 1000000u;
+        begin_to_linger(worker);
         break;
     case PAB_MESSAGE_REFUSED:
-        refused(out, payload, bytes);
+        take_refusal(out, payload);
         break;
     case PAB_MESSAGE_DONE:
         worker->done = true;
+        worker->deadline_ns = pab_wall_ns() + END_SLACK_MS * 1000000u;
         break;
     }
 }
 
-/* Takes whole messages from the front of the buffer. A header that cannot be ours means that the
- * library under test scribbled on our pipe: what follows cannot be read any more. */
+/* Takes whole messages from the front of the buffer. After one that cannot be a worker's, nothing
+ * that follows can be read any more. */
 static void handle_buffer(struct pab_worker *worker)
 {
     size_t at = 0;
     struct pab_message header;
-    while (worker->buffer_used - at >= sizeof(header)) {
+    while (!worker->lied && worker->buffer_used - at >= sizeof(header)) {
         memcpy(&header, worker->buffer + at, sizeof(header));
-        if (header.bytes > PAB_PAYLOAD_MAX || header.type > PAB_MESSAGE_DONE) {
-            close_end(&worker->messages);
-            return;
+        if (header.type > PAB_MESSAGE_DONE || header.bytes > PAB_PAYLOAD_MAX ||
+            !has_right_size((enum pab_message_type)header.type, header.bytes)) {
+            worker->lied = true;
+            break;
         }
         if (worker->buffer_used - at < sizeof(header) + header.bytes) {
             break;
@@ -249,6 +352,10 @@ static void handle_buffer(struct pab_worker *worker)
     }
     worker->buffer_used -= at;
     memmove(worker->buffer, worker->buffer + at, worker->buffer_used);
+    if (worker->lied) {
+        close_end(&worker->messages);
+        worker->deadline_ns = 0;
+    }
 }
 
 static void read_messages(struct pab_worker *worker)
@@ -322,6 +429,23 @@ static void fail(struct pab_worker *worker, const char *kind, const char *what)
              said[0] == '\0' ? "" : "; it said: ", said, "");
 }
 
+/* The message without which DONE is not to be believed. */
+static enum pab_message_type result_of(enum pab_job_kind kind)
+{
+    switch (kind) {
+    case PAB_JOB_CHECK:
+        return PAB_MESSAGE_VERDICT;
+    case PAB_JOB_DEMAND:
+        return PAB_MESSAGE_DEMAND;
+    case PAB_JOB_TIME:
+        return PAB_MESSAGE_TIME;
+    case PAB_JOB_MEMORY:
+        return PAB_MESSAGE_MEMORY;
+    default:
+        return PAB_MESSAGE_OPENED;
+    }
+}
+
 static void classify(struct pab_worker *worker, int status)
 {
     struct pab_outcome *out = &worker->outcome;
@@ -334,31 +458,44 @@ static void classify(struct pab_worker *worker, int status)
         out->exit_code = WEXITSTATUS(status);
         snprintf(what, sizeof(what), "ended early with status %d", out->exit_code);
     }
-    if (worker->timed_out) {
-        fail(worker, "timeout", "no end within the time-out");
-    } else if (worker->done) {
+    if (worker->lied) {
+        fail(worker, "crashed", "something else wrote into the worker's own channel");
+    } else if (worker->done && (worker->heard >> result_of(worker->kind) & 1u) != 0) {
         out->ok = true;
+        out->signal = 0; /* one that came after its last word is none of the cell's */
+    } else if (worker->timed_out) {
+        fail(worker, "timeout", "no end within the time-out");
     } else if (out->kind[0] == '\0') {
         fail(worker, "crashed", what);
     }
 }
 
-/* True once the process is gone. With `wait` it is waited for. */
-static bool reap(struct pab_worker *worker, bool wait)
+static void kill_worker(const struct pab_worker *worker)
 {
-    int status = 0;
-    pid_t got;
-    do {
-        got = waitpid(worker->pid, &status, wait ? 0 : WNOHANG);
-    } while (got < 0 && errno == EINTR);
-    if (got == 0) {
+    kill(-worker->pid, SIGKILL); /* whatever it may have forked, too */
+    kill(worker->pid, SIGKILL);
+}
+
+/* True once the process is gone and its outcome known. A descendant that holds the pipes open
+ * does not keep us: what is in them now is read, no more is waited for. */
+static bool try_reap(struct pab_worker *worker, bool wait)
+{
+    siginfo_t info = {0};
+    int options = WEXITED | WNOWAIT | (wait ? 0 : WNOHANG);
+    while (waitid(P_PID, (id_t)worker->pid, &info, options) != 0 && errno == EINTR) {
+    }
+    if (info.si_pid == 0) {
         return false;
     }
-    kill(-worker->pid, SIGKILL); /* whatever it may have forked */
+    kill_worker(worker); /* its group, while the dead leader still holds the number */
+    int status = 0;
+    while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    worker->pid = 0;
+    read_messages(worker);
     read_output(worker);
     classify(worker, status);
     worker->state = PAB_WORKER_ENDED;
-    worker->pid = 0;
     return true;
 }
 
@@ -366,39 +503,29 @@ static void check_deadline(struct pab_worker *worker)
 {
     if (worker->pid != 0 && !worker->timed_out && pab_wall_ns() > worker->deadline_ns) {
         worker->timed_out = true;
-        kill(-worker->pid, SIGKILL);
-        kill(worker->pid, SIGKILL);
+        kill_worker(worker);
     }
-}
-
-/* Nothing more will be said, but the process is not gone yet: look again soon. */
-static bool is_closing(const struct pab_worker *worker)
-{
-    return worker->state != PAB_WORKER_ENDED && worker->messages < 0;
 }
 
 void pab_workers_poll(struct pab_worker **workers, size_t count, int wait_ms)
 {
-    struct pollfd fds[2 * PAB_WORKERS_MAX];
+    struct pollfd fds[3 * PAB_WORKERS_MAX];
     PAB_CHECK(count <= PAB_WORKERS_MAX);
     for (size_t i = 0; i < count; i++) {
-        fds[2 * i] = (struct pollfd){.fd = workers[i]->messages, .events = POLLIN};
-        fds[2 * i + 1] = (struct pollfd){.fd = workers[i]->output, .events = POLLIN};
-        wait_ms = is_closing(workers[i]) ? 1 : wait_ms;
+        fds[3 * i] = (struct pollfd){.fd = workers[i]->messages, .events = POLLIN};
+        fds[3 * i + 1] = (struct pollfd){.fd = workers[i]->output, .events = POLLIN};
+        fds[3 * i + 2] = (struct pollfd){.fd = workers[i]->process, .events = POLLIN};
     }
-    if (poll(fds, 2 * count, wait_ms) < 0) {
+    if (poll(fds, 3 * count, wait_ms) < 0) {
         return; /* EINTR: the caller looks at its flags */
     }
     for (size_t i = 0; i < count; i++) {
         struct pab_worker *worker = workers[i];
-        if (worker->state == PAB_WORKER_ENDED) {
-            continue;
-        }
-        read_messages(worker);
-        read_output(worker);
-        check_deadline(worker);
-        if (worker->messages < 0) {
-            (void)reap(worker, worker->done);
+        if (worker->state != PAB_WORKER_ENDED) {
+            read_messages(worker);
+            read_output(worker);
+            check_deadline(worker);
+            (void)try_reap(worker, false);
         }
     }
 }
@@ -414,21 +541,33 @@ const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker)
     return &worker->outcome;
 }
 
+bool pab_worker_has_measured(const struct pab_worker *worker)
+{
+    return worker->state == PAB_WORKER_LINGERING && !worker->lied &&
+           (worker->heard >> PAB_MESSAGE_MEMORY & 1u) != 0;
+}
+
+const struct pab_outcome *pab_worker_cut_short(struct pab_worker *worker)
+{
+    PAB_CHECK(pab_worker_has_measured(worker));
+    worker->outcome.ok = true;
+    return &worker->outcome;
+}
+
 void pab_worker_destroy(struct pab_worker *worker)
 {
     if (worker == NULL) {
         return;
     }
     if (worker->pid != 0) {
-        kill(-worker->pid, SIGKILL);
-        kill(worker->pid, SIGKILL);
-        (void)reap(worker, true);
+        kill_worker(worker);
+        (void)try_reap(worker, true);
     }
-    if (worker->messages >= 0) {
-        close(worker->messages);
-    }
-    if (worker->output >= 0) {
-        close(worker->output);
+    int *ends[] = {&worker->messages, &worker->output, &worker->process};
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        if (*ends[i] >= 0) {
+            close_end(ends[i]);
+        }
     }
     free(worker->outcome.curve);
     free(worker->buffer);
@@ -441,8 +580,7 @@ enum pab_status pab_worker_run(const struct pab_launch *launch, const volatile i
     enum pab_status status = pab_worker_start(launch, out, err);
     while (status == PAB_OK && pab_worker_state(*out) != PAB_WORKER_ENDED) {
         if (interrupted != NULL && *interrupted != 0) {
-            kill(-(*out)->pid, SIGKILL);
-            kill((*out)->pid, SIGKILL);
+            kill_worker(*out);
         }
         pab_workers_poll(out, 1, 100);
     }

@@ -13,7 +13,6 @@ struct pab_outcome {
     char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
     char message[512];
     int exit_code, signal;
-    bool has_opened;
     struct pab_opened opened;
     struct pab_verdict_note verdict;
     struct pab_demand demand;
@@ -40,6 +39,9 @@ struct pab_launch {
 enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_worker **out,
                                  struct pab_error *err);
 
+#define PAB_PROBE_TIMEOUT_MS                                                                       \
+    10000 /* opening a library, a small check: hangs, if not done by then */
+
 enum pab_worker_state {
     PAB_WORKER_RUNNING,
     PAB_WORKER_LINGERING, /* only waits for its last readings: others may run meanwhile */
@@ -55,6 +57,11 @@ enum pab_worker_state pab_worker_state(const struct pab_worker *worker);
 
 /* Of an ended worker. */
 const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker);
+
+/* Whether a lingering worker's measurement is complete but for its later looks. */
+bool pab_worker_has_measured(const struct pab_worker *worker);
+/* What such a worker has told so far, as a good outcome; it is destroyed next. */
+const struct pab_outcome *pab_worker_cut_short(struct pab_worker *worker);
 
 /* Kills it if it still lives, and frees it. */
 void pab_worker_destroy(struct pab_worker *worker);

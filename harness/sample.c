@@ -36,8 +36,10 @@ static json_t *identity_to_json(const struct pab_identity *identity)
     if (identity->path[0] == '\0') {
         return json_null();
     }
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "path", identity->path, "inode",
-                     integer(identity->inode), "build_id", identity->build_id, "version",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s}", "path", identity->path,
+                     "inode", integer(identity->inode), "device", integer(identity->device),
+                     "size_bytes", integer(identity->size_bytes), "modified_s",
+                     integer(identity->modified_s), "build_id", identity->build_id, "version",
                      identity->version, "tls_model", identity->tls_model, "settings",
                      identity->settings, "proof", identity->proof);
 }
@@ -76,16 +78,6 @@ json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcom
 
 /* --- workloads and their demand ------------------------------------------------------------- */
 
-static json_t *params_to_json(const struct pab_workload *workload, const uint64_t *values)
-{
-    json_t *out = json_object();
-    const struct pab_param *param = workload->params;
-    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
-        json_object_set_new(out, param[i].name, integer(values[i]));
-    }
-    return out;
-}
-
 static json_t *demand_to_json(const struct pab_demand_known *known)
 {
     const struct pab_demand *demand = &known->memory;
@@ -97,7 +89,13 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
         json_array_append_new(t_ms, json_real((double)known->curve[i].t_ns * 1e-6));
         json_array_append_new(live, integer(known->curve[i].bytes));
     }
+    json_t *phases = json_array();
+    for (int i = 0; i < PAB_PHASE_COUNT; i++) {
+        json_array_append_new(phases, json_pack("{s:s, s:o}", "phase", phase_names[i], "live_bytes",
+                                                integer(demand->phase_live_bytes[i])));
+    }
     json_t *out = json_object();
+    json_object_set_new(out, "phases", phases);
     json_object_set_new(out, "calls", integer(demand->calls));
     json_object_set_new(out, "raw_calls", integer(demand->domain_calls[PAB_DOMAIN_RAW]));
     json_object_set_new(out, "mem_calls", integer(demand->domain_calls[PAB_DOMAIN_MEM]));
@@ -119,8 +117,8 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
     const struct pab_workload *workload = planned->workload;
     json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "id", workload->name, "summary",
                             workload->summary, "models", workload->models, "unit", workload->unit);
-    json_object_set_new(out, "params", params_to_json(workload, planned->params));
-    json_object_set_new(out, "memory_params", params_to_json(workload, planned->memory_params));
+    json_object_set_new(out, "params", pab_params_to_json(workload, planned->params));
+    json_object_set_new(out, "memory_params", pab_params_to_json(workload, planned->memory_params));
     json_object_set_new(out, "ops", integer(demand->time.op_count));
     json_object_set_new(out, "memory_ops", integer(demand->memory.op_count));
     json_object_set_new(out, "checksum", hex(demand->time.checksum));
@@ -146,6 +144,11 @@ bool pab_workload_from_json(const json_t *json, struct pab_demand_known *known)
         (uint64_t)json_integer_value(json_object_get(demand, "peak_live_bytes"));
     known->memory.tick_calls = (uint64_t)json_integer_value(json_object_get(demand, "tick_calls"));
     known->curve_count = json_array_size(calls);
+    for (int i = 0; i < PAB_PHASE_COUNT; i++) {
+        const json_t *phase = json_array_get(json_object_get(demand, "phases"), (size_t)i);
+        known->memory.phase_live_bytes[i] =
+            (uint64_t)json_integer_value(json_object_get(phase, "live_bytes"));
+    }
     if (known->curve_count > PAB_CURVE_MAX || json_array_size(live) != known->curve_count ||
         known->memory.tick_calls == 0) {
         return false;
@@ -203,7 +206,7 @@ static json_t *memory_to_json(const struct pab_demand_known *demand,
         json_array_append_new(phases,
                               json_pack("{s:s, s:o, s:o, s:o}", "phase", phase_names[i], "calls",
                                         integer(phase->calls), "rss_bytes", integer(phase->bytes),
-                                        "live_bytes", integer(pab_curve_at(live, phase->calls))));
+                                        "live_bytes", integer(demand->memory.phase_live_bytes[i])));
     }
     json_t *kept = json_array();
     for (size_t i = 0; i < outcome->retained_count; i++) {

@@ -105,17 +105,17 @@ static double number_or_nan(const json_t *value)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static double median_per_op(const json_t *reps, double ops)
+double pab_median_of_json(const json_t *numbers)
 {
     double values[64];
-    size_t count = json_array_size(reps);
-    if (count == 0 || count > ARRAY_COUNT(values) || !(ops > 0)) {
+    size_t count = json_array_size(numbers);
+    if (count == 0 || count > ARRAY_COUNT(values)) {
         return NAN;
     }
     for (size_t i = 0; i < count; i++) {
-        values[i] = json_number_value(json_array_get(reps, i));
+        values[i] = json_number_value(json_array_get(numbers, i));
     }
-    return pab_median(values, count) / ops;
+    return pab_median(values, count);
 }
 
 static double kept_at_once(const json_t *f_ret)
@@ -135,8 +135,8 @@ static void read_values(const json_t *sample, double out[METRIC_COUNT])
 {
     double ops = json_number_value(json_object_get(sample, "ops"));
     const json_t *mem = json_object_get(sample, "mem");
-    out[METRIC_CPU] = median_per_op(json_object_get(sample, "reps_cpu_ns"), ops);
-    out[METRIC_WALL] = median_per_op(json_object_get(sample, "reps_wall_ns"), ops);
+    out[METRIC_CPU] = pab_median_of_json(json_object_get(sample, "reps_cpu_ns")) / ops;
+    out[METRIC_WALL] = pab_median_of_json(json_object_get(sample, "reps_wall_ns")) / ops;
     out[METRIC_COLD] = number_or_nan(json_object_get(sample, "cold_ns")) / ops;
     out[METRIC_PEAK] = number_or_nan(json_object_get(mem, "peak_rss_bytes"));
     out[METRIC_F_PEAK] = number_or_nan(json_object_get(mem, "f_peak"));

@@ -16,4 +16,7 @@ struct pab_summary_input {
 /* New arrays for the document. */
 void pab_summary_make(const struct pab_summary_input *input, json_t **summary, json_t **suite);
 
+/* The median of an array of numbers; NAN when it is empty or no array. */
+double pab_median_of_json(const json_t *numbers);
+
 #endif

@@ -9,10 +9,10 @@ namespace
 {
 
 // Takes the raw figures of each repetition; prints nothing.
-class Collector : public benchmark::BenchmarkReporter
+class collector : public benchmark::BenchmarkReporter
 {
   public:
-    explicit Collector(pab_timing *out, uint32_t reps) : out_(out), reps_(reps)
+    explicit collector(pab_timing *out, uint32_t reps) : out_(out), reps_(reps)
     {
     }
 
@@ -55,6 +55,6 @@ void pab_timer_run(void (*body)(void *arg), void *arg, double min_time_s, uint32
         ->MinTime(min_time_s)
         ->Repetitions(static_cast<int>(reps))
         ->MeasureProcessCPUTime();
-    Collector collector(out, reps);
-    benchmark::RunSpecifiedBenchmarks(&collector);
+    collector reporter(out, reps);
+    benchmark::RunSpecifiedBenchmarks(&reporter);
 }

@@ -71,7 +71,7 @@ static void expect_ok(enum pab_status status, const struct pab_error *err)
 }
 
 /* workloads' way out when the backend gives NULL. */
-static _Noreturn void out_of_memory(void)
+__attribute__((noreturn)) static void out_of_memory(void)
 {
     struct pab_error err;
     pab_fail(&err, PAB_NO_MEMORY, "the allocator gave NULL to %s", worker.job.subject);

@@ -64,7 +64,6 @@ struct pab_workload {    /* immutable */
     const char *unit;    /* what one operation is */
     unsigned contract;
     unsigned flags;
-    unsigned needs;                 /* enum pab_cap without which the cell is skipped */
     const struct pab_param *params; /* or NULL */
     /* Untimed: draws inputs from run->inputs. Must not touch the heap. Optional. */
     enum pab_status (*setup)(struct pab_run *run, struct pab_error *err);

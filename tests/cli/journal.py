@@ -33,7 +33,7 @@ def journal_lines(path):
 
 
 def journal_samples(path):
-    return by_cell([line["value"] for line in journal_lines(path) if line["kind"] == "samples"])
+    return by_cell([line["samples"] for line in journal_lines(path) if "samples" in line])
 
 
 def wait_for_samples(path, count, process):

@@ -98,8 +98,8 @@ class InterruptTest(CliTest):
         self.assertEqual(self.out.read_bytes(), before)
 
     def test_damaged_journal(self):
-        for text in ("", "precious\n", '{"mine": 1}\n', "[]\n", '{"kind": "header"}\n',
-                     '{"kind": "header", "value": {}}\n', "\0" * 100):
+        for text in ("", "precious\n", '{"mine": 1}\n', "[]\n", '{"header": 1}\n',
+                     '{"header": {}}\n', "\0" * 100):
             with self.subTest(text=text):
                 self.journal.write_text(text)
                 done = self.tool("run", "--resume", "out.json")

@@ -10,9 +10,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SLOTS     4096
-#define STEPS     40000
-#define SIZE_MOST 2048 /* words of 8 bytes are checked, the tail by byte */
+#define SLOTS      4096
+#define STEPS      40000
+#define SIZE_SMALL 128
+#define SIZE_LARGE 2048
+#define SIZE_HUGE  (256u << 10) /* beyond every allocator's size classes: pages of its own */
 
 struct shadow {
     unsigned char *block;
@@ -61,11 +63,12 @@ static bool gave_null(struct storm *storm, size_t size)
     return false;
 }
 
-/* Mostly the small sizes of objects, some up to SIZE_MOST. */
+/* Mostly the small sizes of objects, one in eight larger, few very large. */
 static size_t draw_size(struct storm *storm)
 {
-    bool small = pab_rng_below(&storm->rng, 8) != 0;
-    return 1 + pab_rng_below(&storm->rng, small ? 128 : SIZE_MOST);
+    uint32_t kind = pab_rng_below(&storm->rng, 512);
+    uint32_t most = kind == 0 ? SIZE_HUGE : kind < 64 ? SIZE_LARGE : SIZE_SMALL;
+    return 1 + pab_rng_below(&storm->rng, most);
 }
 
 static bool take(struct storm *storm, struct shadow *slot)
@@ -73,8 +76,14 @@ static bool take(struct storm *storm, struct shadow *slot)
     bool zeroed = pab_rng_below(&storm->rng, 4) == 0;
     slot->size = draw_size(storm);
     slot->owner = ++storm->owners << 20;
-    slot->block = zeroed ? storm->alloc->calloc(storm->alloc->ctx, 1, slot->size)
-                         : storm->alloc->malloc(storm->alloc->ctx, slot->size);
+    if (zeroed) {
+        size_t count = 1 + pab_rng_below(&storm->rng, 8);
+        size_t each = slot->size / count + 1;
+        slot->size = count * each;
+        slot->block = storm->alloc->calloc(storm->alloc->ctx, count, each);
+    } else {
+        slot->block = storm->alloc->malloc(storm->alloc->ctx, slot->size);
+    }
     if (slot->block == NULL) {
         return gave_null(storm, slot->size);
     }

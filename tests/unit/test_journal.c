@@ -28,8 +28,10 @@ static int remove_folder(void **state)
 {
     (void)state;
     char aside[96];
-    snprintf(aside, sizeof(aside), "%s.bak", partial);
-    unlink(aside);
+    for (int number = 1; number < 100; number++) {
+        snprintf(aside, sizeof(aside), "%s.%d.bak", partial, number);
+        unlink(aside);
+    }
     unlink(partial);
     return rmdir(folder);
 }
@@ -51,7 +53,7 @@ static void add_samples(struct pab_journal *journal, int count)
     struct pab_error err = {0};
     for (int i = 0; i < count; i++) {
         assert_int_equal(pab_journal_reserve(journal, &err), PAB_OK);
-        assert_int_equal(pab_journal_add(journal, "samples", json_pack("{s:i}", "i", i), &err),
+        assert_int_equal(pab_journal_add_one(journal, "samples", json_pack("{s:i}", "i", i), &err),
                          PAB_OK);
     }
 }
@@ -91,7 +93,7 @@ static void every_cut_costs_one_line(void **state)
     pab_journal_close(journal, true);
     struct stat file;
     assert_int_equal(stat(partial, &file), 0);
-    off_t line = (off_t)strlen("{\"kind\":\"samples\",\"value\":{\"i\":2}}\n");
+    off_t line = (off_t)strlen("{\"samples\":{\"i\":2}}\n");
     for (off_t cut = 1; cut < line; cut++) {
         journal = create();
         add_samples(journal, 3);
@@ -105,15 +107,54 @@ static void every_cut_costs_one_line(void **state)
 static void an_old_journal_is_kept(void **state)
 {
     (void)state;
+    unlink(partial);
     struct pab_journal *journal = create();
+    assert_null(pab_journal_aside(journal));
     add_samples(journal, 2);
     pab_journal_close(journal, true);
-    pab_journal_close(create(), false);
-    char aside[96];
-    snprintf(aside, sizeof(aside), "%s.bak", partial);
+    journal = create();
     struct stat file;
-    assert_int_equal(stat(aside, &file), 0);
+    assert_int_equal(stat(pab_journal_aside(journal), &file), 0);
+    assert_true(file.st_size > 0);
+    pab_journal_close(journal, false);
     assert_int_not_equal(stat(partial, &file), 0); /* a finished one leaves nothing */
+}
+
+static void one_run_at_a_time(void **state)
+{
+    (void)state;
+    struct pab_journal *journal = create();
+    struct pab_journal *second = NULL;
+    struct pab_error err = {0};
+    add_samples(journal, 1);
+    json_t *header = json_object();
+    assert_int_equal(pab_journal_create(document, header, &second, &err), PAB_USAGE);
+    assert_non_null(strstr(err.text, "another run"));
+    assert_int_equal(pab_journal_resume(document, &second, &err), PAB_USAGE);
+    pab_journal_close(journal, true);
+    assert_int_equal(resumed_samples(&err), 1);
+}
+
+/* Only the end of a file can be torn; anything else is damage that must not be cut away. */
+static void damage_in_the_middle_is_refused(void **state)
+{
+    (void)state;
+    struct pab_error err = {0};
+    struct pab_journal *journal = create();
+    add_samples(journal, 3);
+    pab_journal_close(journal, true);
+    struct stat before;
+    struct stat after;
+    assert_int_equal(stat(partial, &before), 0);
+    FILE *file = fopen(partial, "r+");
+    assert_non_null(file);
+    fseek(file, before.st_size / 2, SEEK_SET);
+    fputc('\x01', file);
+    fclose(file);
+    assert_int_equal(pab_journal_resume(document, &journal, &err), PAB_BAD_DATA);
+    assert_non_null(strstr(err.text, "damaged"));
+    assert_int_equal(stat(partial, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
 }
 
 static void foreign_files_are_refused(void **state)
@@ -128,6 +169,9 @@ static void foreign_files_are_refused(void **state)
     fputs("not a journal\n", file);
     fclose(file);
     assert_int_equal(pab_journal_resume(document, &journal, &err), PAB_BAD_DATA);
+    assert_non_null(strstr(err.text, "damaged"));
+    assert_int_equal(truncate(partial, 0), 0);
+    assert_int_equal(pab_journal_resume(document, &journal, &err), PAB_BAD_DATA);
     assert_non_null(strstr(err.text, "no journal"));
 }
 
@@ -137,6 +181,8 @@ int main(void)
         cmocka_unit_test(samples_come_back),
         cmocka_unit_test(every_cut_costs_one_line),
         cmocka_unit_test(an_old_journal_is_kept),
+        cmocka_unit_test(one_run_at_a_time),
+        cmocka_unit_test(damage_in_the_middle_is_refused),
         cmocka_unit_test(foreign_files_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

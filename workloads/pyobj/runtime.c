@@ -21,7 +21,7 @@ void (*pab_py_out_of_memory)(void) __attribute__((noreturn)) = die_out_of_memory
 static void static_dealloc(struct pab_object *self)
 {
     (void)self;
-    assert(!"a static object lost its last reference: a reference was given up twice");
+    assert(false && "a static object lost its last reference: a reference was given up twice");
 }
 
 const struct pab_type pab_none_type = {.name = "NoneType", .dealloc = static_dealloc};
