@@ -20,26 +20,25 @@ def draw(document):
     backends = [b for b in document.backends if b.status == "ok"]
     backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]
     workloads = [w for w in document.workloads
-                 if any(document.cell(w.id, b.id, metric) and document.cell(w.id, b.id, metric).n
-                        for b in backends for metric, *_ in COLUMNS)]
-    if not workloads:
-        raise style.NothingToDraw("the document has no memory pass")
+                 if any(values(document, [w], backends, metric) for metric, *_ in COLUMNS)]
+    columns = [c for c in COLUMNS if values(document, workloads, backends, c[0])]
+    if not columns:
+        raise style.NothingToDraw("nothing was live enough in the memory pass to tell"
+                                  if document.rounds_done("memory") else
+                                  "the document has no memory pass")
 
     labels = style.labels(backends)
     places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
     height = places[-1] + PITCH_IN / 2 + PAD_IN
     facet_in = HEAD_IN + height + FOOT_IN
-    sheet = style.Sheet(document, TITLE, "Lower is better everywhere. Bars: median over the memory "
-                        "rounds. F_ret: bar at once, upright mark after "
-                        f"{last_moment(document) / 1000:g} s. n/a: not defined, as F_peak where "
-                        "too little is live to tell.",
+    sheet = style.Sheet(document, TITLE, subtitle(document, [c[0] for c in columns]),
                         facet_in * len(workloads) + AXIS_TITLE_IN)
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
-    pitch = (style.WIDTH_IN - left - 0.04) / len(COLUMNS)
+    pitch = (style.WIDTH_IN - left - 0.04) / len(columns)
     for i, workload in enumerate(workloads):
         y = facet_in * i + HEAD_IN
         sheet.text(style.MARGIN_IN, y - 0.22, workload.id, size=style.PANEL_PT, weight="bold")
-        for j, column in enumerate(COLUMNS):
+        for j, column in enumerate(columns):
             axes = sheet.axes(left + pitch * j, y, pitch - VALUE_IN - GAP_IN, height)
             axes.set_xlim(0, limit(document, backends, column))
             axes.set_ylim(height, 0)
@@ -47,8 +46,27 @@ def draw(document):
             draw_bars(axes, document, workload.id, list(zip(backends, places)), column)
             if workload is workloads[-1]:
                 axes.set_xlabel(column[1], fontsize=style.SMALL_PT)
-    return style.Picture(sheet.figure, alt(document, workloads, backends), HEADER,
+    return style.Picture(sheet.figure, alt(document, workloads, backends, columns), HEADER,
                          table(document, backends))
+
+
+def values(document, workloads, backends, metric):
+    rows = [document.cell(w.id, b.id, metric) for w in workloads for b in backends]
+    return [row.median for row in rows if row and row.median is not None]
+
+
+def subtitle(document, drawn):
+    text = "Lower is better everywhere. Bars: median over the memory rounds. "
+    if "f_ret" in drawn:
+        last = document.last_moment_ms()
+        text += ("F_ret: bar at once" + (f", upright mark after {last / 1000:g} s" if last else "")
+                 + f". {style.purge_note(document)} ")
+    text += "n/a: not defined (too little was live to tell, or the allocator cannot be asked)."
+    left_out = [column[1].split(":")[0] for column in COLUMNS if column[0] not in drawn]
+    if left_out:
+        text += (f" Not drawn, as this run has no value of {'it' if len(left_out) == 1 else 'them'}"
+                 f": {', '.join(left_out)}.")
+    return text
 
 
 def scale(metric):
@@ -58,25 +76,21 @@ def scale(metric):
 def limit(document, backends, column):
     """One scale for all workloads; floors do not set it."""
     metric, _, _, least = column
-    rows = [document.cell(w.id, b.id, metric) for w in document.workloads for b in backends
-            if b.ranked]
-    values = [row.median for row in rows if row and row.median is not None]
-    return scale(metric) * 1.05 * max(values + [least])
-
-
-def last_moment(document):
-    moments = [after for s in document.samples if s.memory for after in s.memory.f_ret]
-    return max(moments, default=0)
+    ranked = [b for b in backends if b.ranked]
+    shown = values(document, document.workloads, ranked, metric)
+    return scale(metric) * 1.05 * max(shown + [least])
 
 
 def kept_at_last(document, workload, backend):
-    """Median of F_ret at the last moment, or None."""
-    after = last_moment(document)
-    values = [s.memory.f_ret.get(after) for s in document.samples
+    """Median of F_ret at the last moment; None where that is the first, or nothing was kept."""
+    after = document.last_moment_ms()
+    if not after:
+        return None
+    found = [s.memory.f_ret.get(after) for s in document.samples
               if s.memory and (s.workload, s.backend) == (workload, backend)
               and recompute.counts(document, s)]
-    values = [value for value in values if value is not None]
-    return recompute.median(values) if values else None
+    found = [value for value in found if value is not None]
+    return recompute.median(found) if found else None
 
 
 def draw_bars(axes, document, workload, placed, column):
@@ -128,19 +142,22 @@ def table(document, backends):
                     rows.append((workload.id, backend.id, metric, row.n, row.median, row.mad, None))
             last = kept_at_last(document, workload.id, backend.id)
             if last is not None:
-                name = f"f_ret_after_{last_moment(document)}_ms"
+                name = f"f_ret_after_{document.last_moment_ms()}_ms"
                 rows.append((workload.id, backend.id, name, None, last, None, None))
     return rows
 
 
-def alt(document, workloads, backends):
+def alt(document, workloads, backends, columns):
+    """Says the numbers of the first column alone; the table has all."""
+    metric, title, write, _ = columns[0]
     said = []
     for workload in workloads:
         parts = []
         for backend in backends:
-            row = document.cell(workload.id, backend.id, "f_peak")
-            value = f"{row.median:.2f}" if row and row.median is not None else "not available"
+            row = document.cell(workload.id, backend.id, metric)
+            value = write(row.median) if row and row.median is not None else "not available"
             parts.append(f"{backend.id} {value}")
-        said.append(f"F_peak in {workload.id}: " + ", ".join(parts))
-    return ("Bars of memory held over what was asked for, at the peak, within blocks and after the "
-            f"drain. {'. '.join(said)}.")
+        said.append(f"{title.split(':')[0]} in {workload.id}: " + ", ".join(parts))
+    parts = {"f_peak": "at the peak", "internal": "within blocks", "f_ret": "after the drain"}
+    where = ", ".join(parts[column[0]] for column in columns)
+    return f"Bars of memory held over what was asked for: {where}. {'. '.join(said)}."

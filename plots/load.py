@@ -6,6 +6,7 @@ missing from a file is found here, once.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 
 FAMILY = "pyallocbench-results/"
@@ -32,6 +33,7 @@ class Backend:
     status: str  # "ok", "unavailable" or "failed"
     reason: str | None
     version: str  # as its own probe answered; "" where nobody answered
+    settings: str  # likewise: what it runs with, as words KEY=VALUE
     ranked: bool  # False: a floor, which bounds the others and takes no part
     is_baseline: bool
 
@@ -137,6 +139,21 @@ class Document:
     def rounds_done(self, pass_name):
         return len({sample.round for sample in self.samples if sample.pass_name == pass_name})
 
+    def program(self):
+        """The pyallocbench that wrote this, with its commit where that is known."""
+        commit = re.match(r"([0-9a-f]{7})[0-9a-f]*(-dirty)?$", self.provenance["git_commit"] or "")
+        suffix = f" ({commit[1]}{commit[2] or ''})" if commit else ""
+        return f"pyallocbench {self.provenance['version']}{suffix}"
+
+    def last_moment_ms(self):
+        """How long after the drain the last look at what is still held was; None: there is none."""
+        moments = [after for s in self.samples if s.memory for after in s.memory.f_ret]
+        return max(moments, default=None)
+
+    def has_intervals(self, metric):
+        return any(row.lo is not None for row in self.summary + self.suite
+                   if row.metric == metric)
+
     def why_missing(self, workload, backend, pass_name):
         """In a word or two, why a cell has no number."""
         for failure in self.failures:
@@ -228,9 +245,9 @@ def document(path, run):
 
 
 def backend(row, baseline):
-    identity = row["identity"] or {"version": ""}
+    identity = row["identity"] or {"version": "", "settings": ""}
     return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
-                   row["ranked"], row["id"] == baseline)
+                   identity["settings"], row["ranked"], row["id"] == baseline)
 
 
 def workload(row):

@@ -3,13 +3,12 @@ Depends on load.py and style.py."""
 
 import math
 
-from matplotlib.patheffects import withStroke
-
 import style
 
 TIME, MEMORY = "cpu_ns_per_op", "peak_rss_bytes"
 TITLE = "Time against memory"
-BODY_IN, LEFT_IN, RIGHT_IN, FOOT_IN, NOTE_IN = 5.0, 0.75, 0.3, 0.5, 0.25
+PLOT_IN, LEFT_IN, RIGHT_IN, FOOT_IN = 4.25, 0.75, 0.3, 0.5
+NAMES_WITHIN = 6  # ranked backends; the names of more would tangle, and stand above the plot
 HEADER = ("workload", "backend", "ranked", "time_ratio", "time_lo", "time_hi", "memory_ratio",
           "on_frontier", "missing")
 
@@ -25,30 +24,46 @@ def draw(document):
     best = frontier([points[b.id] for b in ranked if b.id not in partial]
                     or [points[b.id] for b in ranked])
 
-    sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
-                        "Large: geometric mean. Faint: one workload each. Bar: 95 % interval of "
-                        "the time. Dashed: no backend lies below it."
-                        + (" *: fewer workloads, so not on it." if partial else ""), BODY_IN)
-    axes = sheet.axes(LEFT_IN, NOTE_IN, style.WIDTH_IN - LEFT_IN - RIGHT_IN,
-                      BODY_IN - FOOT_IN - NOTE_IN)
     cells = {b.id: per_workload(document, b.id) for b in ranked}
     bars = {b.id: interval(document, b.id) for b in ranked}
-    limit_axes(axes, [points[b.id] for b in ranked] + sum(cells.values(), [])
-               + [(x, points[id_][1]) for id_, bar in bars.items() for x in bar])
+    limits = limits_of([points[b.id] for b in ranked] + sum(cells.values(), [])
+                       + [(x, points[id_][1]) for id_, bar in bars.items() for x in bar])
+    within = ranked + [b for b in floors if inside(points[b.id], limits)]
+    texts = {b.id: text + ("*" if b.id in partial else "")
+             for b, text in zip(ranked + floors, style.labels(ranked + floors))}
+    key = keys(document, within if len(ranked) > NAMES_WITHIN else [], texts)
+    key += keys(document, [b for b in floors if b not in within], texts, points)
+    key_in = 0.1 + (style.legend_height_in([text for _, text in key]) if key else 0.0)
+
+    sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
+                        subtitle(document, bars, partial), key_in + PLOT_IN + FOOT_IN)
+    sheet.legend(0.0, key, lines=False)
+    axes = sheet.axes(LEFT_IN, key_in, style.WIDTH_IN - LEFT_IN - RIGHT_IN, PLOT_IN)
+    sheet.text(style.MARGIN_IN, key_in + PLOT_IN + 0.26, "↙ better", size=style.PANEL_PT)
+    limit_axes(axes, limits)
     draw_frontier(axes, best)
     draw_points(axes, document, ranked, points, cells)
     draw_intervals(axes, document, points, bars)
-    outside = draw_floors(axes, document, floors, points)
-    note_outside(sheet, document, outside, points)
-    named = ranked + [b for b in floors if b not in outside]
-    texts = [text + ("*" if b.id in partial else "")
-             for b, text in zip(named, style.labels(named))]
-    labels = Labels(axes, sum(cells.values(), []), best)
-    labels.keep_off([(bar[0], bar[1], points[id_][1]) for id_, bar in bars.items() if bar])
-    labels.place(list(zip(named, texts)), points)
-    draw_arrow(axes)
+    draw_floors(axes, document, within[len(ranked):], points)
+    if len(ranked) <= NAMES_WITHIN:
+        labels = Labels(axes, sum(cells.values(), []), best)
+        labels.keep_off([(bar[0], bar[1], points[id_][1]) for id_, bar in bars.items() if bar])
+        labels.place([(b, texts[b.id]) for b in within], points)
     return style.Picture(sheet.figure, alt(document, ranked, points, best), HEADER,
                          table(document, backends, best))
+
+
+def subtitle(document, bars, partial):
+    if len(document.workloads) > 1:
+        text = "Large: geometric mean. Faint: one workload each. "
+    else:
+        text = f"One workload: {document.workloads[0].id}. "
+    if any(bars.values()):
+        text += "Bar: 95 % interval of the time. "
+    else:
+        text += "No intervals: they need at least 6 rounds. "
+    return (text + "Dashed: no backend lies below it."
+            + (" *: fewer workloads, so not on it." if partial else ""))
 
 
 def ratios(document, workload, backend):
@@ -64,6 +79,9 @@ def everywhere(document, backend):
 
 
 def per_workload(document, backend):
+    """The points behind the mean; a single one is the mean."""
+    if len(document.workloads) < 2:
+        return []
     pairs = [ratios(document, workload.id, backend) for workload in document.workloads]
     return [pair for pair in pairs if None not in pair]
 
@@ -83,13 +101,23 @@ def interval(document, backend):
     return () if row.lo is None else (row.lo, row.hi)
 
 
-def limit_axes(axes, points):
-    for axis, values, ticks in ((axes.xaxis, [x for x, _ in points], 9),
-                                (axes.yaxis, [y for _, y in points], 9)):
-        low, high = min(values + [0.97]), max(values + [1.03])
+def limits_of(points):
+    """((left, right), (low, high)) with some room around all points and 1."""
+    found = []
+    for values in zip(*points):
+        low, high = min(values + (0.97,)), max(values + (1.03,))
         margin = (high / low) ** 0.09
-        low, high = low / margin, high * margin
-        style.ratio_axis(axis, low, high, ticks)
+        found.append((low / margin, high * margin))
+    return found
+
+
+def inside(point, limits):
+    return all(low <= value <= high for value, (low, high) in zip(point, limits))
+
+
+def limit_axes(axes, limits):
+    for axis, (low, high) in zip((axes.xaxis, axes.yaxis), limits):
+        style.ratio_axis(axis, low, high, 9)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
     axes.set_xlabel("CPU time ratio (lower is faster)")
     axes.set_ylabel("peak RSS ratio (lower is smaller)")
@@ -124,27 +152,24 @@ def draw_intervals(axes, document, points, bars):
 
 
 def draw_floors(axes, document, floors, points):
-    """Hollow and grey. Returns those that lie outside: the axes are for the others."""
-    glyphs, outside = style.glyphs(document), []
+    """Hollow and grey."""
+    glyphs = style.glyphs(document)
     for backend in floors:
         x, y = points[backend.id]
-        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-        if left <= x <= right and low <= y <= high:
-            axes.plot([x], [y], zorder=3, **glyphs[backend.id].marks(8))
-        else:
-            outside.append(backend)
-    return outside
+        axes.plot([x], [y], zorder=3, **glyphs[backend.id].marks(8))
 
 
-def note_outside(sheet, document, outside, points):
-    """One line above the plot for each floor that is off its scale."""
-    glyphs = style.glyphs(document)
-    handles = []
-    for backend, text in zip(outside, style.labels(outside)):
-        x, y = points[backend.id]
-        handles.append((glyphs[backend.id], text.replace("\n", "") + f", off the scale: "
-                        f"{style.ratio_text(x)}× time, {style.ratio_text(y)}× memory"))
-    sheet.legend(0.0, handles)
+def keys(document, backends, texts, outside=None):
+    """Legend entries; of floors `outside` the scale, which the others set, with their place."""
+    glyphs, found = style.glyphs(document), []
+    for backend in backends:
+        text = texts[backend.id].replace("\n", "")
+        if outside:
+            x, y = outside[backend.id]
+            text += (f", off the scale: {style.ratio_text(x)}× time, "
+                     f"{style.ratio_text(y)}× memory")
+        found.append((glyphs[backend.id], text))
+    return found
 
 
 class Labels:
@@ -157,7 +182,6 @@ class Labels:
         # (box, weight): a name over another name or a glyph is worse than one over a line.
         self.taken = [(around(self.inches(point), 0.05, 0.05), 0.5) for point in obstacles]
         self.taken += [(box, 0.5) for box in self.stairs(best)]
-        self.taken.append(((0, 0, 1.5, 0.85), 3))  # the arrow
 
     def inches(self, point):
         x, y = self.axes.transAxes.inverted().transform(self.axes.transData.transform(point))
@@ -220,10 +244,11 @@ class Labels:
             ends = share(point), share(near)
             self.axes.plot(*zip(*ends), transform=self.axes.transAxes, color=style.QUIET,
                            linewidth=0.6, zorder=3)
-        halo = [withStroke(linewidth=2.5, foreground="white")]
+        # A box and no stroke: stroked text becomes outlines in SVG.
+        ground = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}
         self.axes.text(*share(spot), text, transform=self.axes.transAxes, ha="center",
                        va="center", fontsize=style.TEXT_PT, zorder=5, linespacing=1.15,
-                       color=style.INK if ranked else style.QUIET, path_effects=halo)
+                       color=style.INK if ranked else style.QUIET, bbox=ground)
 
 
 def around(centre, half_width, half_height):
@@ -257,14 +282,6 @@ def crosses(box, start, end):
     places = [(start[0] + s * (end[0] - start[0]), start[1] + s * (end[1] - start[1]))
               for s in steps]
     return any(box[0] < x < box[2] and box[1] < y < box[3] for x, y in places)
-
-
-def draw_arrow(axes):
-    arrow = {"arrowstyle": "-|>", "color": style.QUIET, "linewidth": 1.2}
-    axes.annotate("", (0.015, 0.03), (0.09, 0.11), "axes fraction", "axes fraction",
-                  arrowprops=arrow)
-    axes.text(0.095, 0.115, "better", transform=axes.transAxes, color=style.QUIET,
-              fontsize=style.TEXT_PT, va="bottom", ha="left")
 
 
 def table(document, backends, best):

@@ -1,5 +1,5 @@
 """CPU time of every backend relative to the baseline: a dot and its interval for each workload,
-the geometric mean last. Depends on load.py and style.py."""
+the geometric mean last where there are several. Depends on load.py and style.py."""
 
 import math
 
@@ -25,24 +25,25 @@ def draw(document):
     labels = style.labels(backends)
     places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
     height = places[-1] + PAD_IN + PITCH_IN / 2
-    panels = [w.id for w in document.workloads] + [None]
-    lines = math.ceil(len(panels) / COLUMNS)
+    panels = places_of(document)
+    columns = min(COLUMNS, len(panels))
+    lines = math.ceil(len(panels) / columns)
     line_in = PANEL_HEAD_IN + height + PANEL_FOOT_IN
     sheet = style.Sheet(document, f"CPU time relative to {document.baseline}",
                         subtitle(document, rows), lines * line_in)
 
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
-    pitch = (style.WIDTH_IN - left - 0.06) / COLUMNS
+    pitch = (style.WIDTH_IN - left - 0.06) / columns
     low, high = limits(rows)
     for i, workload in enumerate(panels):
-        x, y = left + (i % COLUMNS) * pitch, i // COLUMNS * line_in + PANEL_HEAD_IN
+        x, y = left + (i % columns) * pitch, i // columns * line_in + PANEL_HEAD_IN
         axes = sheet.axes(x, y, pitch - VALUE_IN - 0.08, height)
         axes.set_xlim(low, high)
         axes.set_ylim(height, 0)
         draw_panel(axes, document, workload, list(zip(backends, places)))
-        last = i + COLUMNS >= len(panels)
+        last = i + columns >= len(panels)
         style.ratio_axis(axes.xaxis, low, high, 5)
-        axes.set_yticks(places, labels if i % COLUMNS == 0 else [])
+        axes.set_yticks(places, labels if i % columns == 0 else [])
         axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
         axes.tick_params(axis="x", labelsize=style.SMALL_PT, length=3)
         if last:
@@ -50,9 +51,15 @@ def draw(document):
     return style.Picture(sheet.figure, alt(document, backends), HEADER, table(document, backends))
 
 
+def places_of(document):
+    """What has a panel: every workload, and None for their mean, which of one would repeat it."""
+    names = [workload.id for workload in document.workloads]
+    return names + [None] if len(names) > 1 else names
+
+
 def subtitle(document, rows):
     text = "Dot: ratio paired by round (Hodges-Lehmann). "
-    if any(row.lo is not None for row in rows):
+    if document.has_intervals(METRIC):
         text += "Bar: 95 % interval (exact signed-rank). "
     else:
         text += "No intervals: they need at least 6 rounds. "
@@ -106,7 +113,7 @@ def draw_panel(axes, document, workload, placed):
 
 def table(document, backends):
     rows = []
-    for workload in [w.id for w in document.workloads] + [None]:
+    for workload in places_of(document):
         for backend in backends:
             row = document.cell(workload, backend.id, METRIC)
             name = workload or "geometric mean"
@@ -121,11 +128,12 @@ def table(document, backends):
 def alt(document, backends):
     said = []
     for backend in backends:
-        row = document.overall(backend.id, METRIC)
+        row = document.cell(places_of(document)[-1], backend.id, METRIC)
         if row and row.ratio and not backend.is_baseline:
             interval = f" ({row.lo:.2f} to {row.hi:.2f})" if row.lo else ""
             said.append(f"{backend.id} {row.ratio:.2f}{interval}"
                         + ("" if backend.ranked else ", a floor"))
+    what = "Geometric means" if len(document.workloads) > 1 else "Ratios"
     return (f"Dot plot of CPU time relative to {document.baseline} for "
             f"{style.plural(len(document.workloads), 'workload')}; below 1 is faster. "
-            f"Geometric means: {'; '.join(said) or 'none'}.")
+            f"{what}: {'; '.join(said) or 'none'}.")

@@ -25,7 +25,7 @@ def draw(document):
     sheet = style.Sheet(document, TITLE,
                         "Lines: RSS of the process while the work is done (first memory round). "
                         "Grey area: what the work asks for. Right: RSS after the last block was "
-                        "given back. Lower is better.",
+                        "given back. Lower is better. " + style.purge_note(document),
                         key_in + facet_in * len(workloads) + AXIS_TITLE_IN)
     glyphs = style.glyphs(document)
     sheet.legend(0.0, [(glyphs[b.id], text) for b, text in zip(drawn, names)])

@@ -175,7 +175,6 @@ def plural(count, noun):
 
 def footer_lines(document):
     """[(text, colour)]: how much was measured, on what, and what is missing."""
-    version, commit = document.provenance["version"], document.provenance["git_commit"]
     lines = []
     if not document.complete:
         lines.append((f"INCOMPLETE RUN: interrupted after {document.rounds_done('time')} of "
@@ -187,10 +186,24 @@ def footer_lines(document):
     lines += [(line, WARNING) for line in failed_cells(document)]
     lines.append((f"{plural(document.rounds_done('time'), 'time round')}, "
                   f"{plural(document.rounds_done('memory'), 'memory round')}; "
-                  f"{document.started[:10]}; pyallocbench {version}"
-                  + (f" ({commit[:7]})" if commit else ""), QUIET))
+                  f"{document.started[:10]}; {document.program()}", QUIET))
     lines.append((machine(document), QUIET))
     return [(part, colour) for text, colour in lines for part in textwrap.wrap(text, 125)]
+
+
+def purge_note(document):
+    """What to bear in mind where memory still held is shown; who waits longer than was looked is
+    read from its settings. "" where nothing is shown."""
+    last = document.last_moment_ms()
+    if last is None:
+        return ""
+    late = []
+    for backend in document.backends:
+        waits = re.findall(r"(\w+_ms)=(\d+)", backend.settings)
+        late += [f"{backend.id} {name}={wait}" for name, wait in waits if int(wait) > last]
+    when = f"after {last / 1000:g} s" if last > 0 else "right after the drain"
+    return (f"An allocator that purges by time may still hold everything {when}"
+            + (f" ({', '.join(late)})." if late else "."))
 
 
 def failed_cells(document):
@@ -246,8 +259,8 @@ class Sheet:
         return self.figure.add_axes((x / WIDTH_IN, bottom / self.height_in, width / WIDTH_IN,
                                      height / self.height_in), **keys)
 
-    def legend(self, y, handles):
-        """One row of keys, as many as fit, in the document's order; returns the height taken."""
+    def legend(self, y, handles, lines=True):
+        """Keys in rows, as many as fit in each, in the order given; returns the height taken."""
         x, row = MARGIN_IN, 0
         for glyph, text in handles:
             width = 0.42 + text_width_in(text, TEXT_PT) + 0.22
@@ -257,8 +270,10 @@ class Sheet:
             axes.set_axis_off()
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1)
-            axes.plot([0, 1], [0.5, 0.5], linestyle=glyph.dash, color=glyph.colour, linewidth=1.6)
-            axes.plot([0.5], [0.5], **glyph.marks(5))
+            if lines:
+                axes.plot([0, 1], [0.5, 0.5], linestyle=glyph.dash, color=glyph.colour,
+                          linewidth=1.6)
+            axes.plot([0.5 if lines else 0.8], [0.5], **glyph.marks(5))
             self.text(x + 0.42, y + 0.2 * row + 0.08, text, size=TEXT_PT, va="center")
             x += width
         return 0.2 * (row + 1)

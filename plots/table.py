@@ -61,7 +61,9 @@ def name(backend):
 
 
 def markdown(header, rows):
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1)] + rows
+    """Words on the left, numbers on the right."""
+    rule = [":---" if name in ("workload", "backend") else "---:" for name in header]
+    lines = [header, rule] + rows
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
@@ -116,8 +118,7 @@ def circumstances(document):
     lines = [f"{facts['cpu_model'] or 'unknown CPU'}, {facts['cpu_count']} CPUs"
              + (f" ({facts['virtualization']})" if facts["virtualization"] else "")
              + f"; {facts['kernel']}; {facts['libc']}; {facts['compiler']}, "
-             f"`{facts['cflags']}`; {document.started[:10]}; pyallocbench {facts['version']}"
-             f"{' (' + facts['git_commit'][:7] + ')' if facts['git_commit'] else ''}; "
+             f"`{facts['cflags']}`; {document.started[:10]}; {document.program()}; "
              f"rounds: {document.rounds_done('time')} time, "
              f"{document.rounds_done('memory')} memory."]
     if versions:
@@ -130,14 +131,35 @@ def circumstances(document):
     return lines
 
 
+def intervals(document):
+    if document.has_intervals("cpu_ns_per_op"):
+        return "In brackets the 95 % interval."
+    return "There are no intervals: they need at least 6 rounds."
+
+
+def notes(document):
+    """What a reader of the numbers above would stumble over, each a paragraph of its own."""
+    lines = []
+    peaks = [document.cell(w.id, b.id, "f_peak") for w in document.workloads
+             for b in ordered(document)]
+    if any(row and row.median is not None and round(row.median, 2) < 1 for row in peaks):
+        lines += ["", "F_peak below 1: bytes that were asked for but never touched (the tails of "
+                  "over-allocated blocks) cost no memory."]
+    for floor in [b for b in ordered(document) if not b.ranked]:
+        lines += ["", f"{name(floor)} never reuses memory, so it pays page faults and cache misses "
+                  "and may be slower than a real allocator: a floor of allocator work, not of "
+                  "time."]
+    return lines
+
+
 def text(document, link):
     """The whole block. `link` is the document's path as the reader of the page follows it."""
     lines = circumstances(document)
     lines += ["", f"Ratios are to `{document.baseline}`, the geometric mean over "
-              f"{len(document.workloads)} workloads; below 1 is faster or smaller. In brackets the "
-              "95 % interval. F_peak, F_ret and internal are least and greatest over the "
+              f"{len(document.workloads)} workloads; below 1 is faster or smaller. "
+              + intervals(document) + " F_peak, F_ret and internal are least and greatest over the "
               "workloads; lower is better."]
-    lines += [""] + overview(document)
+    lines += [""] + overview(document) + notes(document)
     lines += ["", "<details><summary>Every workload</summary>", ""] + details(document)
     lines += ["", "</details>", "", f"{SOURCE}`{link}`]({link})."]
     return "\n".join(lines) + "\n"

@@ -127,5 +127,15 @@ class RefusalTest(unittest.TestCase):
         self.assertEqual(len(done.stderr.splitlines()), 4)
 
 
+class ProgramTest(unittest.TestCase):
+    def test_commit_stands_where_it_is_known(self):
+        import load
+        run = golden()["pyallocbench"]
+        for commit, said in (("0123456789ab", " (0123456)"), ("unknown", ""), ("", ""), (None, ""),
+                             ("0123456789ab-dirty", " (0123456-dirty)")):
+            run["provenance"]["git_commit"] = commit
+            self.assertEqual(load.document("sample", run).program(), "pyallocbench 0.1.0" + said)
+
+
 if __name__ == "__main__":
     unittest.main()

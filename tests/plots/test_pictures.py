@@ -28,6 +28,14 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def add_twins(document, names):
+    """Backends that measured just what `mimalloc` did."""
+    run = document["pyallocbench"]
+    for key, field in (("backends", "id"), ("summary", "backend"), ("suite", "backend")):
+        run[key] += [row | {field: name} for name in names for row in run[key]
+                     if row[field] == "mimalloc"]
+
+
 class PictureTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -121,6 +129,88 @@ class PictureTest(unittest.TestCase):
         self.assertIn("INCOMPLETE RUN: interrupted after 1 of 7 rounds", text)
         self.assertIn("No intervals: they need at least 6 rounds", text)
         self.assertIn("not measured", text)
+
+    def test_one_workload_is_not_repeated_as_a_mean(self):
+        self.assertNotIn("geometric mean", words(self.dir / "one" / "relative_time.svg"))
+        self.assertEqual({r["workload"] for r in rows(self.dir / "one" / "relative_time.csv")},
+                         {"small_ints"})
+        self.assertIn("Ratios: mimalloc 0.50.",
+                      (self.dir / "one" / "relative_time.txt").read_text(encoding="utf-8"))
+        self.assertIn("geometric mean", self.text("relative_time"))
+
+    def test_pareto_speaks_of_intervals_where_there_are_any(self):
+        def forget(document):
+            for row in document["pyallocbench"]["suite"]:
+                row.update(lo=None, hi=None)
+        self.assertIn("Bar: 95 % interval", self.text("pareto"))
+        folder = self.drawn(changed(golden(), forget), "--only", "pareto")
+        self.assertNotIn("Bar:", words(folder / "pareto.svg"))
+        self.assertIn("No intervals", words(folder / "pareto.svg"))
+
+    def pareto(self, document):
+        """The figure itself; its last axes are the plot, after those of the legend's keys."""
+        import load
+        import pareto
+        return pareto.draw(load.document("sample", document["pyallocbench"])).figure
+
+    def test_pareto_names_many_in_a_legend(self):
+        def named(figure):
+            """(beside a point, above the plot)"""
+            said = [{text.get_text() for text in part.texts} for part in (figure.axes[-1], figure)]
+            return [part & {"pymalloc (baseline)", NOVEL, "mimalloc", "twin2"} for part in said]
+
+        self.assertIn(f" {NOVEL} ", self.text("pareto"))  # as text, not as its outline
+        three = {"pymalloc (baseline)", NOVEL, "mimalloc"}
+        self.assertEqual(named(self.pareto(golden())), [three, set()])
+        few = changed(golden(), lambda d: add_twins(d, ["twin0", "twin1", "twin2"]))
+        self.assertEqual(named(self.pareto(few)), [three | {"twin2"}, set()])
+        many = changed(few, lambda d: add_twins(d, ["twin3"]))
+        self.assertEqual(named(self.pareto(many)), [set(), three | {"twin2"}])
+
+    def test_pareto_arrow_stands_outside_the_axes(self):
+        figure = self.pareto(golden())
+        arrow = next(text for text in figure.texts if "better" in text.get_text())
+        plot = figure.axes[-1].get_window_extent()
+        self.assertFalse(arrow.get_window_extent().overlaps(plot))
+
+    def test_retention_without_a_later_point(self):
+        def only_at_once(document):
+            for sample in document["pyallocbench"]["samples"]:
+                if sample["mem"]:
+                    sample["mem"]["f_ret"] = sample["mem"]["f_ret"][:1]
+        self.assertIn("upright mark after 5 s", self.text("fragmentation"))
+        folder = self.drawn(changed(golden(), only_at_once), "--only", "fragmentation")
+        text = words(folder / "fragmentation.svg")
+        self.assertIn("F_ret: bar at once.", text)
+        self.assertNotIn("upright mark", text)
+        self.assertNotIn("f_ret_after", (folder / "fragmentation.csv").read_text(encoding="utf-8"))
+
+    def test_columns_without_any_value_are_left_out(self):
+        def forget(*metrics):
+            def change(document):
+                for row in document["pyallocbench"]["summary"]:
+                    if row["metric"] in metrics:
+                        row.update(n=0, median=None, mad=None, ratio=None, lo=None, hi=None)
+            return changed(golden(), change)
+        folder = self.drawn(forget("f_peak", "f_ret"), "--only", "fragmentation")
+        text = words(folder / "fragmentation.svg")
+        self.assertIn("no value of them: F_peak, F_ret.", text)
+        self.assertNotIn("F_peak: peak RSS growth", text)
+        self.assertNotIn("purges", text)
+        self.assertIn("internal: lost within blocks", text)
+        self.assertNotIn("Not drawn", self.text("fragmentation"))
+        document = write(self.dir / "none.json", forget("f_peak", "f_ret", "internal"))
+        done = script("draw.py", document, "-o", self.dir / "none", "--only", "fragmentation")
+        self.assertIn("no fragmentation: nothing was live enough", done.stderr)
+
+    def test_who_purges_later_than_was_looked_is_read_from_settings(self):
+        def wait(document):
+            backends = document["pyallocbench"]["backends"]
+            backends[1]["identity"]["settings"] = "late_ms=10000 early_ms=0"
+        for picture in ("fragmentation", "rss_timeline"):
+            self.assertIn("may still hold everything after 5 s.", self.text(picture))
+            folder = self.drawn(changed(golden(), wait), "--only", picture)
+            self.assertIn("after 5 s (mimalloc late_ms=10000).", words(folder / f"{picture}.svg"))
 
     def test_numbers_beside_the_picture(self):
         found = {(r["workload"], r["backend"]): (r["ratio"], r["lo"], r["hi"])

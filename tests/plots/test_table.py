@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import unittest
 
-from support import GOLDEN, GOOD, IO, NOT_OURS, ROOT, script
+from support import GOLDEN, GOOD, IO, NOT_OURS, ROOT, golden, script, write
 
 PAGE = "# Title\n\n<!-- table: begin -->\n{}<!-- table: end -->\n\ntail\n"
 
@@ -40,10 +40,32 @@ class TableTest(unittest.TestCase):
         self.assertEqual(self.cells(text, "strings", "`null` (floor)"),
                          ["65.0", "0.25 [0.25, 0.25]", "43.0", "n/a", "100", "0.0"])
 
+    def test_words_stand_on_the_left(self):
+        rules = re.findall(r"^\| :?---.*", script("table.py", self.file).stdout, re.MULTILINE)
+        self.assertEqual(rules, ["| :--- | ---: | ---: | ---: | ---: | ---: |",
+                                 "| :--- | :--- | ---: | ---: | ---: | ---: | ---: | ---: |"])
+
+    def test_notes_stand_where_they_are_needed(self):
+        text = script("table.py", self.file).stdout
+        self.assertIn("`null` (floor) never reuses memory", text)
+        self.assertNotIn("F_peak below 1", text)
+        self.assertIn("In brackets the 95 % interval.", text)
+        document = golden()
+        document["pyallocbench"]["backends"].pop()  # the floor
+        row = next(r for r in document["pyallocbench"]["summary"] if r["metric"] == "f_peak")
+        row["median"] = 0.99
+        text = script("table.py", write(self.file, document)).stdout
+        self.assertIn("F_peak below 1", text)
+        self.assertNotIn("never reuses memory", text)
+        text = script("table.py", GOLDEN / "one_round.json").stdout
+        self.assertIn("There are no intervals", text)
+        self.assertNotIn("In brackets", text)
+
     def test_circumstances(self):
         text = script("table.py", self.file).stdout
         for said in ("Sample CPU, 2 CPUs", "Linux 6.1.0", "gcc 12.2.0", "2026-02-03",
-                     "`mimalloc` 2.0.9", "rounds: 7 time, 2 memory", "Not measured: `jemalloc`, unavailable"):
+                     "`mimalloc` 2.0.9", "rounds: 7 time, 2 memory",
+                     "Not measured: `jemalloc`, unavailable"):
             self.assertIn(said, text)
         self.assertNotIn("Incomplete", text)
         self.assertIn("**Incomplete run: interrupted after 1 of 7 rounds.**",
