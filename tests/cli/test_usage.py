@@ -1,4 +1,4 @@
-"""The command line: what a mistake says (exit 2, one line, the nearest right word), what is shown."""
+"""A mistake on the command line: exit 2, one line, the nearest right word. And what is shown."""
 
 import fcntl
 import json
