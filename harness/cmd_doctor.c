@@ -84,7 +84,7 @@ static bool show_backend(const struct pab_backend *backend)
     memset(&job, 0, sizeof(job));
     job.kind = PAB_JOB_PROBE;
     snprintf(job.backend, sizeof(job.backend), "%s", backend->name);
-    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = 10000};
+    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     char text[1024];
     bool here = false;

@@ -9,8 +9,6 @@
 #include <argp.h>
 #include <string.h>
 
-#define PROBE_TIMEOUT_MS 10000
-
 static const char *const key_kinds[] = {
     [PAB_KEY_CHOICE] = "choice",
     [PAB_KEY_SIZE] = "size",
@@ -58,7 +56,7 @@ static json_t *probe(const struct pab_backend *backend)
     memset(&job, 0, sizeof(job));
     job.kind = PAB_JOB_PROBE;
     snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
-    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PROBE_TIMEOUT_MS};
+    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     json_t *out = NULL;
     if (pab_worker_run(&launch, NULL, &worker, &err) == PAB_OK) {
