@@ -67,6 +67,12 @@ class BrokenLibraryTest(CliTest):
     def test_overlapping_blocks_get_no_number(self):
         self.expect_isolated("overlap.so", {"preflight"})
 
+    def test_forged_messages_are_not_believed(self):
+        self.expect_isolated("forger.so", {"crashed"})
+
+    def test_a_liar_is_ended(self):
+        self.expect_isolated("liar.so", {"crashed", "timeout"})
+
     def test_all_at_once(self):
         names = ("crash_load.so", "overlap.so", "no_malloc.so", "missing.so")
         specs = ",".join(f"library:{BROKEN / name}" for name in names)
@@ -100,6 +106,9 @@ class BrokenLibraryTest(CliTest):
 
     def test_a_library_need_not_tell_usable_sizes(self):
         self.expect_fine("bare.so")
+
+    def test_a_process_left_behind_holds_nobody_up(self):
+        self.expect_fine("daemon.so")
 
     def test_chatter_on_stdout_reaches_nobody(self):
         self.assertNotIn("chatter", self.expect_fine("chatty.so").stdout)

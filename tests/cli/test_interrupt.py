@@ -2,15 +2,20 @@
 
 import os
 import pathlib
+import shlex
+import shutil
 import signal
+import subprocess
 import time
 import unittest
 
 from journal import RUN, document_samples, exact, journal_samples, wait_for_samples
-from support import (BROKEN, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, USAGE, CliTest,
-                     good_cells, planned_cells)
+from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, TOOL, USAGE,
+                     CliTest, failures_of, good_cells, planned_cells)
 
 LONG = (*RUN, "--rounds", "60", "-o", "out.json")
+SWAPPED = ("run", "--preset", "smoke", "-b", "system,library:./mine.so", "-w", "small_ints",
+           "--rounds", "60", "-o", "out.json")
 
 
 class InterruptTest(CliTest):
@@ -89,6 +94,51 @@ class InterruptTest(CliTest):
         for cell, sample in first.items():
             self.assertEqual(second[cell], sample)
         self.expect_resumed(second)
+
+    def test_two_runs_on_one_file(self):
+        process = self.start(*LONG)
+        wait_for_samples(self.journal, 8, process)
+        self.expect_one_line(self.tool(*LONG), USAGE, "another run", "out.json.partial")
+        self.expect_one_line(self.tool("run", "--resume", "out.json"), USAGE, "another run")
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        self.expect_resumed(self.expect_partial_document())
+
+    def test_a_new_run_keeps_the_unfinished_one(self):
+        self.kill()
+        before = self.journal.read_bytes()
+        done = self.tool(*RUN, "--rounds", "1", "-o", "out.json")
+        self.expect_exit(done, GOOD)
+        aside = self.dir / "out.json.partial.1.bak"
+        self.assertEqual(aside.read_bytes(), before)
+        self.assertIn(aside.name, done.stderr)
+
+    def test_resume_takes_no_other_plan(self):
+        self.kill()
+        before = self.journal.read_bytes()
+        done = self.tool("run", "--resume", "out.json", "-b", "null")
+        self.expect_one_line(done, USAGE, "--resume", "plan")
+        self.assertEqual(self.journal.read_bytes(), before)
+
+    def test_a_library_swapped_in_the_middle(self):
+        library = self.dir / "mine.so"
+        shutil.copy(BROKEN / "bump.so", library)
+        process = self.start(*SWAPPED)
+        wait_for_samples(self.journal, 8, process)
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        library.unlink()
+        shutil.copy(BROKEN / "bare.so", library)
+        self.expect_exit(self.tool("run", "--resume", "out.json"), BAD_CELL)
+        found = failures_of(self.document(), "library:./mine.so")
+        self.assertEqual({failure["kind"] for failure in found}, {"identity"})
+
+    def test_closed_streams_do_not_cost_the_journal(self):
+        words = shlex.join([TOOL, *RUN, "--rounds", "1", "-o", "out.json"])
+        done = subprocess.run(["sh", "-c", f"{words} <&- >&- 2>&-"], cwd=self.dir, check=False,
+                              timeout=HANG_SECONDS)
+        self.assertEqual(done.returncode, GOOD)
+        self.assertIs(self.document()["pyallocbench"]["complete"], True)
 
     def test_complete_run_has_nothing_to_resume(self):
         self.expect_exit(self.tool(*RUN, "--rounds", "1", "-o", "out.json"), GOOD)

@@ -9,8 +9,8 @@ import subprocess
 import termios
 import unittest
 
-from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, TOOL, UNAVAILABLE, USAGE,
-                     CliTest)
+from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, TOOL, UNAVAILABLE, USAGE, CliTest,
+                     samples_of)
 
 SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
 
@@ -279,6 +279,17 @@ class UnavailableTest(CliTest):
         self.expect_exit(done, BAD_CELL)
         about = [line for line in done.stderr.splitlines() if "libpython3.99" in line]
         self.assertEqual(len(about), 1, done.stderr)
+
+
+class SurroundingsTest(CliTest):
+    def test_flags_for_the_timer_in_the_environment(self):
+        """Google Benchmark reads BENCHMARK_*: a filter there must not empty the samples."""
+        environment = {**os.environ, "BENCHMARK_FILTER": "nothing", "BENCHMARK_MIN_TIME": "x"}
+        done = self.tool("run", "--preset", "smoke", "-b", "null", "-w", "small_ints",
+                         "-o", "out.json", env=environment)
+        self.expect_exit(done, GOOD)
+        for sample in samples_of(self.document(), "null", "time"):
+            self.assertEqual(len(sample["reps_cpu_ns"]), 2)
 
 
 if __name__ == "__main__":
