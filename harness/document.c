@@ -137,21 +137,61 @@ json_t *pab_document_make(const json_t *record, bool complete)
 
 /* --- writing and reading -------------------------------------------------------------------- */
 
+#define COMPACT (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+
+static bool write_rows(FILE *file, const json_t *rows)
+{
+    bool good = fputs("[", file) != EOF;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        good = good && fputs(index == 0 ? "\n" : ",\n", file) != EOF &&
+               json_dumpf(row, file, COMPACT) == 0;
+    }
+    return good && fputs("]", file) != EOF;
+}
+
+/* An object with a key to a line, and a line to a row in its arrays of objects: a document that
+ * is small, and that line tools can read and compare. */
+static bool write_lines(FILE *file, const json_t *object)
+{
+    bool good = fputs("{", file) != EOF;
+    const char *separator = "\n";
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        good = good && fprintf(file, "%s\"%s\":", separator, key) > 0;
+        separator = ",\n";
+        if (json_is_object(json_array_get(value, 0))) {
+            good = good && write_rows(file, value);
+        } else if (strcmp(key, "pyallocbench") == 0) {
+            good = good && write_lines(file, value);
+        } else {
+            good = good && json_dumpf(value, file, COMPACT) == 0;
+        }
+    }
+    return good && fputs("}", file) != EOF;
+}
+
 enum pab_status pab_document_write(const json_t *document, const char *path, struct pab_error *err)
 {
-    char beside[4096];
+    char beside[4200];
     snprintf(beside, sizeof(beside), "%s.tmp", path);
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool good = fd >= 0 &&
-                json_dumpfd(document, fd, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) == 0 &&
-                write(fd, "\n", 1) == 1 && fsync(fd) == 0;
-    good = (fd < 0 || close(fd) == 0) && good;
+    FILE *file = fopen(beside, "we");
+    bool good = file != NULL && write_lines(file, document) && fputs("\n", file) != EOF &&
+                fflush(file) == 0 && fsync(fileno(file)) == 0;
+    int why = errno;
+    if (file != NULL && fclose(file) != 0) {
+        good = false;
+    }
     if (good && rename(beside, path) == 0) {
         return PAB_OK;
     }
-    enum pab_status status = pab_fail(err, PAB_IO, "cannot write %s: %s", path, strerror(errno));
+    why = good ? errno : why;
     unlink(beside);
-    return status;
+    return pab_fail(err, PAB_IO, "cannot write %s: %s", path, strerror(why));
 }
 
 enum pab_status pab_document_read(const char *path, json_t **out, struct pab_error *err)

@@ -15,7 +15,7 @@
 #define PAB_MESSAGE_FD  4
 #define PAB_NAME_MAX    64
 #define PAB_REPS_MAX    16
-#define PAB_CURVE_MAX   1024 /* points of a demand curve or an RSS timeline */
+#define PAB_CURVE_MAX   512 /* points of a demand curve or an RSS timeline */
 #define PAB_RETAIN_MAX  8
 #define PAB_PAYLOAD_MAX ((size_t)64 * 1024)
 

@@ -72,7 +72,7 @@ static enum pab_status write_line(struct pab_journal *journal, const char *line,
 static enum pab_status append(struct pab_journal *journal, const json_t *line,
                               struct pab_error *err)
 {
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (text == NULL) {
         return pab_fail(err, PAB_IO, "a result cannot be written as JSON");
     }

@@ -7,7 +7,7 @@
 #define FIRST_TICK_CALLS 16
 
 /* The demand curve as it grows: a point every `tick_calls` calls. When the places run out, every
- * second point goes and the distance doubles: between 512 and 1024 points in the end, at calls
+ * second point goes and the distance doubles: between 256 and 512 points in the end, at calls
  * that are multiples of one number, which the memory pass can hit again. */
 static struct {
     struct pab_counting counting;

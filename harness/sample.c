@@ -22,6 +22,12 @@ static uint64_t from_hex(const json_t *value)
     return text == NULL ? 0 : strtoull(text, NULL, 16);
 }
 
+/* Milliseconds to the microsecond: no more digits than the clock is worth. */
+static json_t *milliseconds(uint64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1000);
+}
+
 static json_t *figure(struct pab_figure value)
 {
     return value.has ? json_real(value.value) : json_null();
@@ -86,7 +92,7 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
     json_t *live = json_array();
     for (size_t i = 0; i < known->curve_count; i++) {
         json_array_append_new(calls, integer(known->curve[i].calls));
-        json_array_append_new(t_ms, json_real((double)known->curve[i].t_ns * 1e-6));
+        json_array_append_new(t_ms, milliseconds(known->curve[i].t_ns));
         json_array_append_new(live, integer(known->curve[i].bytes));
     }
     json_t *phases = json_array();
@@ -291,14 +297,14 @@ json_t *pab_timeline_to_json(const struct pab_sample_context *context,
     for (size_t i = 0; i < outcome->curve_count; i++) {
         const struct pab_curve_point *point = &outcome->curve[i];
         json_array_append_new(calls, integer(point->calls));
-        json_array_append_new(t_ms, json_real((double)point->t_ns * 1e-6));
+        json_array_append_new(t_ms, milliseconds(point->t_ns));
         json_array_append_new(rss, integer(point->bytes));
         json_array_append_new(live, integer(pab_curve_at(demand, point->calls)));
     }
     json_t *phases = json_array();
     for (int i = 0; i < PAB_PHASE_COUNT; i++) {
-        json_array_append_new(phases, json_pack("{s:s, s:f}", "phase", phase_names[i], "t_ms",
-                                                (double)outcome->memory.phases[i].t_ns * 1e-6));
+        json_array_append_new(phases, json_pack("{s:s, s:o}", "phase", phase_names[i], "t_ms",
+                                                milliseconds(outcome->memory.phases[i].t_ns)));
     }
     json_t *out = cell_to_json(context->plan, context->cell);
     json_object_del(out, "pass");
