@@ -365,20 +365,21 @@ static json_t *suite_row(const struct table *table, size_t backend, enum metric 
             count++;
         }
     }
-    struct ratio interval = no_ratio;
+    struct ratio suite = no_ratio;
     if (is_time(metric)) {
         struct numbers logs = suite_logs(table, has, backend, metric);
-        interval = ratio_of_logs(&logs);
+        suite = ratio_of_logs(&logs);
         free(logs.at);
+    } else if (count > 0) {
+        suite.value = exp(log_sum / (double)count);
     }
     free(has);
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:I, s:s}", "backend", id_at(table->input->backends, backend),
-        "metric", metric_names[metric], "geomean_ratio",
-        count > 0 ? real_or_null(exp(log_sum / (double)count)) : json_null(), "lo",
-        real_or_null(interval.lo), "hi", real_or_null(interval.hi), "n_workloads",
-        (json_int_t)count, "method",
-        is_time(metric) ? "hodges-lehmann, signed-rank over rounds" : "quotients of medians");
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:s}", "backend",
+                     id_at(table->input->backends, backend), "metric", metric_names[metric],
+                     "geomean_ratio", real_or_null(suite.value), "lo", real_or_null(suite.lo), "hi",
+                     real_or_null(suite.hi), "n_workloads", (json_int_t)count, "method",
+                     is_time(metric) ? "hodges-lehmann, signed-rank over rounds"
+                                     : "quotients of medians");
 }
 
 void pab_summary_make(const struct pab_summary_input *input, json_t **summary, json_t **suite)

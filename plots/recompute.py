@@ -152,7 +152,8 @@ def suite_row(document, values, summary, backend, metric):
         logs = [log_ratios(values[row.workload, backend, metric],
                            values[row.workload, document.baseline, metric]) for row in cells]
         rounds = sorted(set.intersection(*(set(each) for each in logs)))
-        _, lo, hi = paired_ratio([sum(each[r] for each in logs) / len(logs) for r in rounds])
+        geomean, lo, hi = paired_ratio([sum(each[r] for each in logs) / len(logs)
+                                        for r in rounds])
     return load.Summary(None, backend, metric, len(cells), None, None, geomean, lo, hi)
 
 
