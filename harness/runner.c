@@ -27,7 +27,7 @@ struct pab_worker {
     uint64_t linger_ms;
     bool timed_out, done, lied; /* lied: what came cannot be a worker's message */
     unsigned heard;             /* 1 << type of every message that came */
-    char stage[64];
+    char stage[PAB_NAME_MAX];
     char backend[PAB_SPEC_MAX];
     char tail[OUTPUT_TAIL]; /* the last of what it printed */
     size_t tail_used;
@@ -202,70 +202,6 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
 
 /* --- listening ------------------------------------------------------------------------------ */
 
-/* A library under test shares the worker's descriptors and may write anything there: sizes are
- * checked against this table, texts are ended, numbers that index are held to their range. */
-static bool has_right_size(enum pab_message_type type, size_t bytes)
-{
-    switch (type) {
-    case PAB_MESSAGE_STAGE:
-        return bytes > 0 && bytes <= sizeof(((struct pab_worker *)NULL)->stage);
-    case PAB_MESSAGE_OPENED:
-        return bytes == sizeof(struct pab_opened);
-    case PAB_MESSAGE_VERDICT:
-        return bytes == sizeof(struct pab_verdict_note);
-    case PAB_MESSAGE_DEMAND:
-        return bytes == sizeof(struct pab_demand);
-    case PAB_MESSAGE_TIME:
-        return bytes == sizeof(struct pab_time_sample);
-    case PAB_MESSAGE_MEMORY:
-        return bytes == sizeof(struct pab_memory_sample);
-    case PAB_MESSAGE_CURVE:
-        return bytes <= PAB_CURVE_MAX * sizeof(struct pab_curve_point) &&
-               bytes % sizeof(struct pab_curve_point) == 0;
-    case PAB_MESSAGE_STAT:
-        return bytes == sizeof(struct pab_stat_note);
-    case PAB_MESSAGE_RETAINED:
-        return bytes == sizeof(struct pab_retained);
-    case PAB_MESSAGE_REFUSED:
-        return bytes == sizeof(struct pab_refusal);
-    case PAB_MESSAGE_LINGER:
-    case PAB_MESSAGE_DONE:
-        return bytes == 0;
-    }
-    return false;
-}
-
-#define END_TEXT(array) ((array)[sizeof(array) - 1] = '\0')
-
-static void end_texts(struct pab_identity *identity)
-{
-    END_TEXT(identity->path);
-    END_TEXT(identity->build_id);
-    END_TEXT(identity->version);
-    END_TEXT(identity->tls_model);
-    END_TEXT(identity->settings);
-    END_TEXT(identity->proof);
-}
-
-static void take_refusal(struct pab_outcome *outcome, const unsigned char *payload)
-{
-    struct pab_refusal refusal;
-    memcpy(&refusal, payload, sizeof(refusal));
-    END_TEXT(refusal.kind);
-    END_TEXT(refusal.error.text);
-    snprintf(outcome->kind, sizeof(outcome->kind), "%s", refusal.kind);
-    snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
-}
-
-static void take_stat(struct pab_outcome *out, const unsigned char *payload)
-{
-    if (out->stat_count < ARRAY_COUNT(out->stats)) {
-        struct pab_stat_note *note = &out->stats[out->stat_count++];
-        memcpy(note, payload, sizeof(*note));
-        END_TEXT(note->name);
-    }
-}
-
 /* From its first LINGER on, a worker has as long as its waits take. */
 static void begin_to_linger(struct pab_worker *worker)
 {
@@ -278,55 +214,21 @@ static void begin_to_linger(struct pab_worker *worker)
 static void handle_message(struct pab_worker *worker, const struct pab_message *header,
                            const unsigned char *payload)
 {
-    struct pab_outcome *out = &worker->outcome;
-    size_t bytes = header->bytes;
     worker->heard |= 1u << header->type;
     switch ((enum pab_message_type)header->type) {
     case PAB_MESSAGE_STAGE:
-        memcpy(worker->stage, payload, bytes);
-        END_TEXT(worker->stage);
-        break;
-    case PAB_MESSAGE_OPENED:
-        memcpy(&out->opened, payload, bytes);
-        end_texts(&out->opened.identity);
-        end_texts(&out->opened.raw);
-        break;
-    case PAB_MESSAGE_VERDICT:
-        memcpy(&out->verdict, payload, bytes);
-        END_TEXT(out->verdict.reason);
-        worker->lied |= (unsigned)out->verdict.verdict > PAB_SKIP;
-        break;
-    case PAB_MESSAGE_DEMAND:
-        memcpy(&out->demand, payload, bytes);
-        break;
-    case PAB_MESSAGE_TIME:
-        memcpy(&out->time, payload, bytes);
-        worker->lied |= out->time.rep_count > PAB_REPS_MAX;
-        break;
-    case PAB_MESSAGE_MEMORY:
-        memcpy(&out->memory, payload, bytes);
-        break;
-    case PAB_MESSAGE_CURVE:
-        memcpy(out->curve, payload, bytes);
-        out->curve_count = bytes / sizeof(*out->curve);
-        break;
-    case PAB_MESSAGE_STAT:
-        take_stat(out, payload);
-        break;
-    case PAB_MESSAGE_RETAINED:
-        if (out->retained_count < ARRAY_COUNT(out->retained)) {
-            memcpy(&out->retained[out->retained_count++], payload, bytes);
-        }
+        memcpy(worker->stage, payload, header->bytes);
+        worker->stage[sizeof(worker->stage) - 1] = '\0';
         break;
     case PAB_MESSAGE_LINGER:
         begin_to_linger(worker);
         break;
-    case PAB_MESSAGE_REFUSED:
-        take_refusal(out, payload);
-        break;
     case PAB_MESSAGE_DONE:
         worker->done = true;
         worker->deadline_ns = pab_wall_ns() + END_SLACK_MS * 1000000u;
+        break;
+    default:
+        worker->lied |= !pab_outcome_take(&worker->outcome, header, payload);
         break;
     }
 }
@@ -339,8 +241,7 @@ static void handle_buffer(struct pab_worker *worker)
     struct pab_message header;
     while (!worker->lied && worker->buffer_used - at >= sizeof(header)) {
         memcpy(&header, worker->buffer + at, sizeof(header));
-        if (header.type > PAB_MESSAGE_DONE || header.bytes > PAB_PAYLOAD_MAX ||
-            !has_right_size((enum pab_message_type)header.type, header.bytes)) {
+        if (!pab_message_is_sound(&header)) {
             worker->lied = true;
             break;
         }

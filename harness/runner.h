@@ -1,4 +1,4 @@
-/* harness/runner.h -- starts worker processes and classifies how they end. Depends on job.h.
+/* harness/runner.h -- starts worker processes and classifies how they end. Depends on outcome.h.
  *
  * A worker is exec'd afresh, in a process group of its own, with the environment that its backend
  * asks for. Whatever it does - crash, hang, print, stop early - becomes a pab_outcome.
@@ -6,25 +6,7 @@
 #ifndef PAB_HARNESS_RUNNER_H
 #define PAB_HARNESS_RUNNER_H
 
-#include "harness/job.h"
-
-struct pab_outcome {
-    bool ok;                 /* DONE was said: the parts below that the job produces are filled */
-    char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
-    char message[512];
-    int exit_code, signal;
-    struct pab_opened opened;
-    struct pab_verdict_note verdict;
-    struct pab_demand demand;
-    struct pab_time_sample time;
-    struct pab_memory_sample memory;
-    struct pab_curve_point *curve; /* PAB_CURVE_MAX places */
-    size_t curve_count;
-    struct pab_stat_note stats[32];
-    size_t stat_count;
-    struct pab_retained retained[PAB_RETAIN_MAX];
-    size_t retained_count;
-};
+#include "harness/outcome.h"
 
 struct pab_worker;
 

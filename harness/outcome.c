@@ -1,0 +1,119 @@
+#include "harness/outcome.h"
+
+#include <string.h>
+
+static bool has_right_size(enum pab_message_type type, size_t bytes)
+{
+    switch (type) {
+    case PAB_MESSAGE_STAGE:
+        return bytes > 0 && bytes <= PAB_NAME_MAX;
+    case PAB_MESSAGE_OPENED:
+        return bytes == sizeof(struct pab_opened);
+    case PAB_MESSAGE_VERDICT:
+        return bytes == sizeof(struct pab_verdict_note);
+    case PAB_MESSAGE_DEMAND:
+        return bytes == sizeof(struct pab_demand);
+    case PAB_MESSAGE_TIME:
+        return bytes == sizeof(struct pab_time_sample);
+    case PAB_MESSAGE_MEMORY:
+        return bytes == sizeof(struct pab_memory_sample);
+    case PAB_MESSAGE_CURVE:
+        return bytes <= PAB_CURVE_MAX * sizeof(struct pab_curve_point) &&
+               bytes % sizeof(struct pab_curve_point) == 0;
+    case PAB_MESSAGE_STAT:
+        return bytes == sizeof(struct pab_stat_note);
+    case PAB_MESSAGE_RETAINED:
+        return bytes == sizeof(struct pab_retained);
+    case PAB_MESSAGE_REFUSED:
+        return bytes == sizeof(struct pab_refusal);
+    case PAB_MESSAGE_LINGER:
+    case PAB_MESSAGE_DONE:
+        return bytes == 0;
+    }
+    return false;
+}
+
+bool pab_message_is_sound(const struct pab_message *header)
+{
+    return header->type <= PAB_MESSAGE_DONE && header->bytes <= PAB_PAYLOAD_MAX &&
+           has_right_size((enum pab_message_type)header->type, header->bytes);
+}
+
+#define END_TEXT(array) ((array)[sizeof(array) - 1] = '\0')
+
+static void end_texts(struct pab_identity *identity)
+{
+    END_TEXT(identity->path);
+    END_TEXT(identity->build_id);
+    END_TEXT(identity->version);
+    END_TEXT(identity->tls_model);
+    END_TEXT(identity->settings);
+    END_TEXT(identity->proof);
+}
+
+static void take_refusal(struct pab_outcome *outcome, const unsigned char *payload)
+{
+    struct pab_refusal refusal;
+    memcpy(&refusal, payload, sizeof(refusal));
+    END_TEXT(refusal.kind);
+    END_TEXT(refusal.error.text);
+    snprintf(outcome->kind, sizeof(outcome->kind), "%s", refusal.kind);
+    snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
+}
+
+static void take_stat(struct pab_outcome *out, const unsigned char *payload)
+{
+    if (out->stat_count < ARRAY_COUNT(out->stats)) {
+        struct pab_stat_note *note = &out->stats[out->stat_count++];
+        memcpy(note, payload, sizeof(*note));
+        END_TEXT(note->name);
+    }
+}
+
+static void take_retained(struct pab_outcome *out, const unsigned char *payload)
+{
+    if (out->retained_count < ARRAY_COUNT(out->retained)) {
+        memcpy(&out->retained[out->retained_count++], payload, sizeof(out->retained[0]));
+    }
+}
+
+bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
+                      const unsigned char *payload)
+{
+    size_t bytes = header->bytes;
+    switch ((enum pab_message_type)header->type) {
+    case PAB_MESSAGE_OPENED:
+        memcpy(&out->opened, payload, bytes);
+        end_texts(&out->opened.identity);
+        end_texts(&out->opened.raw);
+        return true;
+    case PAB_MESSAGE_VERDICT:
+        memcpy(&out->verdict, payload, bytes);
+        END_TEXT(out->verdict.reason);
+        return (unsigned)out->verdict.verdict <= PAB_SKIP;
+    case PAB_MESSAGE_DEMAND:
+        memcpy(&out->demand, payload, bytes);
+        return true;
+    case PAB_MESSAGE_TIME:
+        memcpy(&out->time, payload, bytes);
+        return out->time.rep_count <= PAB_REPS_MAX;
+    case PAB_MESSAGE_MEMORY:
+        memcpy(&out->memory, payload, bytes);
+        return true;
+    case PAB_MESSAGE_CURVE:
+        memcpy(out->curve, payload, bytes);
+        out->curve_count = bytes / sizeof(*out->curve);
+        return true;
+    case PAB_MESSAGE_STAT:
+        take_stat(out, payload);
+        return true;
+    case PAB_MESSAGE_RETAINED:
+        take_retained(out, payload);
+        return true;
+    case PAB_MESSAGE_REFUSED:
+        take_refusal(out, payload);
+        return true;
+    default:
+        return false;
+    }
+}

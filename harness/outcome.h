@@ -1,0 +1,36 @@
+/* harness/outcome.h -- what a worker's messages add up to. Depends on job.h.
+ *
+ * A library under test shares its worker's descriptors and may write anything there. So nothing is
+ * believed: sizes are held to a table, texts are ended, numbers that index are held to their range.
+ */
+#ifndef PAB_HARNESS_OUTCOME_H
+#define PAB_HARNESS_OUTCOME_H
+
+#include "harness/job.h"
+
+struct pab_outcome {
+    bool ok;                 /* DONE was said: the parts below that the job produces are filled */
+    char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
+    char message[512];
+    int exit_code, signal;
+    struct pab_opened opened;
+    struct pab_verdict_note verdict;
+    struct pab_demand demand;
+    struct pab_time_sample time;
+    struct pab_memory_sample memory;
+    struct pab_curve_point *curve; /* PAB_CURVE_MAX places */
+    size_t curve_count;
+    struct pab_stat_note stats[32];
+    size_t stat_count;
+    struct pab_retained retained[PAB_RETAIN_MAX];
+    size_t retained_count;
+};
+
+/* Whether a header can be a worker's: a known type with a payload of its size. */
+bool pab_message_is_sound(const struct pab_message *header);
+
+/* Adds a sound message that carries a result; false when its content cannot be a worker's. */
+bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
+                      const unsigned char *payload);
+
+#endif

@@ -1,0 +1,115 @@
+/* What comes out of a worker's pipe is not believed: every wrong size, text and number. */
+#include "harness/outcome.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static unsigned char payload[PAB_PAYLOAD_MAX];
+static struct pab_curve_point curve[PAB_CURVE_MAX];
+
+static bool is_sound(uint32_t type, size_t bytes)
+{
+    struct pab_message header = {type, (uint32_t)bytes};
+    return pab_message_is_sound(&header);
+}
+
+/* Each type has sizes that it takes, and one byte more or less is refused. */
+static void sizes_are_held(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pab_message_type type;
+        size_t bytes;
+    } fixed[] = {
+        {PAB_MESSAGE_OPENED, sizeof(struct pab_opened)},
+        {PAB_MESSAGE_VERDICT, sizeof(struct pab_verdict_note)},
+        {PAB_MESSAGE_DEMAND, sizeof(struct pab_demand)},
+        {PAB_MESSAGE_TIME, sizeof(struct pab_time_sample)},
+        {PAB_MESSAGE_MEMORY, sizeof(struct pab_memory_sample)},
+        {PAB_MESSAGE_STAT, sizeof(struct pab_stat_note)},
+        {PAB_MESSAGE_RETAINED, sizeof(struct pab_retained)},
+        {PAB_MESSAGE_REFUSED, sizeof(struct pab_refusal)},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+        assert_true(is_sound(fixed[i].type, fixed[i].bytes));
+        assert_false(is_sound(fixed[i].type, fixed[i].bytes - 1));
+        assert_false(is_sound(fixed[i].type, fixed[i].bytes + 1));
+        assert_false(is_sound(fixed[i].type, 0));
+    }
+    assert_true(is_sound(PAB_MESSAGE_CURVE, sizeof(curve)));
+    assert_true(is_sound(PAB_MESSAGE_CURVE, 0));
+    assert_false(is_sound(PAB_MESSAGE_CURVE, sizeof(curve[0]) + 1));
+    assert_false(is_sound(PAB_MESSAGE_CURVE, sizeof(curve) + sizeof(curve[0])));
+    assert_true(is_sound(PAB_MESSAGE_STAGE, PAB_NAME_MAX));
+    assert_false(is_sound(PAB_MESSAGE_STAGE, PAB_NAME_MAX + 1));
+    assert_true(is_sound(PAB_MESSAGE_DONE, 0));
+    assert_false(is_sound(PAB_MESSAGE_DONE, 1));
+    assert_false(is_sound(PAB_MESSAGE_LINGER, 1));
+    assert_false(is_sound(PAB_MESSAGE_DONE + 1, 0));
+    assert_false(is_sound(UINT32_MAX, UINT32_MAX));
+}
+
+static bool take(struct pab_outcome *out, enum pab_message_type type, size_t bytes)
+{
+    struct pab_message header = {(uint32_t)type, (uint32_t)bytes};
+    assert_true(pab_message_is_sound(&header));
+    return pab_outcome_take(out, &header, payload);
+}
+
+static void texts_are_ended(void **state)
+{
+    (void)state;
+    struct pab_outcome out = {.curve = curve};
+    memset(payload, 'A', sizeof(payload));
+    assert_true(take(&out, PAB_MESSAGE_OPENED, sizeof(out.opened)));
+    assert_int_equal(strlen(out.opened.identity.path), sizeof(out.opened.identity.path) - 1);
+    assert_int_equal(strlen(out.opened.raw.proof), sizeof(out.opened.raw.proof) - 1);
+    assert_true(take(&out, PAB_MESSAGE_REFUSED, sizeof(struct pab_refusal)));
+    assert_int_equal(strlen(out.kind), sizeof(out.kind) - 1);
+    assert_true(strlen(out.message) < sizeof(out.message));
+    assert_true(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])));
+    assert_int_equal(strlen(out.stats[0].name), sizeof(out.stats[0].name) - 1);
+}
+
+static void numbers_are_held_to_their_range(void **state)
+{
+    (void)state;
+    struct pab_outcome out = {.curve = curve};
+    memset(payload, 'A', sizeof(payload));
+    assert_false(take(&out, PAB_MESSAGE_VERDICT, sizeof(out.verdict)));
+    assert_false(take(&out, PAB_MESSAGE_TIME, sizeof(out.time)));
+    struct pab_verdict_note note = {.verdict = PAB_SKIP};
+    memcpy(payload, &note, sizeof(note));
+    assert_true(take(&out, PAB_MESSAGE_VERDICT, sizeof(note)));
+    struct pab_time_sample time = {.rep_count = PAB_REPS_MAX};
+    memcpy(payload, &time, sizeof(time));
+    assert_true(take(&out, PAB_MESSAGE_TIME, sizeof(time)));
+}
+
+static void floods_stay_in_bounds(void **state)
+{
+    (void)state;
+    struct pab_outcome out = {.curve = curve};
+    for (int i = 0; i < 1000; i++) {
+        assert_true(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])));
+        assert_true(take(&out, PAB_MESSAGE_RETAINED, sizeof(out.retained[0])));
+        assert_true(take(&out, PAB_MESSAGE_CURVE, sizeof(curve)));
+    }
+    assert_int_equal(out.stat_count, ARRAY_COUNT(out.stats));
+    assert_int_equal(out.retained_count, ARRAY_COUNT(out.retained));
+    assert_int_equal(out.curve_count, PAB_CURVE_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_are_held),
+        cmocka_unit_test(texts_are_ended),
+        cmocka_unit_test(numbers_are_held_to_their_range),
+        cmocka_unit_test(floods_stay_in_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
