@@ -225,7 +225,7 @@ static void handle_message(struct pab_worker *worker, const struct pab_message *
         break;
     case PAB_MESSAGE_DONE:
         worker->done = true;
-        worker->deadline_ns = pab_wall_ns() + END_SLACK_MS * 1000000u;
+        worker->deadline_ns = pab_wall_ns() + (uint64_t)END_SLACK_MS * 1000000u;
         break;
     default:
         worker->lied |= !pab_outcome_take(&worker->outcome, header, payload);
