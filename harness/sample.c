@@ -25,7 +25,8 @@ static uint64_t from_hex(const json_t *value)
 /* Milliseconds to the microsecond: no more digits than the clock is worth. */
 static json_t *milliseconds(uint64_t ns)
 {
-    return json_real((double)(ns / 1000) / 1000);
+    uint64_t microseconds = ns / 1000;
+    return json_real((double)microseconds / 1000);
 }
 
 static json_t *figure(struct pab_figure value)
