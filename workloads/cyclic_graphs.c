@@ -18,6 +18,7 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
+#include "workloads/support/program.h"
 #include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
@@ -46,13 +47,10 @@ static const char *const name_texts[NAME_COUNT] = {
 enum kind { RECORD, RING, TREE, NETWORK, SUBJECTS, LOOP };
 
 struct cyclic_graphs {
-    void *runtime; /* storage of the object model */
-    const uint64_t *params;
+    struct pab_program py;
     struct pab_mix cyclic_kinds;
     uint8_t *kinds; /* of each graph: a program knows what its variables hold */
     /* Reset at the start of each body: */
-    struct pab_rng rng;
-    uint64_t ops, sum;
     uint64_t next_value; /* what the next node holds: every node differs */
     struct pab_object *graphs;
     struct pab_object *names[NAME_COUNT];
@@ -64,12 +62,12 @@ static _Thread_local struct cyclic_graphs *current;
 
 static uint32_t below(struct cyclic_graphs *w, uint32_t bound)
 {
-    return pab_rng_below(&w->rng, bound);
+    return pab_rng_below(&w->py.rng, bound);
 }
 
 static void note(struct cyclic_graphs *w, uint64_t value)
 {
-    w->sum = pab_checksum_add(w->sum, value);
+    w->py.sum = pab_checksum_add(w->py.sum, value);
 }
 
 /* --- attributes ---------------------------------------------------------------------------- */
@@ -97,7 +95,7 @@ static void note_value(struct cyclic_graphs *w, struct pab_object *self)
     struct pab_object *value = follow(w, self, VALUE);
     note(w, (uint64_t)pab_long_as_int64(value));
     pab_decref(value);
-    w->ops++;
+    w->py.ops++;
 }
 
 /* def __init__(self): self.value = ... */
@@ -105,7 +103,7 @@ static struct pab_object *new_instance(struct cyclic_graphs *w, struct pab_objec
 {
     struct pab_object *self = pab_must(pab_instance_new(class_object));
     set_value(w, self);
-    w->ops++;
+    w->py.ops++;
     return self;
 }
 
@@ -178,19 +176,19 @@ static struct pab_object *new_network(struct cyclic_graphs *w, uint32_t n)
             struct pab_object *other = pab_list_get_item(nodes, (pab_ssize)target);
             pab_must_do(pab_list_append(edges, other));
             target = below(w, n);
-            w->ops++;
+            w->py.ops++;
         }
     }
     struct pab_object *entry = pab_new_ref(pab_list_get_item(nodes, 0));
     pab_decref(nodes);
-    w->ops += 3 * (uint64_t)n + 1;
+    w->py.ops += 3 * (uint64_t)n + 1;
     return entry;
 }
 
 /* subject.listeners.append(listener); listener.subject = subject */
 static struct pab_object *new_subject(struct cyclic_graphs *w, uint32_t n)
 {
-    bool closing = below(w, 1000) < w->params[FINALIZED];
+    bool closing = below(w, 1000) < w->py.params[FINALIZED];
     struct pab_object *subject = new_instance(w, closing ? w->closing_class : w->subject_class);
     struct pab_object *listeners = pab_must(pab_list_new(0));
     link_to(w, subject, LISTENERS, listeners);
@@ -200,7 +198,7 @@ static struct pab_object *new_subject(struct cyclic_graphs *w, uint32_t n)
         pab_list_push(listeners, listener);
     }
     pab_decref(listeners);
-    w->ops++;
+    w->py.ops++;
     return subject;
 }
 
@@ -212,7 +210,7 @@ static struct pab_object *new_loop(struct cyclic_graphs *w, uint32_t n)
         pab_list_push(loop, pab_int((int64_t)w->next_value++));
     }
     pab_must_do(pab_list_append(loop, loop));
-    w->ops += (uint64_t)n + 1;
+    w->py.ops += (uint64_t)n + 1;
     return loop;
 }
 
@@ -232,7 +230,7 @@ static struct pab_object *new_record(struct cyclic_graphs *w, uint32_t n)
     pab_decref(id);
     pab_decref(options);
     pab_decref(values);
-    w->ops += (uint64_t)n + 5;
+    w->py.ops += (uint64_t)n + 5;
     return record;
 }
 
@@ -259,11 +257,11 @@ static struct pab_object *new_graph(struct cyclic_graphs *w, enum kind kind, uin
 static struct pab_object *draw_graph(struct cyclic_graphs *w, uint32_t index)
 {
     enum kind kind = RECORD;
-    if (below(w, 1000) < w->params[CYCLIC]) {
-        kind = (enum kind)pab_mix_draw(&w->cyclic_kinds, &w->rng);
+    if (below(w, 1000) < w->py.params[CYCLIC]) {
+        kind = (enum kind)pab_mix_draw(&w->cyclic_kinds, &w->py.rng);
     }
     w->kinds[index] = (uint8_t)kind;
-    return new_graph(w, kind, 1 + below(w, 1 + below(w, (uint32_t)w->params[NODES])));
+    return new_graph(w, kind, 1 + below(w, 1 + below(w, (uint32_t)w->py.params[NODES])));
 }
 
 /* --- walks: old objects are read, and here and there given a new value ----------------------- */
@@ -303,7 +301,7 @@ static void walk_network(struct cyclic_graphs *w, struct pab_object *entry, uint
         pab_store(&node, pab_new_ref(pab_list_get_item(edges, (pab_ssize)chosen)));
     }
     pab_decref(node);
-    w->ops += n;
+    w->py.ops += n;
 }
 
 /* for listener in subject.listeners: listener.value = k */
@@ -312,7 +310,7 @@ static void notify_listeners(struct cyclic_graphs *w, struct pab_object *subject
     struct pab_object *listeners = follow(w, subject, LISTENERS);
     for (pab_ssize i = 0; i < pab_list_size(listeners); i++) {
         set_value(w, pab_list_get_item(listeners, i));
-        w->ops++;
+        w->py.ops++;
     }
     pab_decref(listeners);
 }
@@ -335,11 +333,11 @@ static void walk(struct cyclic_graphs *w, uint32_t index)
         break;
     case LOOP:
         note(w, (uint64_t)pab_list_size(entry));
-        w->ops++;
+        w->py.ops++;
         break;
     case RECORD:
         note(w, (uint64_t)pab_object_hash(pab_tuple_get_item(entry, 0)));
-        w->ops++;
+        w->py.ops++;
         break;
     }
 }
@@ -378,19 +376,19 @@ static void build(struct cyclic_graphs *w)
 {
     make_classes(w);
     w->graphs = pab_must(pab_list_new(0));
-    for (uint32_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint32_t i = 0; i < w->py.params[LIVE]; i++) {
         pab_list_push(w->graphs, draw_graph(w, i));
     }
 }
 
 static void steady(struct cyclic_graphs *w)
 {
-    uint32_t live = (uint32_t)w->params[LIVE];
-    for (uint64_t left = w->params[STEPS]; left > 0; left--) {
+    uint32_t live = (uint32_t)w->py.params[LIVE];
+    for (uint64_t left = w->py.params[STEPS]; left > 0; left--) {
         if (below(w, 2) == 0) {
             walk(w, below(w, live));
         } else {
-            uint32_t reach = below(w, 1000) < w->params[HOT] ? live / 16 : live;
+            uint32_t reach = below(w, 1000) < w->py.params[HOT] ? live / 16 : live;
             uint32_t index = below(w, reach);
             pab_list_set_item(w->graphs, (pab_ssize)index, draw_graph(w, index));
         }
@@ -401,12 +399,12 @@ static void steady(struct cyclic_graphs *w)
 static void drain(struct cyclic_graphs *w, uint64_t seed)
 {
     struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->params[LIVE], seed);
+    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
     uint32_t index;
-    for (uint64_t left = w->params[LIVE] * 3 / 4; left > 0; left--) {
+    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
         PAB_CHECK(pab_scatter_next(&scatter, &index));
         pab_list_set_item(w->graphs, index, pab_new_ref(pab_none()));
-        w->ops++;
+        w->py.ops++;
     }
     note(w, (uint64_t)pab_gc_collect(pab_py_gc(), PAB_GC_GENERATIONS - 1));
     pab_unbind(&w->graphs);
@@ -422,29 +420,20 @@ static void cyclic_graphs_body(struct pab_run *run)
 {
     struct cyclic_graphs *w = run->state;
     current = w;
-    pab_rng_seed(&w->rng, run->seed);
-    w->ops = 0;
-    w->sum = 0;
     w->next_value = 1000;
-    pab_py_start(run->heap, w->runtime);
-    pab_run_phase(run, PAB_PHASE_BUILD);
+    pab_program_begin(&w->py, run);
     build(w);
     pab_run_phase(run, PAB_PHASE_STEADY);
     steady(w);
     pab_run_phase(run, PAB_PHASE_DRAIN);
     drain(w, run->seed);
-    pab_py_stop();
-    pab_run_phase(run, PAB_PHASE_END);
-    run->op_count = w->ops;
-    run->checksum = w->sum;
+    pab_program_end(&w->py, run);
 }
 
 static enum pab_status cyclic_graphs_setup(struct pab_run *run, struct pab_error *err)
 {
     (void)err;
-    struct cyclic_graphs *w = pab_inputs_take(run->inputs, sizeof(*w));
-    w->runtime = pab_inputs_take(run->inputs, pab_py_storage_bytes());
-    w->params = run->params;
+    struct cyclic_graphs *w = pab_program_new(run, sizeof(*w));
     w->kinds = pab_inputs_take(run->inputs, run->params[LIVE]);
     pab_mix_add(&w->cyclic_kinds, RING, 64);
     pab_mix_add(&w->cyclic_kinds, TREE, 64);
@@ -452,7 +441,6 @@ static enum pab_status cyclic_graphs_setup(struct pab_run *run, struct pab_error
     pab_mix_add(&w->cyclic_kinds, SUBJECTS, 64);
     pab_mix_add(&w->cyclic_kinds, LOOP, 16);
     PAB_CHECK(w->cyclic_kinds.filled == PAB_MIX_SHARES);
-    run->state = w;
     return PAB_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
+#include "workloads/support/program.h"
 #include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
@@ -33,41 +34,38 @@ static const struct pab_param list_growth_params[] = {
 #define QUEUE_LIMIT  256  /* items, above which nothing is popped from the front */
 
 struct list_growth {
-    void *runtime; /* storage of the object model */
-    const uint64_t *params;
+    struct pab_program py;
     struct pab_mix mix;
     /* Reset at the start of each body: */
-    struct pab_rng rng;
-    uint64_t ops, sum;
     struct pab_object *lists, *shared;
 };
 
 static uint32_t below(struct list_growth *w, uint32_t bound)
 {
-    return pab_rng_below(&w->rng, bound);
+    return pab_rng_below(&w->py.rng, bound);
 }
 
 static void note(struct list_growth *w, uint64_t value)
 {
-    w->sum = pab_checksum_add(w->sum, value);
+    w->py.sum = pab_checksum_add(w->py.sum, value);
 }
 
 /* Octave k with probability 2^-(k+1), uniform within it: a mean of 3/4 an octave. */
 static uint32_t draw_length(struct list_growth *w)
 {
-    uint64_t bits = pab_rng_next(&w->rng) | (uint64_t)1 << 24;
+    uint64_t bits = pab_rng_next(&w->py.rng) | (uint64_t)1 << 24;
     uint32_t octave = (uint32_t)1 << __builtin_ctzll(bits);
     uint32_t length = octave - 1 + below(w, octave);
-    uint32_t longest = (uint32_t)w->params[LONGEST];
+    uint32_t longest = (uint32_t)w->py.params[LONGEST];
     return length < longest ? length : below(w, longest);
 }
 
 /* An item: now and then a new int or float, else one that others hold as well. */
 static struct pab_object *draw_item(struct list_growth *w)
 {
-    uint64_t random = pab_rng_next(&w->rng);
+    uint64_t random = pab_rng_next(&w->py.rng);
     int64_t value = (int64_t)(random >> 34);
-    if (pab_rng_scale((uint32_t)random, 1000) >= w->params[FRESH]) {
+    if (pab_rng_scale((uint32_t)random, 1000) >= w->py.params[FRESH]) {
         return pab_new_ref(pab_list_get_item(w->shared, value % SHARED_ITEMS));
     }
     if (value % 4 == 0) {
@@ -84,12 +82,12 @@ static uint64_t value_of(struct pab_object *item)
 
 static struct pab_object *pick(struct list_growth *w)
 {
-    return pab_list_get_item(w->lists, below(w, (uint32_t)w->params[LIVE]));
+    return pab_list_get_item(w->lists, below(w, (uint32_t)w->py.params[LIVE]));
 }
 
 static void keep(struct list_growth *w, struct pab_object *list)
 {
-    pab_list_set_item(w->lists, below(w, (uint32_t)w->params[LIVE]), list);
+    pab_list_set_item(w->lists, below(w, (uint32_t)w->py.params[LIVE]), list);
 }
 
 static void append_items(struct list_growth *w, struct pab_object *list, uint32_t n)
@@ -97,14 +95,14 @@ static void append_items(struct list_growth *w, struct pab_object *list, uint32_
     for (uint32_t i = 0; i < n; i++) {
         pab_list_push(list, draw_item(w));
     }
-    w->ops += n;
+    w->py.ops += n;
 }
 
 static struct pab_object *new_list(struct list_growth *w)
 {
     struct pab_object *list = pab_must(pab_list_new(0));
     append_items(w, list, draw_length(w));
-    w->ops++;
+    w->py.ops++;
     return list;
 }
 
@@ -120,7 +118,7 @@ static void use_as_stack(struct list_growth *w, struct pab_object *list)
         note(w, value_of(top));
         pab_decref(top);
     }
-    w->ops += n;
+    w->py.ops += n;
 }
 
 /* a queue: list.append(item); list.pop(0). Only while the front is cheap to move. */
@@ -132,7 +130,7 @@ static void use_as_queue(struct list_growth *w, struct pab_object *list)
         pab_ssize where = pab_list_size(list) <= QUEUE_LIMIT ? 0 : -1;
         pab_decref(pab_must(pab_list_pop(list, where)));
     }
-    w->ops += n;
+    w->py.ops += n;
 }
 
 /* the list loses items and gets others: del list[-n:]; list.insert(k, item) */
@@ -147,7 +145,7 @@ static void shrink_and_insert(struct list_growth *w, struct pab_object *list)
         pab_must_do(pab_list_insert(list, where, item));
         pab_decref(item);
     }
-    w->ops += (uint64_t)n + 1;
+    w->py.ops += (uint64_t)n + 1;
 }
 
 /* lists[k] = [item() for ...]: the old list dies with all that only it holds */
@@ -163,7 +161,7 @@ static void keep_slice(struct list_growth *w, struct pab_object *list)
     pab_ssize size = pab_list_size(list);
     pab_ssize low = size == 0 ? 0 : (pab_ssize)below(w, (uint32_t)size);
     struct pab_object *slice = pab_must(pab_list_get_slice(list, low, size));
-    w->ops += (uint64_t)pab_list_size(slice) + 1;
+    w->py.ops += (uint64_t)pab_list_size(slice) + 1;
     keep(w, slice);
 }
 
@@ -172,7 +170,7 @@ static void concatenate(struct list_growth *w, struct pab_object *list)
 {
     struct pab_object *joined = pab_must(pab_list_concat(list, pick(w)));
     note(w, (uint64_t)pab_list_size(joined));
-    w->ops += (uint64_t)pab_list_size(joined) + 1;
+    w->py.ops += (uint64_t)pab_list_size(joined) + 1;
     pab_decref(joined);
 }
 
@@ -188,7 +186,7 @@ static void repeat(struct list_growth *w, struct pab_object *list)
     for (uint32_t i = 0; i < n; i += 2) {
         pab_list_set_item(repeated, i, draw_item(w));
     }
-    w->ops += n / 2 + n + 1;
+    w->py.ops += n / 2 + n + 1;
     keep(w, repeated);
 }
 
@@ -198,7 +196,7 @@ static void extend_and_cut(struct list_growth *w, struct pab_object *list)
     struct pab_object *added = pab_must(pab_list_as_tuple(pick(w)));
     pab_ssize before = pab_list_size(list);
     pab_must_do(pab_list_extend(list, added));
-    w->ops += 2 * (uint64_t)pab_tuple_size(added) + 2;
+    w->py.ops += 2 * (uint64_t)pab_tuple_size(added) + 2;
     pab_decref(added);
     pab_must_do(pab_list_set_slice(list, before, pab_list_size(list), NULL));
 }
@@ -214,7 +212,7 @@ static void sort_copy(struct list_growth *w, struct pab_object *list)
     if (pab_list_size(copy) > 0) {
         note(w, value_of(pab_list_get_item(copy, 0)));
     }
-    w->ops += (uint64_t)pab_list_size(copy) + 2;
+    w->py.ops += (uint64_t)pab_list_size(copy) + 2;
     pab_decref(copy);
 }
 
@@ -237,7 +235,7 @@ static void use_matrix(struct list_growth *w, struct pab_object *list)
     note(w, value_of(pab_list_get_item(pab_list_get_item(rows, n - 1), n - 1)));
     pab_decref(zero);
     pab_decref(rows);
-    w->ops += (uint64_t)n * (n + 2);
+    w->py.ops += (uint64_t)n * (n + 2);
 }
 
 /* list.clear(); the same list fills again */
@@ -245,7 +243,7 @@ static void clear_and_refill(struct list_growth *w, struct pab_object *list)
 {
     pab_must_do(pab_list_clear(list));
     append_items(w, list, draw_length(w));
-    w->ops++;
+    w->py.ops++;
 }
 
 /* Shares of 256, of lists worked on. */
@@ -268,14 +266,14 @@ static void build(struct list_growth *w)
         pab_list_set_item(w->shared, i, pab_int((int64_t)i * i));
     }
     w->lists = pab_must(pab_list_new(0));
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         pab_list_push(w->lists, new_list(w));
     }
 }
 
 static void note_all(struct list_growth *w)
 {
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         struct pab_object *list = pab_list_get_item(w->lists, (pab_ssize)i);
         pab_ssize size = pab_list_size(list);
         note(w, (uint64_t)size);
@@ -289,12 +287,12 @@ static void note_all(struct list_growth *w)
 static void drain(struct list_growth *w, uint64_t seed)
 {
     struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->params[LIVE], seed);
+    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
     uint32_t index;
-    for (uint64_t left = w->params[LIVE] * 3 / 4; left > 0; left--) {
+    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
         PAB_CHECK(pab_scatter_next(&scatter, &index));
         pab_list_set_item(w->lists, index, pab_new_ref(pab_none()));
-        w->ops++;
+        w->py.ops++;
     }
     pab_unbind(&w->lists);
     pab_unbind(&w->shared);
@@ -303,38 +301,28 @@ static void drain(struct list_growth *w, uint64_t seed)
 static void list_growth_body(struct pab_run *run)
 {
     struct list_growth *w = run->state;
-    pab_rng_seed(&w->rng, run->seed);
-    w->ops = 0;
-    w->sum = 0;
-    pab_py_start(run->heap, w->runtime);
-    pab_run_phase(run, PAB_PHASE_BUILD);
+    pab_program_begin(&w->py, run);
     build(w);
     pab_run_phase(run, PAB_PHASE_STEADY);
-    for (uint64_t left = w->params[STEPS]; left > 0; left--) {
+    for (uint64_t left = w->py.params[STEPS]; left > 0; left--) {
         struct pab_object *list = pab_new_ref(pick(w));
-        deeds[pab_mix_draw(&w->mix, &w->rng)].run(w, list);
+        deeds[pab_mix_draw(&w->mix, &w->py.rng)].run(w, list);
         pab_decref(list);
     }
     note_all(w);
     pab_run_phase(run, PAB_PHASE_DRAIN);
     drain(w, run->seed);
-    pab_py_stop();
-    pab_run_phase(run, PAB_PHASE_END);
-    run->op_count = w->ops;
-    run->checksum = w->sum;
+    pab_program_end(&w->py, run);
 }
 
 static enum pab_status list_growth_setup(struct pab_run *run, struct pab_error *err)
 {
     (void)err;
-    struct list_growth *w = pab_inputs_take(run->inputs, sizeof(*w));
-    w->runtime = pab_inputs_take(run->inputs, pab_py_storage_bytes());
-    w->params = run->params;
+    struct list_growth *w = pab_program_new(run, sizeof(*w));
     for (unsigned i = 0; i < ARRAY_COUNT(deeds); i++) {
         pab_mix_add(&w->mix, i, deeds[i].shares);
     }
     PAB_CHECK(w->mix.filled == PAB_MIX_SHARES);
-    run->state = w;
     return PAB_OK;
 }
 

@@ -17,6 +17,7 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
+#include "workloads/support/program.h"
 #include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
@@ -37,23 +38,20 @@ static const struct pab_param small_ints_params[] = {
 #define PRIME       1000000007
 
 struct small_ints {
-    void *runtime; /* storage of the object model */
-    const uint64_t *params;
+    struct pab_program py;
     struct pab_mix mix;
     /* Reset at the start of each body: */
-    struct pab_rng rng;
-    uint64_t ops, sum;
     struct pab_object *live, *histogram, *tally;
 };
 
 static void note(struct small_ints *w, struct pab_object *number)
 {
-    w->sum = pab_checksum_add(w->sum, (uint64_t)pab_long_as_int64(number));
+    w->py.sum = pab_checksum_add(w->py.sum, (uint64_t)pab_long_as_int64(number));
 }
 
 static uint32_t below(struct small_ints *w, uint32_t bound)
 {
-    return pab_rng_below(&w->rng, bound);
+    return pab_rng_below(&w->py.rng, bound);
 }
 
 /* An int of 2..9 digits of 30 bits, made as programs make one: by multiplication. */
@@ -64,20 +62,20 @@ static struct pab_object *draw_wide(struct small_ints *w)
         struct pab_object *factor = pab_int(PRIME + (int64_t)below(w, 1000));
         pab_store(&product, pab_must(pab_long_multiply(product, factor)));
         pab_decref(factor);
-        w->ops++;
+        w->py.ops++;
     }
     return product;
 }
 
 static struct pab_object *draw_value(struct small_ints *w)
 {
-    uint64_t random = pab_rng_next(&w->rng);
+    uint64_t random = pab_rng_next(&w->py.rng);
     uint32_t chance = pab_rng_scale((uint32_t)random, 1000);
-    if (chance < w->params[CACHED]) {
+    if (chance < w->py.params[CACHED]) {
         return pab_int((int64_t)pab_rng_scale((uint32_t)(random >> 32), 262) - 5);
     }
-    uint64_t others = 1000 - w->params[CACHED];
-    if ((chance - w->params[CACHED]) * 1000 < w->params[WIDE] * others) {
+    uint64_t others = 1000 - w->py.params[CACHED];
+    if ((chance - w->py.params[CACHED]) * 1000 < w->py.params[WIDE] * others) {
         return draw_wide(w);
     }
     return pab_int(257 + (int64_t)(random >> 35));
@@ -101,20 +99,20 @@ static void sum_of_squares(struct small_ints *w, uint32_t n)
     note(w, total);
     pab_unbind(&i);
     pab_unbind(&total);
-    w->ops += 3 * (uint64_t)n;
+    w->py.ops += 3 * (uint64_t)n;
 }
 
 /* for _ in range(n): live[index()] = value() */
 static void replace_some(struct small_ints *w, uint32_t n)
 {
-    uint32_t live = (uint32_t)w->params[LIVE];
+    uint32_t live = (uint32_t)w->py.params[LIVE];
     for (uint32_t step = 0; step < n; step++) {
-        uint64_t random = pab_rng_next(&w->rng);
-        bool hot = pab_rng_scale((uint32_t)random, 1000) < w->params[HOT];
+        uint64_t random = pab_rng_next(&w->py.rng);
+        bool hot = pab_rng_scale((uint32_t)random, 1000) < w->py.params[HOT];
         uint32_t index = pab_rng_scale((uint32_t)(random >> 32), hot ? live / 16 : live);
         pab_list_set_item(w->live, index, draw_value(w));
     }
-    w->ops += n;
+    w->py.ops += n;
 }
 
 /* for _ in range(n): counts[bucket()] += 1. Low buckets are hit more often: the product of two
@@ -130,7 +128,7 @@ static void count_buckets(struct small_ints *w, uint32_t n)
         pab_list_set_item(w->histogram, bucket, sum);
     }
     pab_decref(one);
-    w->ops += 2 * (uint64_t)n;
+    w->py.ops += 2 * (uint64_t)n;
 }
 
 /* Forgets the key of the tally that the draw hits, if there is one. */
@@ -138,7 +136,7 @@ static void forget_one(struct small_ints *w, struct pab_object *key)
 {
     if (pab_dict_size(w->tally) > TALLY_LIMIT && pab_dict_get_item(w->tally, key) != NULL) {
         pab_must_do(pab_dict_del_item(w->tally, key));
-        w->ops++;
+        w->py.ops++;
     }
 }
 
@@ -163,7 +161,7 @@ static void count_keys(struct small_ints *w, uint32_t n)
     }
     pab_unbind(&key);
     pab_decref(one);
-    w->ops += 4 * (uint64_t)n;
+    w->py.ops += 4 * (uint64_t)n;
 }
 
 /* flags = [1] * limit; the inner loop strikes out: for j in range(i * i, limit, i): flags[j] = 0 */
@@ -181,7 +179,7 @@ static struct pab_object *strike_out(struct small_ints *w, uint32_t limit)
         for (uint32_t multiple = i * i; multiple < limit; multiple += i) {
             pab_store(&j, pab_int(multiple));
             pab_list_set_item(flags, multiple, pab_int(0));
-            w->ops++;
+            w->py.ops++;
         }
     }
     pab_unbind(&j);
@@ -205,7 +203,7 @@ static void sieve(struct small_ints *w, uint32_t n)
     pab_decref(flags);
     note(w, pab_list_get_item(primes, pab_list_size(primes) - 1));
     pab_decref(primes);
-    w->ops += limit;
+    w->py.ops += limit;
 }
 
 /* for _ in range(n): a, b = b, a + b, which reaches four digits; then b % prime */
@@ -224,7 +222,7 @@ static void fibonacci(struct small_ints *w, uint32_t n)
     pab_decref(prime);
     pab_unbind(&a);
     pab_unbind(&b);
-    w->ops += (uint64_t)n + 1;
+    w->py.ops += (uint64_t)n + 1;
 }
 
 /* for i in range(1, n + 1): product *= i, the whole factorial, then modulo a prime */
@@ -242,7 +240,7 @@ static void factorial(struct small_ints *w, uint32_t n)
     pab_decref(prime);
     pab_unbind(&i);
     pab_unbind(&product);
-    w->ops += 2 * (uint64_t)n + 1;
+    w->py.ops += 2 * (uint64_t)n + 1;
 }
 
 /* while value: digits += value % 10; value //= 10. Remainders are cached ints. */
@@ -258,7 +256,7 @@ static void digit_sums(struct small_ints *w, uint32_t n)
             pab_decref(digit);
             pab_store(&digits, sum);
             pab_store(&value, pab_must(pab_long_floor_divide(value, ten)));
-            w->ops += 3;
+            w->py.ops += 3;
         }
         pab_decref(value);
     }
@@ -270,7 +268,7 @@ static void digit_sums(struct small_ints *w, uint32_t n)
 /* picked = [x for x in live[k:k + n] if x % 3], then sum(picked) */
 static void filter_slice(struct small_ints *w, uint32_t n)
 {
-    uint32_t live = (uint32_t)w->params[LIVE];
+    uint32_t live = (uint32_t)w->py.params[LIVE];
     uint32_t low = below(w, live);
     struct pab_object *slice =
         pab_must(pab_list_get_slice(w->live, low, low + n < live ? low + n : live));
@@ -284,7 +282,7 @@ static void filter_slice(struct small_ints *w, uint32_t n)
         if (pab_long_as_int64(rest) != 0) {
             pab_must_do(pab_list_append(picked, x));
             pab_store(&total, pab_must(pab_long_add(total, x)));
-            w->ops++;
+            w->py.ops++;
         }
         pab_decref(rest);
     }
@@ -293,7 +291,7 @@ static void filter_slice(struct small_ints *w, uint32_t n)
     pab_decref(three);
     pab_decref(picked);
     pab_decref(slice);
-    w->ops += (uint64_t)size + 1;
+    w->py.ops += (uint64_t)size + 1;
 }
 
 /* for x in data: total += x * x, in floats: 24-byte blocks, most of them from the free list. */
@@ -302,7 +300,7 @@ static void float_moments(struct small_ints *w, uint32_t n)
     struct pab_object *total = pab_must(pab_float_from_double(0.0));
     struct pab_object *x = NULL;
     for (uint32_t step = 0; step < n; step++) {
-        double value = pab_rng_unit(&w->rng);
+        double value = pab_rng_unit(&w->py.rng);
         pab_store(&x, pab_must(pab_float_from_double(value)));
         double squared = value * value;
         struct pab_object *square = pab_must(pab_float_from_double(squared));
@@ -311,10 +309,10 @@ static void float_moments(struct small_ints *w, uint32_t n)
         pab_decref(square);
         pab_store(&total, sum);
     }
-    w->sum = pab_checksum_add(w->sum, (uint64_t)(pab_float_as_double(total) * 0x1p20));
+    w->py.sum = pab_checksum_add(w->py.sum, (uint64_t)(pab_float_as_double(total) * 0x1p20));
     pab_unbind(&x);
     pab_unbind(&total);
-    w->ops += 3 * (uint64_t)n;
+    w->py.ops += 3 * (uint64_t)n;
 }
 
 /* Shares of 256. They weigh loops, not operations: a sieve is some ten times as long. */
@@ -344,17 +342,17 @@ static void build(struct small_ints *w)
     w->histogram = list_of(BUCKETS, pab_int(0));
     w->tally = pab_must(pab_dict_new());
     w->live = pab_must(pab_list_new(0));
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         pab_list_push(w->live, draw_value(w));
     }
-    w->ops += w->params[LIVE];
+    w->py.ops += w->py.params[LIVE];
 }
 
 static void steady(struct small_ints *w)
 {
-    uint64_t end = w->ops + w->params[STEPS];
-    while (w->ops < end) {
-        const struct loop *loop = &loops[pab_mix_draw(&w->mix, &w->rng)];
+    uint64_t end = w->py.ops + w->py.params[STEPS];
+    while (w->py.ops < end) {
+        const struct loop *loop = &loops[pab_mix_draw(&w->mix, &w->py.rng)];
         loop->run(w, (uint32_t)8 << below(w, 5));
     }
 }
@@ -370,7 +368,7 @@ static void note_all(struct small_ints *w)
     for (uint32_t i = 0; i < BUCKETS; i++) {
         note(w, pab_list_get_item(w->histogram, i));
     }
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         note(w, pab_list_get_item(w->live, (pab_ssize)i));
     }
 }
@@ -379,12 +377,12 @@ static void note_all(struct small_ints *w)
 static void drain(struct small_ints *w, uint64_t seed)
 {
     struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->params[LIVE], seed);
+    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
     uint32_t index;
-    for (uint64_t left = w->params[LIVE] * 3 / 4; left > 0; left--) {
+    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
         PAB_CHECK(pab_scatter_next(&scatter, &index));
         pab_list_set_item(w->live, index, pab_new_ref(pab_none()));
-        w->ops++;
+        w->py.ops++;
     }
     pab_unbind(&w->live);
     pab_unbind(&w->tally);
@@ -394,34 +392,24 @@ static void drain(struct small_ints *w, uint64_t seed)
 static void small_ints_body(struct pab_run *run)
 {
     struct small_ints *w = run->state;
-    pab_rng_seed(&w->rng, run->seed);
-    w->ops = 0;
-    w->sum = 0;
-    pab_py_start(run->heap, w->runtime);
-    pab_run_phase(run, PAB_PHASE_BUILD);
+    pab_program_begin(&w->py, run);
     build(w);
     pab_run_phase(run, PAB_PHASE_STEADY);
     steady(w);
     note_all(w);
     pab_run_phase(run, PAB_PHASE_DRAIN);
     drain(w, run->seed);
-    pab_py_stop();
-    pab_run_phase(run, PAB_PHASE_END);
-    run->op_count = w->ops;
-    run->checksum = w->sum;
+    pab_program_end(&w->py, run);
 }
 
 static enum pab_status small_ints_setup(struct pab_run *run, struct pab_error *err)
 {
     (void)err;
-    struct small_ints *w = pab_inputs_take(run->inputs, sizeof(*w));
-    w->runtime = pab_inputs_take(run->inputs, pab_py_storage_bytes());
-    w->params = run->params;
+    struct small_ints *w = pab_program_new(run, sizeof(*w));
     for (unsigned i = 0; i < ARRAY_COUNT(loops); i++) {
         pab_mix_add(&w->mix, i, loops[i].shares);
     }
     PAB_CHECK(w->mix.filled == PAB_MIX_SHARES);
-    run->state = w;
     return PAB_OK;
 }
 

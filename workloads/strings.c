@@ -18,6 +18,7 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
+#include "workloads/support/program.h"
 #include "workloads/support/scatter.h"
 #include "workloads/support/zipf.h"
 #include "workloads/workload.h"
@@ -55,14 +56,11 @@ struct line {
 };
 
 struct strings {
-    void *runtime; /* storage of the object model */
-    const uint64_t *params;
+    struct pab_program py;
     struct pab_mix mix;
     const char *text; /* UTF-8 */
     struct line lines[LINES];
     /* Reset at the start of each body: */
-    struct pab_rng rng;
-    uint64_t ops, sum;
     struct pab_object *records, *counts, *names;
     struct pab_object *space, *comma, *spaced_comma; /* constants of the code */
 };
@@ -114,10 +112,10 @@ static struct word draw_word(struct pab_rng *rng, uint32_t rank, const uint64_t 
 
 static void write_text(struct strings *w, struct pab_inputs *inputs, struct pab_rng *rng)
 {
-    uint32_t vocabulary = (uint32_t)w->params[WORDS];
+    uint32_t vocabulary = (uint32_t)w->py.params[WORDS];
     struct word *words = pab_inputs_take(inputs, vocabulary * sizeof(*words));
     for (uint32_t i = 0; i < vocabulary; i++) {
-        words[i] = draw_word(rng, i, w->params);
+        words[i] = draw_word(rng, i, w->py.params);
     }
     struct pab_zipf zipf;
     pab_zipf_init(&zipf, vocabulary, inputs);
@@ -141,17 +139,17 @@ static void write_text(struct strings *w, struct pab_inputs *inputs, struct pab_
 
 static uint32_t below(struct strings *w, uint32_t bound)
 {
-    return pab_rng_below(&w->rng, bound);
+    return pab_rng_below(&w->py.rng, bound);
 }
 
 /* Notes the length and the two ends of a str: what a reader of the result would look at. */
 static void note(struct strings *w, struct pab_object *str)
 {
     pab_ssize length = pab_unicode_length(str);
-    w->sum = pab_checksum_add(w->sum, (uint64_t)length);
+    w->py.sum = pab_checksum_add(w->py.sum, (uint64_t)length);
     if (length > 0) {
-        w->sum = pab_checksum_add(w->sum, pab_unicode_read_char(str, 0));
-        w->sum = pab_checksum_add(w->sum, pab_unicode_read_char(str, length - 1));
+        w->py.sum = pab_checksum_add(w->py.sum, pab_unicode_read_char(str, 0));
+        w->py.sum = pab_checksum_add(w->py.sum, pab_unicode_read_char(str, length - 1));
     }
 }
 
@@ -159,20 +157,20 @@ static void note(struct strings *w, struct pab_object *str)
 static struct pab_object *read_line(struct strings *w)
 {
     const struct line *line = &w->lines[below(w, LINES)];
-    w->ops++;
+    w->py.ops++;
     return pab_must(pab_unicode_from_utf8(w->text + line->start, (pab_ssize)line->bytes));
 }
 
 static struct pab_object *split(struct strings *w, struct pab_object *line)
 {
     struct pab_object *words = pab_must(pab_unicode_split(line, ' '));
-    w->ops += (uint64_t)pab_list_size(words) + 1;
+    w->py.ops += (uint64_t)pab_list_size(words) + 1;
     return words;
 }
 
 static struct pab_object *random_record(struct strings *w)
 {
-    return pab_list_get_item(w->records, below(w, (uint32_t)w->params[LIVE]));
+    return pab_list_get_item(w->records, below(w, (uint32_t)w->py.params[LIVE]));
 }
 
 static struct pab_object *random_word(struct strings *w)
@@ -191,15 +189,15 @@ static struct pab_object *make_record(struct strings *w)
     struct pab_object *record = pab_must(pab_tuple_pack(2, line, words));
     pab_decref(words);
     pab_decref(line);
-    w->ops++;
+    w->py.ops++;
     return record;
 }
 
 /* records[index()] = record */
 static void keep_record(struct strings *w)
 {
-    uint32_t live = (uint32_t)w->params[LIVE];
-    uint32_t reach = below(w, 1000) < w->params[HOT] ? live / 16 : live;
+    uint32_t live = (uint32_t)w->py.params[LIVE];
+    uint32_t reach = below(w, 1000) < w->py.params[HOT] ? live / 16 : live;
     uint32_t index = below(w, reach);
     pab_list_set_item(w->records, (pab_ssize)index, make_record(w));
 }
@@ -211,7 +209,7 @@ static void sum_up_counts(struct strings *w)
     struct pab_object *count;
     for (pab_ssize at = 0; pab_dict_next(w->counts, &at, &word, &count);) {
         note(w, word);
-        w->sum = pab_checksum_add(w->sum, (uint64_t)pab_long_as_int64(count));
+        w->py.sum = pab_checksum_add(w->py.sum, (uint64_t)pab_long_as_int64(count));
     }
     pab_store(&w->counts, pab_must(pab_dict_new()));
 }
@@ -230,12 +228,12 @@ static void count_words(struct strings *w)
             known == NULL ? pab_new_ref(one) : pab_must(pab_long_add(known, one));
         pab_must_do(pab_dict_set_item(w->counts, word, count));
         pab_decref(count);
-        w->ops++;
+        w->py.ops++;
     }
     pab_decref(one);
     pab_decref(words);
     pab_decref(line);
-    w->ops++;
+    w->py.ops++;
     if (pab_dict_size(w->counts) > COUNTS_LIMIT) {
         sum_up_counts(w);
     }
@@ -256,7 +254,7 @@ static void intern_names(struct strings *w)
         pab_must_do(pab_dict_set_item(w->names, name, pab_none()));
         pab_decref(name);
         start = end + 1;
-        w->ops += 3;
+        w->py.ops += 3;
     }
     if (pab_dict_size(w->names) > COUNTS_LIMIT) {
         pab_dict_clear(w->names);
@@ -270,7 +268,7 @@ static void build_report(struct strings *w)
     while (pab_unicode_length(report) < REPORT_LENGTH) {
         pab_must_do(pab_unicode_append(&report, random_word(w)));
         pab_must_do(pab_unicode_append(&report, w->space));
-        w->ops += 2;
+        w->py.ops += 2;
     }
     note(w, report);
     pab_decref(report);
@@ -287,13 +285,13 @@ static void format_fields(struct strings *w)
         pab_store(&field, pab_must(pab_unicode_concat(field, w->spaced_comma)));
         pab_store(&field, pab_must(pab_unicode_concat(field, random_word(w))));
         pab_list_push(parts, field);
-        w->ops += 4;
+        w->py.ops += 4;
     }
     struct pab_object *joined = pab_must(pab_unicode_join(w->spaced_comma, parts));
     note(w, joined);
     pab_decref(joined);
     pab_decref(parts);
-    w->ops += 2;
+    w->py.ops += 2;
 }
 
 /* line.replace(' ', ','), line.find(word), line[a:b] */
@@ -310,7 +308,7 @@ static void edit_line(struct strings *w)
     pab_decref(edited);
     note(w, part);
     pab_decref(part);
-    w->ops += 3;
+    w->py.ops += 3;
 }
 
 /* data = header + line.encode(); data.decode(): what is sent and received */
@@ -326,7 +324,7 @@ static void send_and_receive(struct strings *w)
     pab_decref(data);
     note(w, received);
     pab_decref(received);
-    w->ops += 4;
+    w->py.ops += 4;
 }
 
 /* Shares of 256, of lines handled. */
@@ -348,7 +346,7 @@ static void build(struct strings *w)
     w->counts = pab_must(pab_dict_new());
     w->names = pab_must(pab_dict_new());
     w->records = pab_must(pab_list_new(0));
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         pab_list_push(w->records, make_record(w));
     }
 }
@@ -356,10 +354,11 @@ static void build(struct strings *w)
 static void note_all(struct strings *w)
 {
     sum_up_counts(w);
-    for (uint64_t i = 0; i < w->params[LIVE]; i++) {
+    for (uint64_t i = 0; i < w->py.params[LIVE]; i++) {
         struct pab_object *record = pab_list_get_item(w->records, (pab_ssize)i);
         note(w, pab_tuple_get_item(record, 0));
-        w->sum = pab_checksum_add(w->sum, (uint64_t)pab_list_size(pab_tuple_get_item(record, 1)));
+        w->py.sum =
+            pab_checksum_add(w->py.sum, (uint64_t)pab_list_size(pab_tuple_get_item(record, 1)));
     }
 }
 
@@ -367,12 +366,12 @@ static void note_all(struct strings *w)
 static void drain(struct strings *w, uint64_t seed)
 {
     struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->params[LIVE], seed);
+    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
     uint32_t index;
-    for (uint64_t left = w->params[LIVE] * 3 / 4; left > 0; left--) {
+    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
         PAB_CHECK(pab_scatter_next(&scatter, &index));
         pab_list_set_item(w->records, index, pab_new_ref(pab_none()));
-        w->ops++;
+        w->py.ops++;
     }
     pab_unbind(&w->records);
     pab_unbind(&w->names);
@@ -385,31 +384,22 @@ static void drain(struct strings *w, uint64_t seed)
 static void strings_body(struct pab_run *run)
 {
     struct strings *w = run->state;
-    pab_rng_seed(&w->rng, run->seed);
-    w->ops = 0;
-    w->sum = 0;
-    pab_py_start(run->heap, w->runtime);
-    pab_run_phase(run, PAB_PHASE_BUILD);
+    pab_program_begin(&w->py, run);
     build(w);
     pab_run_phase(run, PAB_PHASE_STEADY);
-    for (uint64_t left = w->params[STEPS]; left > 0; left--) {
-        handlers[pab_mix_draw(&w->mix, &w->rng)].run(w);
+    for (uint64_t left = w->py.params[STEPS]; left > 0; left--) {
+        handlers[pab_mix_draw(&w->mix, &w->py.rng)].run(w);
     }
     note_all(w);
     pab_run_phase(run, PAB_PHASE_DRAIN);
     drain(w, run->seed);
-    pab_py_stop();
-    pab_run_phase(run, PAB_PHASE_END);
-    run->op_count = w->ops;
-    run->checksum = w->sum;
+    pab_program_end(&w->py, run);
 }
 
 static enum pab_status strings_setup(struct pab_run *run, struct pab_error *err)
 {
     (void)err;
-    struct strings *w = pab_inputs_take(run->inputs, sizeof(*w));
-    w->runtime = pab_inputs_take(run->inputs, pab_py_storage_bytes());
-    w->params = run->params;
+    struct strings *w = pab_program_new(run, sizeof(*w));
     struct pab_rng rng;
     pab_rng_seed(&rng, run->seed ^ LINES);
     write_text(w, run->inputs, &rng);
@@ -417,7 +407,6 @@ static enum pab_status strings_setup(struct pab_run *run, struct pab_error *err)
         pab_mix_add(&w->mix, i, handlers[i].shares);
     }
     PAB_CHECK(w->mix.filled == PAB_MIX_SHARES);
-    run->state = w;
     return PAB_OK;
 }
 
