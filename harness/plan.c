@@ -43,7 +43,7 @@ static const struct pab_preset presets[] = {
     },
     {
         .name = "rigorous",
-        .summary = "half an hour: for a figure that others will quote",
+        .summary = "a quarter of an hour: for a figure that others will quote",
         .rounds = 300,
         .memory_rounds = 5,
         .min_time_s = 0.01,
