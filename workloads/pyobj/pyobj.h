@@ -42,10 +42,21 @@ static inline void pab_incref(struct pab_object *object)
     object->refcnt++;
 }
 
+/* Ends an object whose last reference went. The one thing that tells the two builds of a workload
+ * apart in this header: on a real libpython (workloads/capi) types are CPython's own. */
+#ifdef PAB_PYOBJ_ON_CPYTHON
+void pab_dealloc(struct pab_object *object);
+#else
+static inline void pab_dealloc(struct pab_object *object)
+{
+    object->type->dealloc(object);
+}
+#endif
+
 static inline void pab_decref(struct pab_object *object)
 {
     if (--object->refcnt == 0) {
-        object->type->dealloc(object);
+        pab_dealloc(object);
     }
 }
 
@@ -80,9 +91,16 @@ int64_t pab_long_as_int64(struct pab_object *object);  /* wraps modulo 2^64 */
 struct pab_object *pab_long_add(struct pab_object *a, struct pab_object *b);
 struct pab_object *pab_long_subtract(struct pab_object *a, struct pab_object *b);
 struct pab_object *pab_long_multiply(struct pab_object *a, struct pab_object *b);
-struct pab_object *pab_long_floor_divide(struct pab_object *a,
-                                         struct pab_object *b);                    /* b: 1 digit */
-struct pab_object *pab_long_remainder(struct pab_object *a, struct pab_object *b); /* b: 1 digit */
+struct pab_object *pab_long_floor_divide(struct pab_object *a, struct pab_object *b); /* b != 0 */
+struct pab_object *pab_long_remainder(struct pab_object *a, struct pab_object *b);    /* b != 0 */
+struct pab_object *pab_long_negative(struct pab_object *a);
+struct pab_object *pab_long_lshift(struct pab_object *a, struct pab_object *bits); /* bits >= 0 */
+struct pab_object *pab_long_rshift(struct pab_object *a, struct pab_object *bits); /* bits >= 0 */
+struct pab_object *pab_long_and(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_long_or(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_long_xor(struct pab_object *a, struct pab_object *b);
+/* int(text): decimal digits after an optional '-' (PyLong_FromString, base 10). */
+struct pab_object *pab_long_from_text(const char *text);
 
 struct pab_object *pab_float_from_double(double value);
 double pab_float_as_double(struct pab_object *object);
@@ -106,6 +124,7 @@ struct pab_object *pab_unicode_split(struct pab_object *str, uint32_t separator)
 struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object *from,
                                        struct pab_object *to);
 struct pab_object *pab_unicode_lower(struct pab_object *str);
+struct pab_object *pab_unicode_repeat(struct pab_object *str, pab_ssize count); /* str * n */
 /* Where `part` first occurs, or -1; -2 when memory is out, for a wider text needs a temporary. */
 pab_ssize pab_unicode_find(struct pab_object *str, struct pab_object *part);
 /* sys.intern(): steals *str, replaces it by the one interned object. Mortal, as in 3.11. */
@@ -119,6 +138,16 @@ struct pab_object *pab_bytes_concat(struct pab_object *a, struct pab_object *b);
 struct pab_object *pab_unicode_encode(struct pab_object *str); /* str -> UTF-8 bytes */
 struct pab_object *pab_bytes_decode(struct pab_object *bytes); /* UTF-8 bytes -> str */
 
+struct pab_object *pab_bytearray_from_string(const char *data,
+                                             pab_ssize size); /* NULL: uninitialised */
+pab_ssize pab_bytearray_size(struct pab_object *bytearray);
+char *pab_bytearray_as_string(struct pab_object *bytearray);
+int pab_bytearray_resize(struct pab_object *bytearray, pab_ssize size);
+int pab_bytearray_append(struct pab_object *bytearray, uint8_t byte); /* .append(byte) */
+/* bytearray += bytes or bytearray, in place */
+int pab_bytearray_extend(struct pab_object *bytearray, struct pab_object *more);
+struct pab_object *pab_bytearray_concat(struct pab_object *a, struct pab_object *b);
+
 /* --- tuple, list ------------------------------------------------------------------------- */
 
 struct pab_object *pab_tuple_new(pab_ssize size); /* items NULL until set */
@@ -127,6 +156,9 @@ void pab_tuple_set_item(struct pab_object *tuple, pab_ssize index,
 struct pab_object *pab_tuple_get_item(struct pab_object *tuple, pab_ssize index); /* borrowed */
 pab_ssize pab_tuple_size(struct pab_object *tuple);
 struct pab_object *pab_tuple_pack(size_t count, ...); /* new references are taken */
+struct pab_object *pab_tuple_get_slice(struct pab_object *tuple, pab_ssize low, pab_ssize high);
+struct pab_object *pab_tuple_concat(struct pab_object *a, struct pab_object *b);
+struct pab_object *pab_tuple_repeat(struct pab_object *tuple, pab_ssize count);
 
 struct pab_object *pab_list_new(pab_ssize size); /* items NULL until set */
 pab_ssize pab_list_size(struct pab_object *list);
@@ -160,7 +192,34 @@ pab_ssize pab_dict_size(struct pab_object *dict);
 bool pab_dict_next(struct pab_object *dict, pab_ssize *position, struct pab_object **key,
                    struct pab_object **value);
 struct pab_object *pab_dict_copy(struct pab_object *dict);
+int pab_dict_update(struct pab_object *dict, struct pab_object *other); /* dict.update(other) */
+struct pab_object *pab_dict_pop(struct pab_object *dict,
+                                struct pab_object *key);    /* new reference; NULL: no such key */
+struct pab_object *pab_dict_keys(struct pab_object *dict);  /* PyDict_Keys: a list */
+struct pab_object *pab_dict_items(struct pab_object *dict); /* PyDict_Items: a list of pairs */
 void pab_dict_clear(struct pab_object *dict);
+
+/* --- set, frozenset ---------------------------------------------------------------------- */
+
+/* `items`: a list, tuple, set or frozenset, or NULL for an empty one. */
+struct pab_object *pab_set_new(struct pab_object *items);
+struct pab_object *pab_frozenset_new(struct pab_object *items);
+int pab_set_add(struct pab_object *set, struct pab_object *key);
+int pab_set_discard(struct pab_object *set, struct pab_object *key); /* 1: was there, 0: not */
+bool pab_set_contains(struct pab_object *set, struct pab_object *key);
+struct pab_object *pab_set_pop(struct pab_object *set); /* new reference; NULL: empty */
+pab_ssize pab_set_size(struct pab_object *set);
+/* _PySet_NextEntry: *position starts at 0; key is borrowed. In table order, which depends on
+ * hashes: equal to CPython's for ints, not for strs. */
+bool pab_set_next(struct pab_object *set, pab_ssize *position, struct pab_object **key);
+struct pab_object *pab_set_copy(struct pab_object *set);
+int pab_set_update(struct pab_object *set, struct pab_object *items); /* set.update(items) */
+struct pab_object *pab_set_union(struct pab_object *a, struct pab_object *b);        /* a | b */
+struct pab_object *pab_set_intersection(struct pab_object *a, struct pab_object *b); /* a & b */
+struct pab_object *pab_set_difference(struct pab_object *a, struct pab_object *b);   /* a - b */
+struct pab_object *pab_set_symmetric_difference(struct pab_object *a,
+                                                struct pab_object *b); /* a ^ b */
+void pab_set_clear(struct pab_object *set);
 
 /* --- classes and instances --------------------------------------------------------------- */
 
@@ -178,6 +237,47 @@ int pab_object_set_attr(struct pab_object *object, struct pab_object *name,
                         struct pab_object *value); /* value NULL deletes */
 struct pab_object *pab_object_get_attr(struct pab_object *object, struct pab_object *name);
 struct pab_object *pab_object_dict(struct pab_object *object); /* obj.__dict__: new reference */
+
+/* --- functions, weak references ----------------------------------------------------------- */
+
+/* A function written in C, taking one argument (METH_O); returns a new reference. */
+typedef struct pab_object *(*pab_callback)(struct pab_object *self, struct pab_object *argument);
+
+/* PyCFunction_New: a callable that holds a reference to `self` (or NULL) and hands it on. */
+struct pab_object *pab_function_new(pab_callback function, struct pab_object *self);
+
+/* PyWeakref_NewRef. Instances (but for those with slots), sets, frozensets and functions can be
+ * referred to. `callback`: NULL, or a function that is called with the weakref when the object
+ * goes. A weakref without callback is shared: a second call gives the same one. */
+struct pab_object *pab_weakref_new(struct pab_object *object, struct pab_object *callback);
+struct pab_object *pab_weakref_get(struct pab_object *weakref); /* borrowed; None: it is gone */
+
+/* --- the collector: Python's gc module ----------------------------------------------------- */
+
+struct pab_gc_counts {
+    int count[PAB_GC_GENERATIONS];
+};
+
+/* What a runtime starts with. A harness may set it before pab_py_start(). */
+struct pab_gc_options {
+    bool enabled;
+    int threshold[PAB_GC_GENERATIONS];
+};
+extern struct pab_gc_options pab_py_gc_options; /* enabled; 700, 10, 10 */
+
+pab_ssize pab_py_collect(int generation); /* gc.collect(generation) */
+void pab_py_gc_enable(bool enabled);      /* gc.enable(), gc.disable() */
+void pab_py_gc_set_threshold(int threshold0, int threshold1, int threshold2);
+struct pab_gc_counts pab_py_gc_count(void);             /* gc.get_count() */
+struct pab_gc_stats pab_py_gc_stats(int generation);    /* gc.get_stats()[generation] */
+void pab_py_gc_freeze(void);                            /* gc.freeze() */
+void pab_py_gc_unfreeze(void);                          /* gc.unfreeze() */
+pab_ssize pab_py_gc_freeze_count(void);                 /* gc.get_freeze_count() */
+bool pab_py_gc_is_tracked(struct pab_object *object);   /* gc.is_tracked() */
+bool pab_py_gc_is_finalized(struct pab_object *object); /* gc.is_finalized() */
+/* Visits the objects of one generation in list order; the visitor must not allocate. */
+void pab_py_gc_visit(int generation, void (*visit)(void *arg, struct pab_object *object),
+                     void *arg);
 
 /* --- for workloads ----------------------------------------------------------------------- */
 
