@@ -1,7 +1,7 @@
-/* The collection itself, in the order in which it runs. Behaviour and every list order are those
- * of CPython 3.11 (Modules/gcmodule.c@v3.11.7, Objects/object.c@v3.11.7); where a pass of
- * CPython's cannot change anything that a program can see, it is left out, and a comment says
- * why. The collector asks for no memory while it works. */
+/* When a collection runs, what becomes of its survivors, and the objects' side of the collector.
+ * Behaviour and every list order are those of CPython 3.11 (Modules/gcmodule.c@v3.11.7,
+ * Objects/object.c@v3.11.7); where a pass of CPython's cannot change anything that a program can
+ * see, it is left out, and a comment says why. The collector asks for no memory while it works. */
 #include "allocators/gc/gc.h"
 
 #include "allocators/gc/internal.h"
@@ -12,210 +12,11 @@
 
 static const int default_thresholds[PAB_GC_GENERATIONS] = {700, 10, 10};
 
-/* What a deduction saw on its way: saves walking the survivors again just to count them. */
-struct census {
-    size_t examined;
-    size_t reachable;
-    unsigned reachable_flags; /* enum pab_type_flag of all reachable objects, or-ed */
-};
-
-struct trash_census {
-    size_t objects;
-    size_t finalizers; /* objects whose type has a finalizer that has not run yet */
-};
-
-/* A list is a chain of dependent loads: start the next one while this object is worked on. */
-static inline void prefetch(const struct pab_gc_head *head)
-{
-    __builtin_prefetch(head);
-}
-
 static void check_all(const struct pab_gc *gc)
 {
     if (PAB_CHECK_LEVEL >= 3) {
         PAB_CHECK(pab_gc_check(gc, NULL) == PAB_OK);
     }
-}
-
-/* Drops a reference that the collector took to keep an object alive across a callback. */
-static void release(struct pab_object *object)
-{
-    assert(object->refcnt > 0);
-    if (--object->refcnt == 0) {
-        object->type->dealloc(object);
-    }
-}
-
-/* --- which objects are unreachable ------------------------------------------------------- */
-
-static inline bool is_member(const struct pab_gc_head *head)
-{
-    return (head->prev & PREV_COLLECTING) != 0;
-}
-
-/* Makes the object a member of this collection: its reference count, copied, goes into prev. */
-static inline void enter(struct pab_gc_head *head)
-{
-    intptr_t refcnt = head_object(head)->refcnt;
-    assert(refcnt > 0);
-    assert(head->next != 0 && (head->next & NEXT_UNREACHABLE) == 0);
-    head->prev =
-        ((uintptr_t)refcnt << REFS_SHIFT) | PREV_COLLECTING | (head->prev & PAB_GC_PREV_FINALIZED);
-}
-
-/* One reference is accounted for by a member of this collection. */
-static inline void subtract_reference(struct pab_gc_head *head)
-{
-    assert(head->prev >= REFS_ONE); /* else traverse() shows more references than exist */
-    head->prev -= REFS_ONE;
-}
-
-static int visit_subtract(struct pab_object *referent, void *arg)
-{
-    (void)arg;
-    if ((referent->type->flags & PAB_TYPE_GC) == 0) {
-        return 0;
-    }
-    struct pab_gc_head *head = pab_gc_head_of(referent);
-    if (is_member(head)) {
-        subtract_reference(head);
-    }
-    return 0;
-}
-
-/* Where every tracked object is to be a member, one that was not seen yet can enter here. */
-static int visit_enter_and_subtract(struct pab_object *referent, void *arg)
-{
-    (void)arg;
-    if ((referent->type->flags & PAB_TYPE_GC) == 0) {
-        return 0;
-    }
-    struct pab_gc_head *head = pab_gc_head_of(referent);
-    if (!is_member(head)) {
-        if (head->next == 0) {
-            return 0;
-        }
-        enter(head);
-    }
-    subtract_reference(head);
-    return 0;
-}
-
-/* Leaves in prev of every object of `young` how many references to it come from outside of it.
- * How many objects that are.
- *
- * `young` may be all that is tracked; then one pass over memory does instead of two (a third less
- * time for a million scattered objects). Else all members must be marked before the first one is
- * traversed, or they could not be told from objects of other generations. */
-static size_t count_outside_references(struct pab_gc_head *young, bool young_is_all)
-{
-    size_t examined = 0;
-    struct pab_gc_head *head;
-    for (head = head_next(young); !young_is_all && head != young; head = head_next(head)) {
-        prefetch(head_next(head));
-        enter(head);
-    }
-    pab_visit visit = young_is_all ? visit_enter_and_subtract : visit_subtract;
-    for (head = head_next(young); head != young; head = head_next(head)) {
-        prefetch(head_next(head));
-        struct pab_object *object = head_object(head);
-        assert(object->type->traverse != NULL);
-        if (!is_member(head)) {
-            enter(head);
-        }
-        object->type->traverse(object, visit, NULL);
-        examined++;
-    }
-    return examined;
-}
-
-/* A reachable object refers to this one: it is reachable too. `arg` is the young list. */
-static int visit_reachable(struct pab_object *referent, void *arg)
-{
-    if ((referent->type->flags & PAB_TYPE_GC) == 0) {
-        return 0;
-    }
-    struct pab_gc_head *young = (struct pab_gc_head *)arg;
-    struct pab_gc_head *head = pab_gc_head_of(referent);
-    if (!is_member(head)) {
-        return 0; /* of another generation, or to the left of the scan and done */
-    }
-    assert(head->next != 0);
-    if ((head->next & NEXT_UNREACHABLE) != 0) {
-        /* Condemned too early. Its prev is a link again, so it can be taken out of the middle;
-         * at the tail of the young list the scan will come to it once more. */
-        struct pab_gc_head *prev = head_prev(head);
-        struct pab_gc_head *next = head_at(head->next & ~NEXT_UNREACHABLE);
-        prev->next = head->next;
-        head_set_prev(next, prev);
-        list_append(young, head);
-        head->prev = REFS_ONE | (head->prev & PREV_FLAGS);
-    } else if (head->prev < REFS_ONE) {
-        head->prev |= REFS_ONE; /* still to the right of the scan: it stays where it is */
-    }
-    return 0;
-}
-
-/* Scans the young list once, from the front, while visit_reachable() may append to it:
- *
- *      young:  done and relinked | scan | counts in prev, singly linked
- *      unreachable:  doubly linked, NEXT_UNREACHABLE in every next
- */
-static void partition_young(struct pab_gc_head *young, struct pab_gc_head *unreachable,
-                            struct census *census)
-{
-    struct pab_gc_head *prev = young;
-    struct pab_gc_head *head = head_next(young);
-    while (head != young) {
-        prefetch(head_next(head));
-        if (head->prev >= REFS_ONE) {
-            struct pab_object *object = head_object(head);
-            object->type->traverse(object, visit_reachable, young);
-            census->reachable++;
-            census->reachable_flags |= object->type->flags;
-            head->prev = (uintptr_t)prev | (head->prev & PAB_GC_PREV_FINALIZED);
-            prev = head;
-        } else {
-            struct pab_gc_head *last = head_prev(unreachable);
-            prev->next = head->next;
-            last->next = (uintptr_t)head | NEXT_UNREACHABLE;
-            head->prev |= (uintptr_t)last; /* the count there is 0, the flags stay */
-            head->next = (uintptr_t)unreachable | NEXT_UNREACHABLE;
-            unreachable->prev = (uintptr_t)head;
-        }
-        head = head_next(prev); /* only now: traverse() may have appended */
-    }
-    young->prev = (uintptr_t)prev;
-    unreachable->next &= ~NEXT_UNREACHABLE;
-}
-
-/* Splits `young`: what nothing outside of it keeps alive goes to `unreachable`, in an order that
- * depends on traversal. The members of `unreachable` keep PREV_COLLECTING and NEXT_UNREACHABLE. */
-static struct census deduce_unreachable(struct pab_gc_head *young, struct pab_gc_head *unreachable,
-                                        bool young_is_all)
-{
-    struct census census = {.examined = count_outside_references(young, young_is_all)};
-    list_init(unreachable);
-    partition_young(young, unreachable, &census);
-    assert(census.reachable <= census.examined);
-    return census;
-}
-
-/* Makes `unreachable` a list that its members can be unlinked from: NEXT_UNREACHABLE goes. */
-static struct trash_census clean_links(struct pab_gc_head *unreachable)
-{
-    struct trash_census census = {0};
-    struct pab_gc_head *next;
-    for (struct pab_gc_head *head = head_next(unreachable); head != unreachable; head = next) {
-        assert((head->next & NEXT_UNREACHABLE) != 0 && is_member(head));
-        head->next &= ~NEXT_UNREACHABLE;
-        next = head_next(head);
-        prefetch(next);
-        census.objects++;
-        census.finalizers +=
-            (head->prev & PAB_GC_PREV_FINALIZED) == 0 && head_object(head)->type->finalize != NULL;
-    }
-    return census;
 }
 
 /* --- survivors --------------------------------------------------------------------------- */
@@ -262,74 +63,6 @@ static void retire_survivors(struct pab_gc *gc, int generation, const struct cen
     list_merge(&gc->generations[generation + 1].head, young);
 }
 
-/* --- trash ------------------------------------------------------------------------------- */
-
-/* PEP 442: each object once in its life. A finalizer may do anything, also free other members. */
-static void run_finalizers(struct pab_gc_head *unreachable)
-{
-    struct pab_gc_head seen;
-    list_init(&seen);
-    while (!list_is_empty(unreachable)) {
-        struct pab_gc_head *head = head_next(unreachable);
-        struct pab_object *object = head_object(head);
-        list_move(&seen, head);
-        if (object->type->finalize != NULL && (head->prev & PAB_GC_PREV_FINALIZED) == 0) {
-            head->prev |= PAB_GC_PREV_FINALIZED;
-            object->refcnt++;
-            object->type->finalize(object);
-            release(object);
-        }
-    }
-    list_merge(unreachable, &seen);
-}
-
-/* After finalizers: what they made reachable goes to `old`, the rest stays in `unreachable`. */
-static size_t keep_resurrected(struct pab_gc_head *unreachable, struct pab_gc_head *old)
-{
-    struct pab_gc_head resurrected;
-    list_init(&resurrected);
-    list_merge(&resurrected, unreachable);
-    deduce_unreachable(&resurrected, unreachable, false);
-    size_t trash = clean_links(unreachable).objects;
-    list_merge(old, &resurrected);
-    return trash;
-}
-
-/* Breaks the cycles by clear(); refcounting does the rest. What is alive after its clear() (a
- * tuple, or somebody else clears later) waits in `old`. */
-static void delete_trash(struct pab_gc_head *trash, struct pab_gc_head *old)
-{
-    while (!list_is_empty(trash)) {
-        struct pab_gc_head *head = head_next(trash);
-        struct pab_object *object = head_object(head);
-        assert(object->refcnt > 0);
-        prefetch(head_next(head));
-        if (object->type->clear != NULL) {
-            object->refcnt++;
-            object->type->clear(object);
-            release(object);
-        }
-        if (head_next(trash) == head) {
-            head->prev &= ~PREV_COLLECTING;
-            list_move(old, head);
-        }
-    }
-}
-
-/* Handles what was found unreachable; how many objects of it were trash indeed. */
-static size_t dispose(struct pab_gc_head *unreachable, struct pab_gc_head *old)
-{
-    struct trash_census census = clean_links(unreachable);
-    /* Weak references to members belong here: they are cleared and their callbacks run before
-     * any finalizer (3.11). */
-    if (census.finalizers > 0) {
-        run_finalizers(unreachable);
-        census.objects = keep_resurrected(unreachable, old);
-    } /* else no foreign code ran since the deduction: another would find the same, in order */
-    delete_trash(unreachable, old);
-    return census.objects;
-}
-
 /* --- one collection ---------------------------------------------------------------------- */
 
 /* Resets the counters and appends the younger generations to the one that is collected. */
@@ -346,12 +79,8 @@ static void merge_younger(struct pab_gc *gc, int generation)
     }
 }
 
-static intptr_t collect_generation(struct pab_gc *gc, int generation)
+static struct pab_gc_result collect_lists(struct pab_gc *gc, int generation)
 {
-    assert(generation >= 0 && generation < PAB_GC_GENERATIONS);
-    assert(!gc->collecting);
-    check_all(gc);
-    gc->collecting = true;
     struct pab_gc_stats *stats = &gc->stats[generation];
     struct pab_gc_head *young = &gc->generations[generation].head;
     struct pab_gc_head *old = generation < OLDEST ? &gc->generations[generation + 1].head : young;
@@ -359,19 +88,36 @@ static intptr_t collect_generation(struct pab_gc *gc, int generation)
     merge_younger(gc, generation);
     struct pab_gc_head unreachable;
     bool young_is_all = generation == OLDEST && list_is_empty(&gc->permanent);
-    struct census census = deduce_unreachable(young, &unreachable, young_is_all);
+    struct census census = pab_gc_deduce(young, &unreachable, young_is_all);
     retire_survivors(gc, generation, &census);
-    size_t collected = dispose(&unreachable, old);
+    struct pab_gc_result result = pab_gc_dispose(gc, &unreachable, old);
     if (generation == OLDEST && gc->clear_free_lists != NULL) {
         gc->clear_free_lists(gc->client);
     }
     stats->collections++;
-    stats->collected += collected;
+    stats->collected += result.collected;
+    stats->uncollectable += result.uncollectable;
     stats->visited += census.examined;
+    return result;
+}
 
+static intptr_t collect_generation(struct pab_gc *gc, int generation)
+{
+    assert(generation >= 0 && generation < PAB_GC_GENERATIONS);
+    assert(!gc->collecting);
+    check_all(gc);
+    gc->collecting = true;
+    if (gc->report != NULL) {
+        gc->report(gc->client, &(struct pab_gc_report){.generation = generation});
+    }
+    struct pab_gc_result result = collect_lists(gc, generation);
+    if (gc->report != NULL) {
+        gc->report(gc->client, &(struct pab_gc_report){true, generation, result.collected,
+                                                       result.uncollectable});
+    }
     gc->collecting = false;
     check_all(gc);
-    return (intptr_t)collected;
+    return (intptr_t)(result.collected + result.uncollectable);
 }
 
 /* Collects the oldest generation that is due. The oldest of all is due only when what survived

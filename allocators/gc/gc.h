@@ -35,18 +35,30 @@ enum pab_type_flag {
     PAB_TYPE_GC = 1u << 0,             /* has a pab_gc_head and traverse() */
     PAB_TYPE_UNTRACK_ALWAYS = 1u << 1, /* untrack() is tried by every collection (tuple) */
     PAB_TYPE_UNTRACK_FULL = 1u << 2,   /* untrack() is tried by full collections (dict) */
+    PAB_TYPE_WEAKREF = 1u << 3,        /* starts with a struct pab_weakref; has notify() */
+    PAB_TYPE_LEGACY = 1u << 4,         /* has a finalizer from before PEP 442: uncollectable */
 };
 
 /* The slots of a type that memory management needs; a client embeds this as its first member. */
 struct pab_type {
     const char *name;
     unsigned flags;
-    size_t presize; /* bytes before the pab_gc_head: 16 for a managed dict, else 0 */
+    size_t presize;         /* bytes before the pab_gc_head: 16 for a managed dict, else 0 */
+    size_t weaklist_offset; /* of the object's struct pab_weakref *; 0: cannot be referred to */
     void (*dealloc)(struct pab_object *self);                             /* refcnt reached 0 */
     int (*traverse)(struct pab_object *self, pab_visit visit, void *arg); /* PAB_TYPE_GC */
     void (*clear)(struct pab_object *self);    /* drops references; NULL: cannot (tuple) */
     void (*finalize)(struct pab_object *self); /* __del__: once, may resurrect; or NULL */
     void (*untrack)(struct pab_object *self);  /* untracks itself if nothing in it can cycle */
+    void (*notify)(struct pab_object *self);   /* PAB_TYPE_WEAKREF: calls the callback */
+};
+
+/* What a weak reference starts with. It is in the list of its referent, which does not own it. */
+struct pab_weakref {
+    struct pab_object base;
+    struct pab_object *referent; /* not owned; NULL: it is gone */
+    struct pab_object *callback; /* owned; NULL: none */
+    struct pab_weakref *prev, *next;
 };
 
 struct pab_gc_head {
@@ -67,6 +79,13 @@ struct pab_gc_stats {
     uint64_t visited; /* objects examined: what a collection costs */
 };
 
+/* What a collection tells its client before it starts (all 0) and when it is done. */
+struct pab_gc_report {
+    bool done;
+    int generation;
+    size_t collected, uncollectable;
+};
+
 /* One collector; one for each runtime. Its lists point at `heads`, so it must not be moved. */
 struct pab_gc {
     struct pab_gc_generation generations[PAB_GC_GENERATIONS];
@@ -75,8 +94,11 @@ struct pab_gc {
     struct pab_alloc alloc; /* the obj domain */
     intptr_t long_lived_total, long_lived_pending;
     bool enabled, collecting;
-    /* Called at the end of a full collection: empties the client's free lists. May be NULL. */
-    void (*clear_free_lists)(void *client);
+    bool save_all; /* gc.DEBUG_SAVEALL: trash is kept as garbage rather than cleared */
+    /* What the client may want to do, given `client`. Each may be NULL. */
+    void (*clear_free_lists)(void *client); /* at the end of a full collection */
+    void (*keep_garbage)(void *client, struct pab_object *object);    /* gc.garbage.append() */
+    void (*report)(void *client, const struct pab_gc_report *report); /* gc.callbacks */
     void *client;
 };
 
@@ -116,6 +138,19 @@ static inline bool pab_gc_is_finalized(const void *object)
  * before it frees. True: the object was resurrected and dealloc has to stop.
  * CPython Objects/object.c PyObject_CallFinalizerFromDealloc. */
 bool pab_gc_finalize_from_dealloc(struct pab_object *self);
+
+/* Where `object` keeps its list of weak references; NULL: it cannot be referred to weakly. */
+static inline struct pab_weakref **pab_gc_weakrefs_of(struct pab_object *object)
+{
+    size_t offset = object->type->weaklist_offset;
+    return offset == 0 ? NULL : (struct pab_weakref **)(void *)((char *)object + offset);
+}
+
+/* Puts a tracked weak reference that is in no list into the list of `referent`. The one without
+ * callback stays first, the newest other comes right after it. */
+void pab_gc_weakref_attach(struct pab_weakref *weakref, struct pab_object *referent);
+/* Clears it: takes it out of its referent's list, if it is in one. Its callback stays. */
+void pab_gc_weakref_detach(struct pab_weakref *weakref);
 
 /* gc.collect(generation): how many unreachable objects there were. 0 when re-entered. */
 intptr_t pab_gc_collect(struct pab_gc *gc, int generation);

@@ -1,4 +1,4 @@
-/* allocators/gc/internal.h -- header flags and list operations shared by gc.c and check.c.
+/* allocators/gc/internal.h -- header flags and list operations, and the two halves of a collection.
  * Private to this folder; depends on gc.h.
  *
  * A list is circular and intrusive: a pab_gc_head that belongs to no object stands for both ends.
@@ -39,6 +39,18 @@ static inline struct pab_gc_head *head_prev(const struct pab_gc_head *head)
 static inline void head_set_next(struct pab_gc_head *head, struct pab_gc_head *next)
 {
     head->next = (uintptr_t)next;
+}
+
+/* Belongs to the generation that is being collected, and is not known to stay. */
+static inline bool is_member(const struct pab_gc_head *head)
+{
+    return (head->prev & PREV_COLLECTING) != 0;
+}
+
+/* A list is a chain of dependent loads: start the next one while this object is worked on. */
+static inline void prefetch(const struct pab_gc_head *head)
+{
+    __builtin_prefetch(head);
 }
 
 /* Keeps the flags. */
@@ -102,5 +114,31 @@ static inline void list_merge(struct pab_gc_head *to, struct pab_gc_head *from)
     }
     list_init(from);
 }
+
+/* --- deduce.c ----------------------------------------------------------------------------- */
+
+/* What a deduction saw on its way: saves walking the survivors again just to count them. */
+struct census {
+    size_t examined;
+    size_t reachable;
+    unsigned reachable_flags; /* enum pab_type_flag of all reachable objects, or-ed */
+};
+
+/* Splits `young`: what nothing outside of it keeps alive goes to `unreachable`, in an order that
+ * depends on traversal. The members of `unreachable` keep PREV_COLLECTING and NEXT_UNREACHABLE.
+ * `young_is_all`: nothing else is tracked. */
+struct census pab_gc_deduce(struct pab_gc_head *young, struct pab_gc_head *unreachable,
+                            bool young_is_all);
+
+/* --- trash.c ------------------------------------------------------------------------------ */
+
+struct pab_gc_result {
+    size_t collected, uncollectable;
+};
+
+/* Handles what was found unreachable: weak references, finalizers, clear(). What stays alive goes
+ * to `old`. */
+struct pab_gc_result pab_gc_dispose(struct pab_gc *gc, struct pab_gc_head *unreachable,
+                                    struct pab_gc_head *old);
 
 #endif
