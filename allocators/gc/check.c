@@ -1,5 +1,5 @@
-/* The collector's invariants, checked from outside: whenever client code other than traverse()
- * runs, every list of the collector is whole and carries no flag of a collection. */
+/* The collector's lists seen from outside: to visit, and to check that whenever client code other
+ * than traverse() runs, every list is whole and carries no flag of a collection. */
 #include "allocators/gc/gc.h"
 
 #include "allocators/gc/internal.h"
@@ -88,4 +88,12 @@ enum pab_status pab_gc_check(const struct pab_gc *gc, struct pab_error *err)
         return pab_fail(err, PAB_BAD_DATA, "gc: a count of survivors is below zero");
     }
     return check_list(&gc->permanent, list_names[PAB_GC_GENERATIONS], err);
+}
+
+void pab_gc_visit_list(const struct pab_gc_head *list,
+                       void (*visit)(void *arg, struct pab_object *object), void *arg)
+{
+    for (struct pab_gc_head *head = head_next(list); head != list; head = head_next(head)) {
+        visit(arg, head_object(head));
+    }
 }

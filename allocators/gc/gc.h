@@ -158,6 +158,10 @@ intptr_t pab_gc_collect(struct pab_gc *gc, int generation);
 void pab_gc_freeze(struct pab_gc *gc);
 void pab_gc_unfreeze(struct pab_gc *gc);
 
+/* The objects of one list, in order; the visitor must not change any list. */
+void pab_gc_visit_list(const struct pab_gc_head *list,
+                       void (*visit)(void *arg, struct pab_object *object), void *arg);
+
 /* Walks every list: links, flags, counts. PAB_OK or the first broken invariant. */
 enum pab_status pab_gc_check(const struct pab_gc *gc, struct pab_error *err);
 

@@ -106,26 +106,18 @@ static size_t keep_uncollectable(struct pab_gc *gc, struct pab_gc_head *uncollec
 
 /* --- weak references ------------------------------------------------------------------------ */
 
-/* All references to trash are cleared before the first callback runs: none can reach trash. Those
- * whose callback is due go to `due`, kept alive, in the order of the objects and of their lists.
- * A weak reference that is trash itself has lost its right to be told. */
-static void clear_weakrefs(struct pab_gc_head *unreachable, struct pab_gc_head *due)
+/* Clears the references to one object of the trash; those whose callback is due go to `due`, kept
+ * alive. A weak reference that is trash itself has lost its right to be told. */
+static void clear_weakrefs_to(struct pab_object *object, struct pab_gc_head *due)
 {
-    for (struct pab_gc_head *head = head_next(unreachable); head != unreachable;
-         head = head_next(head)) {
-        struct pab_object *object = head_object(head);
-        if ((object->type->flags & PAB_TYPE_WEAKREF) != 0) {
-            pab_gc_weakref_detach((struct pab_weakref *)object);
-        }
-        struct pab_weakref **weakrefs = pab_gc_weakrefs_of(object);
-        while (weakrefs != NULL && *weakrefs != NULL) {
-            struct pab_weakref *weakref = *weakrefs;
-            pab_gc_weakref_detach(weakref);
-            if (weakref->callback != NULL && !is_member(pab_gc_head_of(weakref))) {
-                assert(pab_gc_is_tracked(weakref));
-                weakref->base.refcnt++;
-                list_move(due, pab_gc_head_of(weakref));
-            }
+    struct pab_weakref **weakrefs = pab_gc_weakrefs_of(object);
+    while (weakrefs != NULL && *weakrefs != NULL) {
+        struct pab_weakref *weakref = *weakrefs;
+        assert(pab_gc_is_tracked(weakref));
+        pab_gc_weakref_detach(weakref);
+        if (weakref->callback != NULL && !is_member(pab_gc_head_of(weakref))) {
+            weakref->base.refcnt++;
+            list_move(due, pab_gc_head_of(weakref));
         }
     }
 }
@@ -149,11 +141,19 @@ static size_t call_weakref_callbacks(struct pab_gc_head *due, struct pab_gc_head
     return freed;
 }
 
+/* All references are cleared before the first callback runs: none of them can reach trash. */
 static size_t handle_weakrefs(struct pab_gc_head *unreachable, struct pab_gc_head *old)
 {
     struct pab_gc_head due;
     list_init(&due);
-    clear_weakrefs(unreachable, &due);
+    for (struct pab_gc_head *head = head_next(unreachable); head != unreachable;
+         head = head_next(head)) {
+        struct pab_object *object = head_object(head);
+        if ((object->type->flags & PAB_TYPE_WEAKREF) != 0) {
+            pab_gc_weakref_detach((struct pab_weakref *)object);
+        }
+        clear_weakrefs_to(object, &due);
+    }
     return call_weakref_callbacks(&due, old);
 }
 

@@ -103,8 +103,19 @@ static void release_fields(struct pab_object *self, struct pab_class *cls)
     }
 }
 
-/* The trashcan comes before the finalizer, so that a chain's finalizers keep their order. The
- * finalizer sees a tracked object, at the end of generation 0; so does what it resurrects. */
+/* The finalizer sees a tracked object, at the end of generation 0; so does what it resurrects.
+ * True: that happened. */
+static bool finalize(struct pab_py *py, struct pab_object *self)
+{
+    pab_gc_track(&py->gc, self);
+    if (pab_gc_finalize_from_dealloc(self)) {
+        return true;
+    }
+    pab_gc_untrack(self);
+    return false;
+}
+
+/* The trashcan comes before the finalizer, so that a chain's finalizers keep their order. */
 static void instance_dealloc(struct pab_object *self)
 {
     struct pab_py *py = pab_py();
@@ -113,15 +124,10 @@ static void instance_dealloc(struct pab_object *self)
     if (!pab_trash_begin(py, self)) {
         return;
     }
-    bool resurrected = false;
-    if (cls->type.finalize != NULL) {
-        pab_gc_track(&py->gc, self);
-        resurrected = pab_gc_finalize_from_dealloc(self);
-        if (!resurrected) {
-            pab_gc_untrack(self);
+    if (cls->type.finalize == NULL || !finalize(py, self)) {
+        if (cls->keys != NULL && ((struct pab_instance *)self)->weak_references != NULL) {
+            pab_weakrefs_clear(self);
         }
-    }
-    if (!resurrected) {
         release_fields(self, cls);
         pab_object_dead(py);
         pab_gc_free(&py->gc, self, cls->type.presize);
@@ -163,6 +169,7 @@ struct pab_object *pab_class_new(const char *name, const char *const *slots,
         .name = name,
         .flags = PAB_TYPE_GC,
         .presize = slots == NULL ? 2 * sizeof(void *) : 0,
+        .weaklist_offset = slots == NULL ? offsetof(struct pab_instance, weak_references) : 0,
         .dealloc = instance_dealloc,
         .traverse = instance_traverse,
         .clear = instance_clear,

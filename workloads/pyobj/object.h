@@ -123,7 +123,7 @@ struct pab_slotted {
 /* An instance with a __dict__: two words before the GC header, one after the object's head. */
 struct pab_instance {
     struct pab_object base;
-    struct pab_object *weak_references; /* CPython's list of weakrefs: always empty here */
+    struct pab_weakref *weak_references;
 };
 static_assert(sizeof(struct pab_instance) == 24, "56 bytes with GC header and managed dict");
 
@@ -140,10 +140,30 @@ static inline struct pab_managed *pab_managed_of(struct pab_object *instance)
     return (struct pab_managed *)instance - 1;
 }
 
+/* --- functions, weak references ------------------------------------------------------------ */
+
+struct pab_function {
+    struct pab_object base;
+    pab_callback function;
+    struct pab_object *self;   /* or NULL */
+    struct pab_object *module; /* never set here: kept for the size */
+    struct pab_weakref *weak_references;
+    void *vectorcall; /* never set here: kept for the size */
+};
+static_assert(sizeof(struct pab_function) == 56, "PyCFunctionObject");
+
+struct pab_weakref_object {
+    struct pab_weakref head;
+    int64_t hash;     /* -1: that of its referent was never asked for */
+    void *vectorcall; /* never set here: kept for the size */
+};
+static_assert(sizeof(struct pab_weakref_object) == 64, "PyWeakReference");
+
 /* --- types -------------------------------------------------------------------------------- */
 
 extern const struct pab_type pab_none_type, pab_bool_type, pab_long_type, pab_float_type,
-    pab_unicode_type, pab_bytes_type, pab_tuple_type, pab_list_type, pab_dict_type, pab_class_type;
+    pab_unicode_type, pab_bytes_type, pab_tuple_type, pab_list_type, pab_dict_type, pab_class_type,
+    pab_function_type, pab_weakref_type;
 
 static inline bool pab_is_long(const struct pab_object *object)
 {
@@ -216,5 +236,11 @@ void pab_interned_forget(struct pab_unicode *str); /* a mortal interned str dies
 struct pab_object *pab_dict_new_split(struct pab_dict_keys *keys, struct pab_object **values);
 /* PyDict_SetDefault(dict, key, key): borrowed value there, or NULL. */
 struct pab_object *pab_dict_set_default(struct pab_object *dict, struct pab_object *key);
+
+/* What the dealloc of a type with a weaklist_offset does, once untracked and before it drops
+ * anything: clears all weak references, then calls their callbacks. PyObject_ClearWeakRefs */
+void pab_weakrefs_clear(struct pab_object *object);
+/* function(argument): a new reference, or NULL. */
+struct pab_object *pab_function_call(struct pab_object *function, struct pab_object *argument);
 
 #endif

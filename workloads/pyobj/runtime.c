@@ -141,6 +141,10 @@ void pab_py_start(struct pab_heap *heap, void *storage)
     py->mem = heap->domain[PAB_DOMAIN_MEM];
     py->obj = heap->domain[PAB_DOMAIN_OBJ];
     pab_gc_init(&py->gc, &py->obj);
+    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
+        py->gc.generations[i].threshold = pab_py_gc_options.threshold[i];
+    }
+    py->gc.enabled = pab_py_gc_options.enabled;
     py->gc.clear_free_lists = free_lists_clear;
     py->gc.client = py;
     statics_init(&py->statics);
@@ -175,11 +179,6 @@ void pab_py_stop(void)
     free_lists_clear(py);
     live_when_stopped = py->live_objects;
     pab_py_current = NULL;
-}
-
-struct pab_gc *pab_py_gc(void)
-{
-    return &pab_py()->gc;
 }
 
 int64_t pab_py_live_objects(void)
