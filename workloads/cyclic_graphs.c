@@ -406,12 +406,13 @@ static void drain(struct cyclic_graphs *w, uint64_t seed)
         pab_list_set_item(w->graphs, index, pab_new_ref(pab_none()));
         w->py.ops++;
     }
-    note(w, (uint64_t)pab_gc_collect(pab_py_gc(), PAB_GC_GENERATIONS - 1));
+    note(w, (uint64_t)pab_py_collect(PAB_GC_GENERATIONS - 1));
     pab_unbind(&w->graphs);
-    note(w, (uint64_t)pab_gc_collect(pab_py_gc(), PAB_GC_GENERATIONS - 1));
+    note(w, (uint64_t)pab_py_collect(PAB_GC_GENERATIONS - 1));
     for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
-        note(w, pab_py_gc()->stats[i].collections);
-        note(w, pab_py_gc()->stats[i].collected);
+        struct pab_gc_stats stats = pab_py_gc_stats(i);
+        note(w, stats.collections);
+        note(w, stats.collected);
     }
     drop_classes(w);
 }
