@@ -3,7 +3,7 @@
  * Hashes are our own and the same in every run: Python draws a new key for str hashes in each
  * process. Nothing that is asked of the allocator depends on them, only the number of probes.
  */
-#include "workloads/pyobj/runtime.h"
+#include "workloads/pyobj/long.h"
 
 #include <math.h>
 #include <string.h>
@@ -263,68 +263,6 @@ bool pab_object_equal(struct pab_object *a, struct pab_object *b)
 
 /* --- str() ----------------------------------------------------------------------------------- */
 
-enum { DECIMAL_BASE = 1000000000, DECIMAL_DIGITS = 9 };
-
-/* The number in base 10**9, least first, into the digits of `scratch`; returns how many. */
-static pab_ssize to_decimal(const struct pab_long *number, struct pab_long *scratch)
-{
-    pab_ssize count = 0;
-    for (pab_ssize i = (number->size < 0 ? -number->size : number->size) - 1; i >= 0; i--) {
-        uint64_t carry = number->digits[i];
-        for (pab_ssize j = 0; j < count; j++) {
-            carry += (uint64_t)scratch->digits[j] << PAB_LONG_SHIFT;
-            scratch->digits[j] = (uint32_t)(carry % DECIMAL_BASE);
-            carry /= DECIMAL_BASE;
-        }
-        for (; carry != 0; carry /= DECIMAL_BASE) {
-            scratch->digits[count++] = (uint32_t)(carry % DECIMAL_BASE);
-        }
-    }
-    if (count == 0) {
-        scratch->digits[count++] = 0;
-    }
-    return count;
-}
-
-static pab_ssize decimal_length(uint32_t group)
-{
-    pab_ssize length = 1;
-    for (; group >= 10; group /= 10) {
-        length++;
-    }
-    return length;
-}
-
-/* As CPython: a scratch int for the groups of nine digits, then the str. */
-static struct pab_object *long_str(const struct pab_long *number)
-{
-    pab_ssize digits = number->size < 0 ? -number->size : number->size;
-    struct pab_long *scratch = pab_long_new(1 + digits + digits / 99);
-    if (scratch == NULL) {
-        return NULL;
-    }
-    pab_ssize count = to_decimal(number, scratch);
-    bool negative = number->size < 0;
-    pab_ssize length =
-        negative + (count - 1) * DECIMAL_DIGITS + decimal_length(scratch->digits[count - 1]);
-    struct pab_object *str = pab_unicode_new(length, 127);
-    if (str != NULL) {
-        char *text = pab_unicode_chars((struct pab_unicode *)str);
-        char *out = text + length;
-        for (pab_ssize i = 0; i < count; i++) {
-            uint32_t group = scratch->digits[i];
-            for (int j = 0; j < DECIMAL_DIGITS && out > text + negative; j++, group /= 10) {
-                *--out = "0123456789"[group % 10];
-            }
-        }
-        if (negative) {
-            text[0] = '-';
-        }
-    }
-    pab_decref(&scratch->base);
-    return str;
-}
-
 enum { FLOAT_TEXT_BYTES = 40 };
 
 /* repr()'s rules: scientific below 1e-4 and from 1e16 on, else with a point in it. */
@@ -389,7 +327,7 @@ static struct pab_object *float_str(double value)
 struct pab_object *pab_object_str(struct pab_object *object)
 {
     if (pab_is_long(object)) {
-        return long_str((struct pab_long *)object);
+        return pab_long_str((struct pab_long *)object);
     }
     if (object->type == &pab_float_type) {
         return float_str(((struct pab_float *)object)->value);

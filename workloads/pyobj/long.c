@@ -1,29 +1,12 @@
-/* workloads/pyobj/long.c -- int: digits of 30 bits, allocated as Objects/longobject.c@v3.11 does.
+/* workloads/pyobj/long.c -- int: digits of 30 bits, allocated as Objects/longobject.c@v3.11 does;
+ * sums and differences. Products, quotients, bits and text have files of their own.
  *
- * A result of one digit takes the padded 32 bytes; sums and products of longer numbers ask for
- * as many digits as they could need and are not shrunk. Products are schoolbook: CPython turns
- * to Karatsuba, with temporaries of its own, above 70 digits.
+ * A result of one digit takes the padded 32 bytes; longer ones ask for as many digits as they
+ * could need and are not shrunk.
  */
-#include "workloads/pyobj/runtime.h"
+#include "workloads/pyobj/long.h"
 
 #include <string.h>
-
-/* One digit at most: the common case, which never touches the digit loops. */
-static inline bool is_medium(const struct pab_long *number)
-{
-    return (size_t)(number->size + 1) < 3;
-}
-
-static inline int64_t medium_value(const struct pab_long *number)
-{
-    assert(is_medium(number));
-    return number->size * (int64_t)number->digits[0];
-}
-
-static inline pab_ssize digit_count(const struct pab_long *number)
-{
-    return number->size < 0 ? -number->size : number->size;
-}
 
 static void long_dealloc(struct pab_object *self)
 {
@@ -97,11 +80,11 @@ int64_t pab_long_as_int64(struct pab_object *object)
 {
     assert(pab_is_long(object));
     const struct pab_long *number = (struct pab_long *)object;
-    if (is_medium(number)) {
-        return medium_value(number);
+    if (pab_long_is_medium(number)) {
+        return pab_long_medium_value(number);
     }
     uint64_t value = 0;
-    for (pab_ssize i = digit_count(number) - 1; i >= 0; i--) {
+    for (pab_ssize i = pab_long_digit_count(number) - 1; i >= 0; i--) {
         value = value << PAB_LONG_SHIFT | number->digits[i];
     }
     return (int64_t)(number->size < 0 ? 0 - value : value);
@@ -109,31 +92,19 @@ int64_t pab_long_as_int64(struct pab_object *object)
 
 /* --- digit loops --------------------------------------------------------------------------- */
 
-/* Drops leading zero digits from the size; the block keeps its length. */
-static struct pab_long *normalize(struct pab_long *number)
+struct pab_long *pab_long_share_small(struct pab_long *number)
 {
-    pab_ssize count = digit_count(number);
-    while (count > 0 && number->digits[count - 1] == 0) {
-        count--;
-    }
-    number->size = number->size < 0 ? -count : count;
-    return number;
-}
-
-/* Replaces a result that fell into the small range by the shared small int. */
-static struct pab_long *share_small(struct pab_long *number)
-{
-    if (number == NULL || !is_medium(number) || !pab_is_small_int(medium_value(number))) {
+    if (number == NULL || !pab_long_is_medium(number) ||
+        !pab_is_small_int(pab_long_medium_value(number))) {
         return number;
     }
-    struct pab_object *small = pab_small_int(pab_py(), medium_value(number));
+    struct pab_object *small = pab_small_int(pab_py(), pab_long_medium_value(number));
     pab_incref(small);
     pab_decref(&number->base);
     return (struct pab_long *)small;
 }
 
-/* -number, in place when nobody else has it. Takes the reference; NULL when memory is out. */
-static struct pab_long *negate(struct pab_long *number)
+struct pab_long *pab_long_negate(struct pab_long *number)
 {
     if (number == NULL) {
         return NULL;
@@ -142,21 +113,20 @@ static struct pab_long *negate(struct pab_long *number)
         number->size = -number->size;
         return number;
     }
-    struct pab_object *negative = pab_long_from_int64(-medium_value(number));
+    struct pab_object *negative = pab_long_from_int64(-pab_long_medium_value(number));
     pab_decref(&number->base);
     return (struct pab_long *)negative;
 }
 
-/* |a| + |b|: one digit more than the longer. */
-static struct pab_long *add_magnitudes(const struct pab_long *a, const struct pab_long *b)
+struct pab_long *pab_long_add_magnitudes(const struct pab_long *a, const struct pab_long *b)
 {
-    if (digit_count(a) < digit_count(b)) {
+    if (pab_long_digit_count(a) < pab_long_digit_count(b)) {
         const struct pab_long *shorter = a;
         a = b;
         b = shorter;
     }
-    pab_ssize a_count = digit_count(a);
-    pab_ssize b_count = digit_count(b);
+    pab_ssize a_count = pab_long_digit_count(a);
+    pab_ssize b_count = pab_long_digit_count(b);
     struct pab_long *sum = pab_long_new(a_count + 1);
     if (sum == NULL) {
         return NULL;
@@ -168,13 +138,13 @@ static struct pab_long *add_magnitudes(const struct pab_long *a, const struct pa
         carry >>= PAB_LONG_SHIFT;
     }
     sum->digits[a_count] = carry;
-    return normalize(sum);
+    return pab_long_normalize(sum);
 }
 
 /* How many low digits decide a comparison of equally long numbers: 0 when they are equal. */
 static pab_ssize differing_count(const struct pab_long *a, const struct pab_long *b)
 {
-    pab_ssize i = digit_count(a);
+    pab_ssize i = pab_long_digit_count(a);
     while (i > 0 && a->digits[i - 1] == b->digits[i - 1]) {
         i--;
     }
@@ -184,8 +154,8 @@ static pab_ssize differing_count(const struct pab_long *a, const struct pab_long
 /* |a| - |b|: as many digits as the longer, less the leading ones that cancel. */
 static struct pab_long *subtract_magnitudes(const struct pab_long *a, const struct pab_long *b)
 {
-    pab_ssize a_count = digit_count(a);
-    pab_ssize b_count = digit_count(b);
+    pab_ssize a_count = pab_long_digit_count(a);
+    pab_ssize b_count = pab_long_digit_count(b);
     bool swap = a_count < b_count;
     if (a_count == b_count) {
         a_count = b_count = differing_count(a, b);
@@ -214,7 +184,7 @@ static struct pab_long *subtract_magnitudes(const struct pab_long *a, const stru
     }
     assert(borrow == 0);
     difference->size = swap ? -difference->size : difference->size;
-    return share_small(normalize(difference));
+    return pab_long_share_small(pab_long_normalize(difference));
 }
 
 /* a + b, or a - b when `subtract`, for numbers of which one at least is longer than a digit. */
@@ -225,7 +195,7 @@ static struct pab_object *add_large(const struct pab_long *a, const struct pab_l
     bool b_negative = (b->size < 0) != subtract;
     struct pab_long *result;
     if (a_negative == b_negative) {
-        result = add_magnitudes(a, b);
+        result = pab_long_add_magnitudes(a, b);
         if (result != NULL && a_negative) {
             result->size = -result->size;
         }
@@ -240,8 +210,8 @@ struct pab_object *pab_long_add(struct pab_object *a, struct pab_object *b)
     assert(pab_is_long(a) && pab_is_long(b));
     const struct pab_long *left = (struct pab_long *)a;
     const struct pab_long *right = (struct pab_long *)b;
-    if (is_medium(left) && is_medium(right)) {
-        return pab_long_from_int64(medium_value(left) + medium_value(right));
+    if (pab_long_is_medium(left) && pab_long_is_medium(right)) {
+        return pab_long_from_int64(pab_long_medium_value(left) + pab_long_medium_value(right));
     }
     return add_large(left, right, false);
 }
@@ -251,154 +221,26 @@ struct pab_object *pab_long_subtract(struct pab_object *a, struct pab_object *b)
     assert(pab_is_long(a) && pab_is_long(b));
     const struct pab_long *left = (struct pab_long *)a;
     const struct pab_long *right = (struct pab_long *)b;
-    if (is_medium(left) && is_medium(right)) {
-        return pab_long_from_int64(medium_value(left) - medium_value(right));
+    if (pab_long_is_medium(left) && pab_long_is_medium(right)) {
+        return pab_long_from_int64(pab_long_medium_value(left) - pab_long_medium_value(right));
     }
     return add_large(left, right, true);
 }
 
-static struct pab_long *multiply_magnitudes(const struct pab_long *a, const struct pab_long *b)
+/* The digits exactly, unlike sums. */
+struct pab_object *pab_long_negative(struct pab_object *object)
 {
-    pab_ssize a_count = digit_count(a);
-    pab_ssize b_count = digit_count(b);
-    if (a_count == 0 || b_count == 0) {
-        return (struct pab_long *)pab_long_from_int64(0);
+    assert(pab_is_long(object));
+    const struct pab_long *number = (struct pab_long *)object;
+    if (pab_long_is_medium(number)) {
+        return pab_long_from_int64(-pab_long_medium_value(number));
     }
-    struct pab_long *product = pab_long_new(a_count + b_count);
-    if (product == NULL) {
+    pab_ssize count = pab_long_digit_count(number);
+    struct pab_long *negative = pab_long_new(count);
+    if (negative == NULL) {
         return NULL;
     }
-    memset(product->digits, 0, (size_t)product->size * sizeof(uint32_t));
-    for (pab_ssize i = 0; i < a_count; i++) {
-        uint64_t carry = 0;
-        for (pab_ssize j = 0; j < b_count; j++) {
-            carry += product->digits[i + j] + (uint64_t)a->digits[i] * b->digits[j];
-            product->digits[i + j] = (uint32_t)(carry & PAB_LONG_MASK);
-            carry >>= PAB_LONG_SHIFT;
-        }
-        product->digits[i + b_count] += (uint32_t)carry;
-    }
-    return normalize(product);
-}
-
-struct pab_object *pab_long_multiply(struct pab_object *a, struct pab_object *b)
-{
-    assert(pab_is_long(a) && pab_is_long(b));
-    const struct pab_long *left = (struct pab_long *)a;
-    const struct pab_long *right = (struct pab_long *)b;
-    if (is_medium(left) && is_medium(right)) {
-        return pab_long_from_int64(medium_value(left) * medium_value(right));
-    }
-    struct pab_long *product = multiply_magnitudes(left, right);
-    if ((left->size ^ right->size) < 0) {
-        product = negate(product);
-    }
-    return (struct pab_object *)product;
-}
-
-/* --- division by one digit ----------------------------------------------------------------- */
-
-static uint32_t magnitude_modulo(const struct pab_long *a, uint32_t divisor)
-{
-    uint64_t rest = 0;
-    for (pab_ssize i = digit_count(a) - 1; i >= 0; i--) {
-        rest = (rest << PAB_LONG_SHIFT | a->digits[i]) % divisor;
-    }
-    return (uint32_t)rest;
-}
-
-static struct pab_long *divide_magnitude(const struct pab_long *a, uint32_t divisor)
-{
-    struct pab_long *quotient = pab_long_new(digit_count(a));
-    if (quotient == NULL) {
-        return NULL;
-    }
-    uint64_t rest = 0;
-    for (pab_ssize i = digit_count(a) - 1; i >= 0; i--) {
-        rest = rest << PAB_LONG_SHIFT | a->digits[i];
-        quotient->digits[i] = (uint32_t)(rest / divisor);
-        rest %= divisor;
-    }
-    return normalize(quotient);
-}
-
-/* The remainder is an object for a while, as in CPython, and then takes the divisor's sign. */
-static struct pab_long *remainder_of(struct pab_long *a, const struct pab_long *b)
-{
-    if (digit_count(a) == 0) {
-        return (struct pab_long *)pab_new_ref(&a->base);
-    }
-    struct pab_long *rest =
-        (struct pab_long *)pab_long_from_int64(magnitude_modulo(a, b->digits[0]));
-    return rest != NULL && a->size < 0 && rest->size != 0 ? negate(rest) : rest;
-}
-
-/* Replaces *number by its sum with (or difference from) `other`; takes the old one. */
-static struct pab_long *correct(struct pab_long *number, struct pab_object *other, bool subtract)
-{
-    struct pab_object *corrected =
-        subtract ? pab_long_subtract(&number->base, other) : pab_long_add(&number->base, other);
-    pab_decref(&number->base);
-    return (struct pab_long *)corrected;
-}
-
-static int64_t floor_divide_medium(int64_t a, int64_t b)
-{
-    int64_t quotient = a / b;
-    return quotient - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-static struct pab_object *floor_divide_large(struct pab_long *a, struct pab_object *divisor)
-{
-    const struct pab_long *b = (struct pab_long *)divisor;
-    struct pab_long *quotient = digit_count(a) == 0 ? (struct pab_long *)pab_long_from_int64(0)
-                                                    : divide_magnitude(a, b->digits[0]);
-    struct pab_long *rest = quotient == NULL ? NULL : remainder_of(a, b);
-    if (rest != NULL && digit_count(a) != 0 && (a->size < 0) != (b->size < 0)) {
-        quotient = negate(quotient);
-    }
-    quotient = share_small(quotient);
-    if (quotient != NULL && rest != NULL && (rest->size ^ b->size) < 0 && rest->size != 0) {
-        rest = correct(rest, divisor, false);
-        if (rest != NULL) {
-            quotient = correct(quotient, pab_small_int(pab_py(), 1), true);
-        }
-    }
-    bool whole = quotient != NULL && rest != NULL;
-    pab_xdecref((struct pab_object *)rest);
-    if (!whole) {
-        pab_xdecref((struct pab_object *)quotient);
-        return NULL;
-    }
-    return &quotient->base;
-}
-
-struct pab_object *pab_long_floor_divide(struct pab_object *a, struct pab_object *b)
-{
-    assert(pab_is_long(a) && pab_is_long(b));
-    struct pab_long *left = (struct pab_long *)a;
-    const struct pab_long *right = (struct pab_long *)b;
-    assert(digit_count(right) == 1);
-    if (is_medium(left)) {
-        return pab_long_from_int64(floor_divide_medium(medium_value(left), medium_value(right)));
-    }
-    return floor_divide_large(left, b);
-}
-
-struct pab_object *pab_long_remainder(struct pab_object *a, struct pab_object *b)
-{
-    assert(pab_is_long(a) && pab_is_long(b));
-    struct pab_long *left = (struct pab_long *)a;
-    const struct pab_long *right = (struct pab_long *)b;
-    assert(digit_count(right) == 1);
-    if (is_medium(left)) {
-        int64_t value = medium_value(left);
-        int64_t divisor = medium_value(right);
-        return pab_long_from_int64(value - floor_divide_medium(value, divisor) * divisor);
-    }
-    struct pab_long *rest = remainder_of(left, right);
-    if (rest != NULL && rest->size != 0 && (rest->size ^ right->size) < 0) {
-        rest = correct(rest, b, false);
-    }
-    return (struct pab_object *)rest;
+    memcpy(negative->digits, number->digits, (size_t)count * sizeof(uint32_t));
+    negative->size = -number->size;
+    return &negative->base;
 }
