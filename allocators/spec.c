@@ -1,7 +1,37 @@
 #include "allocators/spec.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
+
+static const struct pab_key common_keys[] = {
+    {.name = "hooks",
+     .summary = "CPython's debug hooks around every block, as PYTHONMALLOC=debug has them",
+     .kind = PAB_KEY_CHOICE,
+     .choices = "none|debug"},
+    {.name = "gc",
+     .summary = "whether the collector runs by itself",
+     .kind = PAB_KEY_CHOICE,
+     .choices = "on|off"},
+    {.name = "gc.threshold0",
+     .summary = "more new objects than this start a collection; 0: never",
+     .kind = PAB_KEY_NUMBER,
+     .max = INT_MAX},
+    {.name = "gc.threshold1",
+     .summary = "more collections of generation 0 than this take in generation 1",
+     .kind = PAB_KEY_NUMBER,
+     .max = INT_MAX},
+    {.name = "gc.threshold2",
+     .summary = "more collections of generation 1 than this take in generation 2",
+     .kind = PAB_KEY_NUMBER,
+     .max = INT_MAX},
+    {.name = NULL},
+};
+
+const struct pab_key *pab_spec_common_keys(void)
+{
+    return common_keys;
+}
 
 /* How many bits a unit letter shifts by: K 10, M 20, G 30, T 40; -1 when it is none. */
 static int unit_shift(const char *unit)
@@ -164,10 +194,9 @@ static enum pab_status find_backend(const char *name, const struct pab_backend *
                     "no backend is named '%s'; `pyallocbench list backends` shows all", name);
 }
 
-static const struct pab_key *find_key(const struct pab_backend *backend, const char *name,
-                                      size_t length)
+static const struct pab_key *find_in(const struct pab_key *keys, const char *name, size_t length)
 {
-    for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
+    for (const struct pab_key *key = keys; key != NULL && key->name != NULL; key++) {
         if (strlen(key->name) == length && memcmp(key->name, name, length) == 0) {
             return key;
         }
@@ -175,12 +204,20 @@ static const struct pab_key *find_key(const struct pab_backend *backend, const c
     return NULL;
 }
 
-/* The keys of a backend as "profile, align, pool", for an error's last words. */
-static void join_keys(const struct pab_backend *backend, char *out, size_t size)
+static const struct pab_key *find_key(const struct pab_backend *backend, const char *name,
+                                      size_t length)
 {
-    snprintf(out, size, "none");
-    size_t used = 0;
-    for (const struct pab_key *key = backend->keys; key != NULL && key->name != NULL; key++) {
+    const struct pab_key *own = find_in(backend->keys, name, length);
+    const struct pab_key *common = find_in(common_keys, name, length);
+    PAB_CHECK(own == NULL || common == NULL);
+    return own != NULL ? own : common;
+}
+
+/* Appends "profile, align, pool" to `out`. */
+static void join_keys(const struct pab_key *keys, char *out, size_t size)
+{
+    size_t used = strlen(out);
+    for (const struct pab_key *key = keys; key != NULL && key->name != NULL; key++) {
         int wrote = snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ", key->name);
         if (wrote < 0 || (size_t)wrote >= size - used) {
             return;
@@ -276,8 +313,9 @@ static enum pab_status parse_word(struct pab_spec *spec, char *word, struct pab_
         key = find_key(backend, "path", 4);
     }
     if (key == NULL) {
-        char keys[160];
-        join_keys(backend, keys, sizeof(keys));
+        char keys[256] = "";
+        join_keys(backend->keys, keys, sizeof(keys));
+        join_keys(common_keys, keys, sizeof(keys));
         return pab_fail(err, PAB_USAGE, "%s has no key '%.*s'; its keys: %s", backend->name,
                         (int)length, word, keys);
     }
@@ -307,6 +345,21 @@ static char *find_raw(char *text)
     return NULL;
 }
 
+/* What is done around an allocator is done around the whole: behind '+' it would be lost. */
+static enum pab_status refuse_common(const struct pab_spec *spec, struct pab_error *err)
+{
+    const struct pab_spec *raw = spec->raw;
+    for (size_t i = 0; i < raw->value_count; i++) {
+        const struct pab_spec_value *value = &raw->values[i];
+        if (find_in(common_keys, value->key->name, strlen(value->key->name)) != NULL) {
+            return pab_fail(err, PAB_USAGE, "%s=%s belongs before the '+': %s:%s=%s+%s",
+                            value->key->name, value->text, spec->backend->name, value->key->name,
+                            value->text, raw->backend->name);
+        }
+    }
+    return PAB_OK;
+}
+
 static enum pab_status parse_raw(struct pab_spec *spec, const char *text, struct pab_error *err)
 {
     if ((spec->backend->caps & PAB_CAP_STACKS) == 0) {
@@ -321,7 +374,7 @@ static enum pab_status parse_raw(struct pab_spec *spec, const char *text, struct
         return pab_fail(err, PAB_USAGE, "%s cannot stand below %s", spec->raw->backend->name,
                         spec->backend->name);
     }
-    return PAB_OK;
+    return refuse_common(spec, err);
 }
 
 static enum pab_status parse_into(struct pab_spec *spec, struct pab_error *err)
@@ -392,4 +445,10 @@ const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const cha
         }
     }
     return NULL;
+}
+
+bool pab_spec_is(const struct pab_spec *spec, const char *key, const char *word)
+{
+    const struct pab_spec_value *value = pab_spec_get(spec, key);
+    return value != NULL && strcmp(value->text, word) == 0;
 }

@@ -5,6 +5,11 @@
  *
  * Several are joined by commas. A spec's text, as written, is its id in results and plots; so it
  * must be UTF-8.
+ *
+ * Beside its own keys every backend takes the common ones: what is done around an allocator, not
+ * by it. They stand with the spec's first part and hold for the whole of it:
+ *
+ *   pymalloc:hooks=debug:gc.threshold0=2000+jemalloc
  */
 #ifndef PAB_ALLOCATORS_SPEC_H
 #define PAB_ALLOCATORS_SPEC_H
@@ -12,7 +17,7 @@
 #include "allocators/backend.h"
 
 #define PAB_SPEC_MAX      256 /* bytes of one spec, with its NUL */
-#define PAB_SPEC_KEYS_MAX 8
+#define PAB_SPEC_KEYS_MAX 16
 
 struct pab_spec_value {
     const struct pab_key *key;
@@ -34,8 +39,15 @@ struct pab_spec {
 enum pab_status pab_spec_parse(const char *text, struct pab_spec **out, struct pab_error *err);
 void pab_spec_destroy(struct pab_spec *spec);
 
-/* The value that the spec sets for `key`, or NULL. */
+/* The keys that every backend takes, ended by .name == NULL. A backend's own key of the same name
+ * is a bug. */
+const struct pab_key *pab_spec_common_keys(void);
+
+/* The value that the spec sets for `key`, its backend's or a common one, or NULL. */
 const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const char *key);
+
+/* True when the spec sets `key` to `word`. */
+bool pab_spec_is(const struct pab_spec *spec, const char *key, const char *word);
 
 /* "4K" -> 4096. Digits and one of K M G T; PAB_USAGE otherwise. `what` opens the sentence. */
 enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,

@@ -92,11 +92,66 @@ static void mistakes_are_named(void **state)
     expect_error("jemalloc+system", "stands on no other");
     expect_error("pymalloc+jemaloc", "did you mean 'jemalloc'");
     expect_error("library", "needs a file");
-    expect_error("system:x=1", "its keys: none");
+    expect_error("system:x=1", "its keys: hooks, gc, gc.threshold0, gc.threshold1, gc.threshold2");
+    expect_error("pymalloc:pol=4K", "release, hooks, gc, gc.threshold0");
     char endless[2 * PAB_SPEC_MAX];
     memset(endless, 'a', sizeof(endless) - 1);
     endless[sizeof(endless) - 1] = '\0';
     expect_error(endless, "longer than");
+}
+
+static void common_keys_parse(void **state)
+{
+    (void)state;
+    struct pab_spec *spec = parse("pymalloc:hooks=debug:gc.threshold0=2K:gc=off+jemalloc");
+    assert_true(pab_spec_is(spec, "hooks", "debug"));
+    assert_true(pab_spec_is(spec, "gc", "off"));
+    assert_false(pab_spec_is(spec, "gc", "on"));
+    assert_false(pab_spec_is(spec, "profile", "3.11"));
+    assert_int_equal(pab_spec_get(spec, "gc.threshold0")->number, 2048);
+    pab_spec_destroy(spec);
+    spec = parse("library:./a.so:hooks=none:gc.threshold1=0:gc.threshold2=2147483647");
+    assert_string_equal(pab_spec_get(spec, "path")->text, "./a.so");
+    assert_int_equal(pab_spec_get(spec, "gc.threshold2")->number, 2147483647);
+    pab_spec_destroy(spec);
+    for (size_t i = 0; i < pab_backend_count(); i++) {
+        const struct pab_key *own = pab_backend_at(i)->keys;
+        for (; own != NULL && own->name != NULL; own++) {
+            const struct pab_key *common = pab_spec_common_keys();
+            for (; common->name != NULL; common++) {
+                assert_string_not_equal(own->name, common->name);
+            }
+        }
+    }
+}
+
+/* The most words that a spec can have: every key of the backend with most of them. */
+static void every_key_at_once(void **state)
+{
+    (void)state;
+    struct pab_spec *spec =
+        parse("pymalloc:profile=3.9:align=16:pool=4K:arena=256K:threshold=512:tail=keep:"
+              "hugepages=off:release=lazy:hooks=none:gc=on:gc.threshold0=1:gc.threshold1=2:"
+              "gc.threshold2=3");
+    assert_int_equal(spec->value_count, 13);
+    pab_spec_destroy(spec);
+}
+
+static void mistakes_with_common_keys(void **state)
+{
+    (void)state;
+    expect_error("system:hooks=on", "system:hooks cannot be 'on'; it is one of none|debug");
+    expect_error("system:hooks", "hooks needs a value: system:hooks=none");
+    expect_error("system:gc=no", "on|off");
+    expect_error("system:gc=", "on|off");
+    expect_error("system:gc.threshold0=-1", "is no size");
+    expect_error("system:gc.threshold0=", "is no size");
+    expect_error("system:gc.threshold0=2147483648", "is outside 0..2147483647");
+    expect_error("system:gc.threshold3=1", "no key 'gc.threshold3'");
+    expect_error("system:gc=on:gc=off", "twice");
+    expect_error("pymalloc+jemalloc:hooks=debug",
+                 "hooks=debug belongs before the '+': pymalloc:hooks=debug+jemalloc");
+    expect_error("pymalloc+system:gc=off", "pymalloc:gc=off+system");
 }
 
 static void keys_without_a_value(void **state)
@@ -216,6 +271,9 @@ int main(void)
         cmocka_unit_test(keys_and_raw_parse),
         cmocka_unit_test(files_parse),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(common_keys_parse),
+        cmocka_unit_test(every_key_at_once),
+        cmocka_unit_test(mistakes_with_common_keys),
         cmocka_unit_test(keys_without_a_value),
         cmocka_unit_test(other_names_of_backends),
         cmocka_unit_test(only_utf8_parses),
