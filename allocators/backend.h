@@ -71,6 +71,7 @@ enum pab_cap {
     PAB_CAP_DEFAULT = 1u << 5,     /* part of the default set of `run` */
 };
 
+struct pab_debug;
 struct pab_heap;
 struct pab_spec;
 
@@ -145,17 +146,21 @@ struct pab_heap {
     struct pab_entry_points entry[PAB_DOMAIN_COUNT]; /* all NULL for a built-in allocator */
     const void *anchor; /* an address within the object that open() took the entries from */
     const struct pab_backend *backend;
-    struct pab_heap *raw; /* PAB_CAP_STACKS: the heap below, owned; else NULL */
-    void *state;          /* the backend's own */
+    struct pab_heap *raw;    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
+    struct pab_debug *hooks; /* decorate/debug.h, owned; NULL without hooks=debug */
+    void *state;             /* the backend's own */
 };
 
-/* Opens what `spec` names, the raw heap below it first. On failure nothing stays open. */
+/* Opens what `spec` names, the raw heap below it first, and hooks both if it says so: as in
+ * CPython, what pymalloc passes on to the raw domain passes that domain's hooks, too. On failure
+ * nothing stays open. */
 enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec,
                               struct pab_error *err);
 void pab_heap_close(struct pab_heap *heap);
 
 /* Proves that `heap` is what its spec says: every entry point lies in one object, the vendor's
- * probe answers, and its counter moves when blocks are taken. PAB_IDENTITY when it does not. */
+ * probe answers, and its counter moves when blocks are taken, below any hooks. PAB_IDENTITY when
+ * it does not. */
 enum pab_status pab_heap_identify(struct pab_heap *heap, struct pab_identity *out,
                                   struct pab_error *err);
 

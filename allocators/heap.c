@@ -1,3 +1,4 @@
+#include "allocators/decorate/debug.h"
 #include "allocators/dso.h"
 #include "allocators/spec.h"
 
@@ -31,6 +32,31 @@ static enum pab_status open_raw(struct pab_heap *heap, const struct pab_spec *sp
     return status;
 }
 
+/* The hooks of the release that the spec stands for. */
+static enum pab_status add_hooks(struct pab_heap *heap, const struct pab_spec *spec,
+                                 struct pab_error *err)
+{
+    if (!pab_spec_is(spec, "hooks", "debug")) {
+        return PAB_OK;
+    }
+    const struct pab_spec_value *release = pab_spec_get(spec, "profile");
+    heap->hooks = malloc(sizeof(*heap->hooks));
+    if (heap->hooks == NULL) {
+        return pab_fail(err, PAB_NO_MEMORY, "no memory for debug hooks");
+    }
+    pab_debug_attach(heap->hooks, heap, pab_debug_style_of(release == NULL ? NULL : release->text));
+    return PAB_OK;
+}
+
+static void close_raw(struct pab_heap *heap)
+{
+    if (heap->raw != NULL) {
+        pab_heap_close(heap->raw);
+        free(heap->raw);
+        heap->raw = NULL;
+    }
+}
+
 enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec,
                               struct pab_error *err)
 {
@@ -44,26 +70,33 @@ enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec
             heap->raw = NULL;
             return status;
         }
+        status = add_hooks(heap->raw, spec, err);
     }
-    status = spec->backend->open(heap, spec, err);
-    if (status != PAB_OK && heap->raw != NULL) {
-        pab_heap_close(heap->raw);
-        free(heap->raw);
-        heap->raw = NULL;
+    if (status == PAB_OK) {
+        status = spec->backend->open(heap, spec, err);
+    }
+    if (status != PAB_OK) {
+        close_raw(heap);
+        return status;
+    }
+    status = add_hooks(heap, spec, err);
+    if (status != PAB_OK) {
+        pab_heap_close(heap);
     }
     return status;
 }
 
 void pab_heap_close(struct pab_heap *heap)
 {
+    if (heap->hooks != NULL) {
+        pab_debug_detach(heap->hooks);
+    }
     if (heap->backend->close != NULL) {
         heap->backend->close(heap);
     }
-    if (heap->raw != NULL) {
-        pab_heap_close(heap->raw);
-        free(heap->raw);
-        heap->raw = NULL;
-    }
+    free(heap->hooks);
+    heap->hooks = NULL;
+    close_raw(heap);
 }
 
 /* --- identity ------------------------------------------------------------------------------- */
@@ -117,7 +150,8 @@ static uint64_t ask_counter(struct pab_heap *heap)
  * counter the blocks are taken all the same: every heap starts its work from the same state. */
 static enum pab_status prove_counter(struct pab_heap *heap, struct pab_error *err)
 {
-    const struct pab_alloc *obj = &heap->domain[PAB_DOMAIN_OBJ];
+    const struct pab_alloc *obj = heap->hooks == NULL ? &heap->domain[PAB_DOMAIN_OBJ]
+                                                      : &heap->hooks->layers[PAB_DOMAIN_OBJ].inner;
     void *blocks[PROOF_BLOCKS];
     uint64_t before = ask_counter(heap);
     size_t taken = 0;
