@@ -59,9 +59,12 @@ static json_t *benchmark_row(const json_t *record, const json_t *sample, int rou
 static bool is_good_time_sample(const json_t *record, const json_t *sample)
 {
     const char *pass = json_string_value(json_object_get(sample, "pass"));
-    size_t workload =
-        index_of(json_object_get(record, "workloads"), json_object_get(sample, "workload"));
-    const json_t *known = json_array_get(json_object_get(record, "workloads"), workload);
+    const json_t *workloads = json_object_get(record, "workloads");
+    const json_t *backends = json_object_get(record, "backends");
+    size_t workload = index_of(workloads, json_object_get(sample, "workload"));
+    size_t backend = index_of(backends, json_object_get(sample, "backend"));
+    const json_t *known =
+        pab_variant_for(json_array_get(workloads, workload), json_array_get(backends, backend));
     return pass != NULL && strcmp(pass, "time") == 0 &&
            json_equal(json_object_get(sample, "checksum"), json_object_get(known, "checksum"));
 }

@@ -82,11 +82,18 @@ static bool is_wanted(const struct pab_experiment_state *state, const struct pab
            json_object_get(state->done, key) == NULL;
 }
 
+/* What the cell's workload must give under its backend's settings. */
+static const struct pab_demand_known *demand_of_cell(const struct pab_experiment_state *state,
+                                                     const struct pab_cell *cell)
+{
+    return &pab_experiment_demand_of(state, cell->workload)[state->variants.of_spec[cell->spec]];
+}
+
 /* A sample whose result is not the workload's is recorded, and as a failure. */
 static void judge(const struct pab_experiment_state *state, const struct pab_cell *cell,
                   struct pab_outcome *outcome)
 {
-    const struct pab_demand_known *known = &state->demand[cell->workload];
+    const struct pab_demand_known *known = demand_of_cell(state, cell);
     bool timed = cell->pass == PAB_PASS_TIME;
     uint64_t expected = timed ? known->time.checksum : known->memory.checksum;
     uint64_t got = timed ? outcome->time.checksum : outcome->memory.checksum;
@@ -129,7 +136,7 @@ static enum pab_status record_cell(struct pab_experiment_state *state,
     struct pab_sample_context context = {
         .plan = state->plan,
         .cell = cell,
-        .demand = &state->demand[cell->workload],
+        .demand = demand_of_cell(state, cell),
         .started_ms = flight->started_ms,
     };
     json_t *line = json_object();
@@ -228,7 +235,7 @@ static enum pab_status start_cell(struct pab_experiment_state *state, const stru
     if (!timed) {
         job.retain_count = (uint32_t)plan->preset->retain_count;
         memcpy(job.retain_ms, plan->preset->retain_ms, sizeof(job.retain_ms));
-        job.tick_calls = state->demand[cell->workload].memory.tick_calls;
+        job.tick_calls = demand_of_cell(state, cell)->memory.tick_calls;
     }
     struct pab_launch launch = {
         .spec = plan->specs[cell->spec],
@@ -314,7 +321,9 @@ enum pab_status pab_experiment_run(const struct pab_experiment *experiment,
     state->result = result;
     state->began_ns = pab_wall_ns();
     state->done = json_object();
-    state->demand = calloc(experiment->plan->workload_count, sizeof(*state->demand));
+    pab_gc_variants_find(&state->variants, experiment->plan);
+    state->demand =
+        calloc(experiment->plan->workload_count * state->variants.count, sizeof(*state->demand));
     PAB_CHECK(state->demand != NULL);
     enum pab_status status = run_all(state, err);
     enum pab_status dropped = drop_flights(state, status == PAB_OK ? err : NULL);

@@ -186,37 +186,68 @@ enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct 
 
 /* --- demand --------------------------------------------------------------------------------- */
 
-/* One body under exact accounting, with the memory pass's parameters (`large`) or the time
- * pass's. The curve that stays is that of the last call. */
-static enum pab_status demand_once(struct pab_experiment_state *state, size_t index, bool large,
-                                   struct pab_outcome *outcome, struct pab_error *err)
+struct demand_job {
+    const struct pab_planned_workload *planned;
+    struct pab_spec *spec;
+    bool large; /* the memory pass's parameters, not the time pass's */
+    struct pab_demand_known *known;
+};
+
+/* One body under exact accounting. The curve that stays is that of the last call. */
+static enum pab_status demand_once(struct pab_experiment_state *state,
+                                   const struct demand_job *asked, struct pab_outcome *outcome,
+                                   struct pab_error *err)
 {
-    const struct pab_planned_workload *planned = &state->plan->workloads[index];
-    struct pab_demand_known *known = &state->demand[index];
+    const struct pab_planned_workload *planned = asked->planned;
+    struct pab_demand_known *known = asked->known;
     struct pab_job job =
-        pab_experiment_job(state, PAB_JOB_DEMAND, "system", planned->workload->name);
-    memcpy(job.params, large ? planned->memory_params : planned->params, sizeof(job.params));
-    struct pab_spec *spec = NULL;
-    enum pab_status status = pab_spec_parse("system", &spec, err);
-    if (status != PAB_OK) {
-        return status;
-    }
+        pab_experiment_job(state, PAB_JOB_DEMAND, asked->spec->id, planned->workload->name);
+    memcpy(job.params, asked->large ? planned->memory_params : planned->params, sizeof(job.params));
     struct pab_launch launch = {
-        .spec = spec,
+        .spec = asked->spec,
         .job = &job,
         .timeout_ms = (uint64_t)(1000 * DEMAND_PATIENCE * state->plan->timeout_s),
     };
     struct pab_worker *worker = NULL;
-    status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
+    enum pab_status status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
     if (status == PAB_OK) {
         *outcome = *pab_worker_outcome(worker);
-        *(large ? &known->memory : &known->time) = outcome->demand;
+        *(asked->large ? &known->memory : &known->time) = outcome->demand;
         known->curve_count = outcome->curve_count;
         memcpy(known->curve, outcome->curve, known->curve_count * sizeof(known->curve[0]));
         outcome->curve = NULL;
         pab_worker_destroy(worker);
     }
-    pab_spec_destroy(spec);
+    return status;
+}
+
+/* What a workload asks for under one variant's settings, with both sets of parameters. */
+static enum pab_status demand_of_variant(struct pab_experiment_state *state, size_t index,
+                                         size_t variant, struct pab_outcome *outcome,
+                                         struct pab_error *err)
+{
+    struct demand_job asked = {
+        .planned = &state->plan->workloads[index],
+        .spec = pab_gc_demand_spec(&state->variants.options[variant], err),
+        .known = &pab_experiment_demand_of(state, index)[variant],
+    };
+    if (asked.spec == NULL) {
+        return err->status;
+    }
+    enum pab_status status = demand_once(state, &asked, outcome, err);
+    bool same = memcmp(asked.planned->params, asked.planned->memory_params,
+                       sizeof(asked.planned->params)) == 0;
+    if (status == PAB_OK && outcome->ok && same) {
+        asked.known->memory = asked.known->time;
+    } else if (status == PAB_OK && outcome->ok) {
+        asked.large = true;
+        status = demand_once(state, &asked, outcome, err);
+    }
+    if (status == PAB_OK && outcome->ok &&
+        (asked.known->time.end_blocks != 0 || asked.known->memory.end_blocks != 0)) {
+        pab_experiment_set_failure(outcome, "internal", "it leaves blocks behind");
+    }
+    pab_spec_destroy(asked.spec);
     return status;
 }
 
@@ -224,28 +255,25 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
                                  struct pab_error *err)
 {
     const struct pab_planned_workload *planned = &state->plan->workloads[index];
-    struct pab_demand_known *known = &state->demand[index];
-    struct pab_outcome outcome;
+    struct pab_outcome outcome = {.ok = true};
+    enum pab_status status = PAB_OK;
     char what[PAB_NAME_MAX + 32];
     snprintf(what, sizeof(what), "demand of %s", planned->workload->name);
     pab_progress_show(&state->progress, what);
-    enum pab_status status = demand_once(state, index, false, &outcome, err);
-    bool same = memcmp(planned->params, planned->memory_params, sizeof(planned->params)) == 0;
-    if (status == PAB_OK && outcome.ok && same) {
-        known->memory = known->time;
-    } else if (status == PAB_OK && outcome.ok) {
-        status = demand_once(state, index, true, &outcome, err);
+    for (size_t i = 0; i < state->variants.count && status == PAB_OK && outcome.ok &&
+                       !pab_experiment_interrupted(state);
+         i++) {
+        status = demand_of_variant(state, index, i, &outcome, err);
     }
     if (status != PAB_OK || pab_experiment_interrupted(state)) {
         return status;
     }
-    if (outcome.ok && (known->time.end_blocks != 0 || known->memory.end_blocks != 0)) {
-        pab_experiment_set_failure(&outcome, "internal", "it leaves blocks behind");
-    }
     state->workload_good[index] = outcome.ok;
     if (outcome.ok) {
-        return pab_journal_add_one(state->journal, "workloads",
-                                   pab_workload_to_json(planned, known), err);
+        return pab_journal_add_one(
+            state->journal, "workloads",
+            pab_workload_to_json(planned, &state->variants, pab_experiment_demand_of(state, index)),
+            err);
     }
     char where[PAB_NAME_MAX + 16];
     snprintf(where, sizeof(where), "workload %s", planned->workload->name);
@@ -266,7 +294,8 @@ enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct
         const json_t *json =
             pab_experiment_known(state, "workloads", state->plan->workloads[i].workload->name);
         if (json != NULL) {
-            state->workload_good[i] = pab_workload_from_json(json, &state->demand[i]);
+            state->workload_good[i] =
+                pab_workload_from_json(json, &state->variants, pab_experiment_demand_of(state, i));
         } else {
             status = demand_of(state, i, err);
         }

@@ -2,6 +2,7 @@
 #ifndef PAB_HARNESS_EXPERIMENT_STATE_H
 #define PAB_HARNESS_EXPERIMENT_STATE_H
 
+#include "harness/collector.h"
 #include "harness/experiment.h"
 #include "harness/progress.h"
 #include "harness/runner.h"
@@ -22,7 +23,8 @@ struct pab_experiment_state {
     struct pab_journal *journal;
     struct pab_experiment_result *result;
     struct pab_progress progress;
-    struct pab_demand_known *demand; /* by workload */
+    struct pab_gc_variants variants;
+    struct pab_demand_known *demand; /* by workload, then by variant */
     bool backend_good[PAB_PLAN_BACKENDS_MAX];
     bool workload_good[PAB_PLAN_WORKLOADS_MAX];
     /* Failed once, by pass: not tried again. */
@@ -36,6 +38,13 @@ struct pab_experiment_state {
 static inline bool pab_experiment_interrupted(const struct pab_experiment_state *state)
 {
     return *state->experiment->interrupted != 0;
+}
+
+/* All variants of a workload, the baseline's first. */
+static inline struct pab_demand_known *
+pab_experiment_demand_of(const struct pab_experiment_state *state, size_t workload)
+{
+    return &state->demand[workload * state->variants.count];
 }
 
 /* Turns a good outcome into a failure found by the parent. */

@@ -76,11 +76,14 @@ json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcom
         raw = identity_to_json(&opened->raw);
         json_object_set_new(raw, "name", json_string(spec->raw == NULL ? "system" : spec->raw->id));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b}", "id", spec->id, "name",
+    struct pab_gc_options options = pab_gc_options_of(spec);
+    char gc[PAB_GC_TEXT_MAX];
+    pab_gc_options_format(&options, gc);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:s}", "id", spec->id, "name",
                      backend->name, "kind", kind_of(backend), "status", status_of(outcome),
                      "reason", outcome->ok ? NULL : outcome->message, "package", backend->package,
                      "identity", identity_to_json(&opened->identity), "raw", raw, "ranked",
-                     (backend->caps & PAB_CAP_FAKE) == 0);
+                     (backend->caps & PAB_CAP_FAKE) == 0, "gc", gc);
 }
 
 /* --- workloads and their demand ------------------------------------------------------------- */
@@ -118,7 +121,22 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
     return out;
 }
 
+/* What a workload gives and asks for under one variant's settings. */
+static void set_known(json_t *out, const struct pab_gc_options *options,
+                      const struct pab_demand_known *known)
+{
+    char gc[PAB_GC_TEXT_MAX];
+    pab_gc_options_format(options, gc);
+    json_object_set_new(out, "gc", json_string(gc));
+    json_object_set_new(out, "ops", integer(known->time.op_count));
+    json_object_set_new(out, "memory_ops", integer(known->memory.op_count));
+    json_object_set_new(out, "checksum", hex(known->time.checksum));
+    json_object_set_new(out, "memory_checksum", hex(known->memory.checksum));
+    json_object_set_new(out, "demand", demand_to_json(known));
+}
+
 json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
+                             const struct pab_gc_variants *variants,
                              const struct pab_demand_known *demand)
 {
     const struct pab_workload *workload = planned->workload;
@@ -126,20 +144,27 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
                             workload->summary, "models", workload->models, "unit", workload->unit);
     json_object_set_new(out, "params", pab_params_to_json(workload, planned->params));
     json_object_set_new(out, "memory_params", pab_params_to_json(workload, planned->memory_params));
-    json_object_set_new(out, "ops", integer(demand->time.op_count));
-    json_object_set_new(out, "memory_ops", integer(demand->memory.op_count));
-    json_object_set_new(out, "checksum", hex(demand->time.checksum));
-    json_object_set_new(out, "memory_checksum", hex(demand->memory.checksum));
-    json_object_set_new(out, "demand", demand_to_json(demand));
+    set_known(out, &variants->options[0], &demand[0]);
+    json_t *others = json_array();
+    for (size_t i = 1; i < variants->count; i++) {
+        json_t *other = json_object();
+        set_known(other, &variants->options[i], &demand[i]);
+        json_array_append_new(others, other);
+    }
+    json_object_set_new(out, "variants", others);
     return out;
 }
 
-bool pab_workload_from_json(const json_t *json, struct pab_demand_known *known)
+static bool read_known(const json_t *json, const struct pab_gc_options *options,
+                       struct pab_demand_known *known)
 {
     const json_t *demand = json_object_get(json, "demand");
     const json_t *curve = json_object_get(demand, "curve");
     const json_t *calls = json_object_get(curve, "calls");
     const json_t *live = json_object_get(curve, "live_bytes");
+    const char *gc = json_string_value(json_object_get(json, "gc"));
+    char wanted[PAB_GC_TEXT_MAX];
+    pab_gc_options_format(options, wanted);
     memset(known, 0, sizeof(*known));
     known->time.op_count = (uint64_t)json_integer_value(json_object_get(json, "ops"));
     known->memory.op_count = (uint64_t)json_integer_value(json_object_get(json, "memory_ops"));
@@ -157,7 +182,7 @@ bool pab_workload_from_json(const json_t *json, struct pab_demand_known *known)
             (uint64_t)json_integer_value(json_object_get(phase, "live_bytes"));
     }
     if (known->curve_count > PAB_CURVE_MAX || json_array_size(live) != known->curve_count ||
-        known->memory.tick_calls == 0) {
+        known->memory.tick_calls == 0 || gc == NULL || strcmp(gc, wanted) != 0) {
         return false;
     }
     for (size_t i = 0; i < known->curve_count; i++) {
@@ -165,6 +190,17 @@ bool pab_workload_from_json(const json_t *json, struct pab_demand_known *known)
         known->curve[i].bytes = (uint64_t)json_integer_value(json_array_get(live, i));
     }
     return true;
+}
+
+bool pab_workload_from_json(const json_t *json, const struct pab_gc_variants *variants,
+                            struct pab_demand_known *demand)
+{
+    const json_t *others = json_object_get(json, "variants");
+    bool good = read_known(json, &variants->options[0], &demand[0]);
+    for (size_t i = 1; good && i < variants->count; i++) {
+        good = read_known(json_array_get(others, i - 1), &variants->options[i], &demand[i]);
+    }
+    return good;
 }
 
 /* --- samples -------------------------------------------------------------------------------- */

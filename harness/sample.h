@@ -2,11 +2,12 @@
 #ifndef PAB_HARNESS_SAMPLE_H
 #define PAB_HARNESS_SAMPLE_H
 
+#include "harness/collector.h"
 #include "harness/footprint.h"
 #include "harness/plan.h"
 #include "harness/runner.h"
 
-/* What a workload asks of any allocator, from its demand pass. */
+/* What a workload asks of any allocator under one variant's settings, from its demand pass. */
 struct pab_demand_known {
     struct pab_demand time;                      /* with the time pass's parameters */
     struct pab_demand memory;                    /* with the memory pass's */
@@ -15,10 +16,13 @@ struct pab_demand_known {
 };
 
 json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcome *outcome);
+/* `demand` has a place for each variant. */
 json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
+                             const struct pab_gc_variants *variants,
                              const struct pab_demand_known *demand);
 /* Reads back what pab_workload_to_json() wrote (--resume); false when it is not all there. */
-bool pab_workload_from_json(const json_t *json, struct pab_demand_known *demand);
+bool pab_workload_from_json(const json_t *json, const struct pab_gc_variants *variants,
+                            struct pab_demand_known *demand);
 
 struct pab_sample_context {
     const struct pab_plan *plan;

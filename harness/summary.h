@@ -16,6 +16,10 @@ struct pab_summary_input {
 /* New arrays for the document. */
 void pab_summary_make(const struct pab_summary_input *input, json_t **summary, json_t **suite);
 
+/* The row that says what `workload` gives under the settings of `backend`: its own, or one of its
+ * variants; NULL when it has none for them. Rows of older documents name no settings. */
+const json_t *pab_variant_for(const json_t *workload, const json_t *backend);
+
 /* The median of an array of numbers; NAN when it is empty or no array. */
 double pab_median_of_json(const json_t *numbers);
 

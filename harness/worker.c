@@ -1,4 +1,5 @@
 /* harness/worker.c -- one job in a process of its own: open, prove, then the pass. */
+#include "harness/collector.h"
 #include "harness/job.h"
 #include "harness/passes.h"
 #include "harness/self.h"
@@ -93,6 +94,7 @@ static void open_heap(struct pab_error *err)
         expect_ok(pab_heap_identify(worker.heap.raw, &opened.raw, err), err);
     }
     pab_worker_send(PAB_MESSAGE_OPENED, &opened, sizeof(opened));
+    pab_py_gc_options = pab_gc_options_of(spec);
     pab_spec_destroy(spec);
 }
 

@@ -36,14 +36,14 @@ class Backend:
     settings: str  # likewise: what it runs with, as words KEY=VALUE
     ranked: bool  # False: a floor, which bounds the others and takes no part
     is_baseline: bool
+    gc: str | None  # the collector's settings that workloads run under; None: the usual ones
 
 
 @dataclass(frozen=True)
 class Workload:
     id: str
     unit: str
-    checksum: str | None
-    memory_checksum: str | None
+    checksums: dict  # of the time and the memory pass, by a backend's gc
     demand_calls: list
     demand_live_bytes: list
 
@@ -247,14 +247,16 @@ def document(path, run):
 def backend(row, baseline):
     identity = row["identity"] or {"version": "", "settings": ""}
     return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
-                   identity["settings"], row["ranked"], row["id"] == baseline)
+                   identity["settings"], row["ranked"], row["id"] == baseline,
+                   row.get("gc"))
 
 
 def workload(row):
     curve = row["demand"]["curve"] if row["demand"] else {"calls": [], "live_bytes": []}
     same_length(row["id"], curve["calls"], curve["live_bytes"])
-    return Workload(row["id"], row["unit"], row["checksum"], row["memory_checksum"],
-                    curve["calls"], curve["live_bytes"])
+    checksums = {known.get("gc"): {"time": known["checksum"], "memory": known["memory_checksum"]}
+                 for known in [row, *row.get("variants", [])]}
+    return Workload(row["id"], row["unit"], checksums, curve["calls"], curve["live_bytes"])
 
 
 def sample(row):

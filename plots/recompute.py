@@ -70,7 +70,8 @@ def paired_ratio(differences):
 def counts(document, sample):
     """Whether a sample may be a number at all."""
     workload = next(w for w in document.workloads if w.id == sample.workload)
-    expected = workload.checksum if sample.pass_name == "time" else workload.memory_checksum
+    backend = next(b for b in document.backends if b.id == sample.backend)
+    expected = workload.checksums.get(backend.gc, {}).get(sample.pass_name)
     failed = any(f.workload in (None, sample.workload) and f.backend == sample.backend
                  and f.pass_name in (None, sample.pass_name) and f.round in (None, sample.round)
                  for f in document.failures)
