@@ -55,6 +55,8 @@ static const char doc[] =
     "  pyallocbench run -b system,jemalloc,pymalloc+jemalloc -o mine.json\n"
     "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K -w 'small_ints,cyc*'\n"
     "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 --rounds 60\n"
+    "  pyallocbench run -b system,system:hooks=debug,pymalloc,pymalloc:hooks=debug\n"
+    "  pyallocbench run -b pymalloc,pymalloc:gc.threshold0=2000,pymalloc:gc=off -w 'cyc*'\n"
     "`list backends` shows keys, `list workloads` parameters, `list presets` what a preset "
     "does.\n\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 a cell crashed or was wrong, or a "
