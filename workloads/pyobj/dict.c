@@ -1,15 +1,10 @@
-/* workloads/pyobj/dict.c -- dict, combined and split (Objects/dictobject.c@v3.11). */
-#include "workloads/pyobj/runtime.h"
+/* workloads/pyobj/dict.c -- dict, combined and split (Objects/dictobject.c@v3.11); dict_merge.c has
+ * what makes dicts and lists out of dicts. */
+#include "workloads/pyobj/dict.h"
 
 #include <string.h>
 
 static void dict_dealloc(struct pab_object *self);
-
-static inline struct pab_dict *as_dict(struct pab_object *object)
-{
-    assert(object->type == &pab_dict_type);
-    return (struct pab_dict *)object;
-}
 
 /* Entry number `i`: its value, NULL where it was deleted; *key is set when there is a value. */
 static struct pab_object *entry_at(struct pab_dict *dict, pab_ssize i, struct pab_object **key)
@@ -104,9 +99,8 @@ static void dict_dealloc(struct pab_object *self)
     pab_trash_end(py);
 }
 
-/* Takes the reference to `keys` when it succeeds. Untracked. */
-static struct pab_dict *dict_init(struct pab_py *py, struct pab_dict *dict,
-                                  struct pab_dict_keys *keys, struct pab_object **values)
+struct pab_dict *pab_dict_init(struct pab_py *py, struct pab_dict *dict, struct pab_dict_keys *keys,
+                               struct pab_object **values)
 {
     if (dict != NULL) {
         pab_object_born(py, &dict->base, &pab_dict_type);
@@ -118,14 +112,14 @@ static struct pab_dict *dict_init(struct pab_py *py, struct pab_dict *dict,
     return dict;
 }
 
-static struct pab_dict *dict_alloc(struct pab_dict_keys *keys, struct pab_object **values)
+struct pab_dict *pab_dict_alloc(struct pab_dict_keys *keys, struct pab_object **values)
 {
     struct pab_py *py = pab_py();
     struct pab_free_lists *lists = &py->free_lists;
     struct pab_dict *dict = lists->dict_count > 0
                                 ? lists->dicts[--lists->dict_count]
                                 : pab_gc_malloc(&py->gc, 0, sizeof(struct pab_dict));
-    return dict_init(py, dict, keys, values);
+    return pab_dict_init(py, dict, keys, values);
 }
 
 /* `dict` may have come out of memory that was not there. */
@@ -136,13 +130,13 @@ static struct pab_object *as_object(struct pab_dict *dict)
 
 struct pab_object *pab_dict_new(void)
 {
-    return as_object(dict_alloc(pab_empty_keys, NULL));
+    return as_object(pab_dict_alloc(pab_empty_keys, NULL));
 }
 
 struct pab_object *pab_dict_new_split(struct pab_dict_keys *keys, struct pab_object **values)
 {
     assert(keys->kind == PAB_KEYS_SPLIT);
-    struct pab_dict *dict = dict_alloc(keys, values);
+    struct pab_dict *dict = pab_dict_alloc(keys, values);
     if (dict == NULL) {
         return NULL;
     }
@@ -202,8 +196,7 @@ static void move_combined(struct pab_dict_keys *from, struct pab_dict_keys *to)
     }
 }
 
-/* A table of its own for `dict`, of 2**log2_size slots; once general, always general. */
-static int dict_resize(struct pab_dict *dict, unsigned log2_size, bool str_only)
+int pab_dict_resize(struct pab_dict *dict, unsigned log2_size, bool str_only)
 {
     struct pab_dict_keys *old = dict->keys;
     struct pab_dict_keys *fresh =
@@ -234,7 +227,7 @@ static int dict_resize(struct pab_dict *dict, unsigned log2_size, bool str_only)
 
 static int dict_grow(struct pab_dict *dict, bool str_only)
 {
-    return dict_resize(dict, pab_keys_log2_for(dict->used * 3), str_only);
+    return pab_dict_resize(dict, pab_keys_log2_for(dict->used * 3), str_only);
 }
 
 /* --- insertion ----------------------------------------------------------------------------- */
@@ -289,8 +282,8 @@ static void replace_value(struct pab_dict *dict, pab_ssize entry, struct pab_obj
     pab_xdecref(old);
 }
 
-static int dict_insert(struct pab_dict *dict, struct pab_object *key, int64_t hash,
-                       struct pab_object *value)
+int pab_dict_insert(struct pab_dict *dict, struct pab_object *key, int64_t hash,
+                    struct pab_object *value)
 {
     if (dict->keys->kind != PAB_KEYS_GENERAL && !pab_is_unicode(key) &&
         dict_grow(dict, false) != 0) {
@@ -323,17 +316,12 @@ static int dict_insert_first(struct pab_dict *dict, struct pab_object *key, int6
     return 0;
 }
 
-static inline int64_t hash_of(struct pab_object *key)
-{
-    return pab_is_unicode(key) ? pab_unicode_hash((struct pab_unicode *)key) : pab_object_hash(key);
-}
-
 int pab_dict_set_item(struct pab_object *object, struct pab_object *key, struct pab_object *value)
 {
-    struct pab_dict *dict = as_dict(object);
-    int64_t hash = hash_of(key);
+    struct pab_dict *dict = pab_as_dict(object);
+    int64_t hash = pab_key_hash(key);
     return dict->keys == pab_empty_keys ? dict_insert_first(dict, key, hash, value)
-                                        : dict_insert(dict, key, hash, value);
+                                        : pab_dict_insert(dict, key, hash, value);
 }
 
 struct pab_object *pab_dict_set_default(struct pab_object *object, struct pab_object *key)
@@ -349,49 +337,63 @@ struct pab_object *pab_dict_set_default(struct pab_object *object, struct pab_ob
 
 struct pab_object *pab_dict_get_item(struct pab_object *object, struct pab_object *key)
 {
-    struct pab_dict *dict = as_dict(object);
-    pab_ssize entry = pab_keys_find(dict->keys, key, hash_of(key));
+    struct pab_dict *dict = pab_as_dict(object);
+    pab_ssize entry = pab_keys_find(dict->keys, key, pab_key_hash(key));
     struct pab_object *found;
     return entry < 0 ? NULL : entry_at(dict, entry, &found);
 }
 
-int pab_dict_del_item(struct pab_object *object, struct pab_object *key)
+/* Takes the entry of `key` out: its value, whose reference is the caller's; NULL if there is none. */
+static struct pab_object *entry_remove(struct pab_dict *dict, struct pab_object *key)
 {
-    struct pab_dict *dict = as_dict(object);
     struct pab_dict_keys *keys = dict->keys;
-    int64_t hash = hash_of(key);
+    int64_t hash = pab_key_hash(key);
     pab_ssize entry = pab_keys_find(keys, key, hash);
     struct pab_object *old_key = NULL;
-    struct pab_object *old_value = entry < 0 ? NULL : entry_at(dict, entry, &old_key);
-    if (old_value == NULL) {
-        return -1;
+    struct pab_object *value = entry < 0 ? NULL : entry_at(dict, entry, &old_key);
+    if (value == NULL) {
+        return NULL;
     }
     dict->used--;
     if (dict->values != NULL) {
         dict->values[entry] = NULL;
         pab_values_delete_order(dict->values, entry);
-    } else {
-        pab_keys_delete_index(keys, hash, entry);
-        if (keys->kind == PAB_KEYS_GENERAL) {
-            pab_entries(keys)[entry] = (struct pab_entry){0};
-        } else {
-            pab_str_entries(keys)[entry] = (struct pab_str_entry){0};
-        }
-        pab_decref(old_key);
+        return value;
     }
-    pab_decref(old_value);
+    pab_keys_delete_index(keys, hash, entry);
+    if (keys->kind == PAB_KEYS_GENERAL) {
+        pab_entries(keys)[entry] = (struct pab_entry){0};
+    } else {
+        pab_str_entries(keys)[entry] = (struct pab_str_entry){0};
+    }
+    pab_decref(old_key);
+    return value;
+}
+
+int pab_dict_del_item(struct pab_object *dict, struct pab_object *key)
+{
+    struct pab_object *value = entry_remove(pab_as_dict(dict), key);
+    if (value == NULL) {
+        return -1;
+    }
+    pab_decref(value);
     return 0;
+}
+
+struct pab_object *pab_dict_pop(struct pab_object *dict, struct pab_object *key)
+{
+    return entry_remove(pab_as_dict(dict), key);
 }
 
 pab_ssize pab_dict_size(struct pab_object *dict)
 {
-    return as_dict(dict)->used;
+    return pab_as_dict(dict)->used;
 }
 
 bool pab_dict_next(struct pab_object *object, pab_ssize *position, struct pab_object **key,
                    struct pab_object **value)
 {
-    struct pab_dict *dict = as_dict(object);
+    struct pab_dict *dict = pab_as_dict(object);
     if (dict->values != NULL) {
         if (*position >= dict->used) {
             return false;
@@ -411,7 +413,7 @@ bool pab_dict_next(struct pab_object *object, pab_ssize *position, struct pab_ob
 /* The dict is empty before anything is released. */
 void pab_dict_clear(struct pab_object *object)
 {
-    struct pab_dict *dict = as_dict(object);
+    struct pab_dict *dict = pab_as_dict(object);
     struct pab_dict_keys *keys = dict->keys;
     struct pab_object **values = dict->values;
     dict->keys = pab_empty_keys;
@@ -422,113 +424,4 @@ void pab_dict_clear(struct pab_object *object)
     } else {
         pab_keys_decref(keys);
     }
-}
-
-/* --- copy ---------------------------------------------------------------------------------- */
-
-/* Keeps sharing the keys; comes from the heap, not from the free list. */
-static struct pab_object *copy_split(struct pab_dict *dict)
-{
-    struct pab_py *py = pab_py();
-    pab_ssize length = pab_keys_shared_length(dict->keys);
-    struct pab_object **values = pab_values_new(length);
-    if (values == NULL) {
-        return NULL;
-    }
-    struct pab_dict *copy =
-        dict_init(py, pab_gc_malloc(&py->gc, 0, sizeof(*copy)), dict->keys, values);
-    if (copy == NULL) {
-        pab_values_free(values);
-        return NULL;
-    }
-    dict->keys->refcnt++;
-    copy->used = dict->used;
-    for (pab_ssize i = 0; i < dict->used; i++) {
-        pab_values_add_order(values, pab_values_nth(dict->values, i));
-    }
-    for (pab_ssize i = 0; i < dict->keys->entry_count; i++) {
-        if (dict->values[i] != NULL) {
-            values[i] = pab_new_ref(dict->values[i]);
-        }
-    }
-    if (pab_gc_is_tracked(dict)) {
-        pab_gc_track(&py->gc, copy);
-    }
-    return &copy->base;
-}
-
-/* The table, byte for byte: holes and all. */
-static struct pab_dict_keys *clone_keys(struct pab_dict_keys *keys)
-{
-    struct pab_dict_keys *clone = pab_obj_malloc(pab_py(), pab_keys_bytes(keys));
-    if (clone == NULL) {
-        return NULL;
-    }
-    memcpy(clone, keys, pab_keys_bytes(keys));
-    clone->refcnt = 1;
-    for (pab_ssize i = 0; i < clone->entry_count; i++) {
-        struct pab_str_entry entry;
-        if (clone->kind == PAB_KEYS_GENERAL) {
-            entry = (struct pab_str_entry){pab_entries(clone)[i].key, pab_entries(clone)[i].value};
-        } else {
-            entry = pab_str_entries(clone)[i];
-        }
-        if (entry.value != NULL) {
-            pab_incref(entry.key);
-            pab_incref(entry.value);
-        }
-    }
-    return clone;
-}
-
-static struct pab_object *copy_clone(struct pab_dict *dict)
-{
-    struct pab_dict_keys *keys = clone_keys(dict->keys);
-    if (keys == NULL) {
-        return NULL;
-    }
-    struct pab_dict *copy = dict_alloc(keys, NULL);
-    if (copy == NULL) {
-        pab_keys_decref(keys);
-        return NULL;
-    }
-    copy->used = dict->used;
-    if (pab_gc_is_tracked(dict)) {
-        pab_gc_track(pab_py_gc(), copy);
-    }
-    return &copy->base;
-}
-
-/* A table with many holes is not cloned: its entries go one by one into one of the right size. */
-static struct pab_object *copy_merge(struct pab_dict *dict)
-{
-    struct pab_dict *copy = dict_alloc(pab_empty_keys, NULL);
-    if (copy == NULL) {
-        return NULL;
-    }
-    unsigned log2_size = pab_keys_log2_for((dict->used * 3 + 1) / 2);
-    int status = dict_resize(copy, log2_size, dict->keys->kind != PAB_KEYS_GENERAL);
-    pab_ssize position = 0;
-    struct pab_object *key;
-    struct pab_object *value;
-    while (status == 0 && pab_dict_next(&dict->base, &position, &key, &value)) {
-        status = dict_insert(copy, key, hash_of(key), value);
-    }
-    if (status != 0) {
-        pab_decref(&copy->base);
-        return NULL;
-    }
-    return &copy->base;
-}
-
-struct pab_object *pab_dict_copy(struct pab_object *object)
-{
-    struct pab_dict *dict = as_dict(object);
-    if (dict->used == 0) {
-        return pab_dict_new();
-    }
-    if (dict->values != NULL) {
-        return copy_split(dict);
-    }
-    return dict->used >= dict->keys->entry_count * 2 / 3 ? copy_clone(dict) : copy_merge(dict);
 }

@@ -1,9 +1,10 @@
 /* workloads/pyobj/generic.c -- hash, ==, <, str() of any object.
  *
- * Hashes are our own and the same in every run: Python draws a new key for str hashes in each
- * process. Nothing that is asked of the allocator depends on them, only the number of probes.
+ * Hashes of str and bytes are our own and the same in every run: Python draws a new key for them in
+ * each process. All others are CPython's, but for objects that hash by their address.
  */
 #include "workloads/pyobj/long.h"
+#include "workloads/pyobj/set.h"
 
 #include <math.h>
 #include <string.h>
@@ -42,37 +43,87 @@ int64_t pab_hash_bytes(const void *data, size_t size)
     return not_minus_one(fold(hash ^ word, hash_key_2) ^ hash);
 }
 
-/* Modulo 2**61 - 1, as CPython: small numbers are their own hash, and equal floats agree. */
-static const uint64_t hash_modulus = (UINT64_C(1) << 61) - 1;
+/* Numbers as in CPython (Python/pyhash.c@v3.11), modulo the prime 2**61 - 1: small ints are their
+ * own hash, and equal floats agree. Sets of numbers so have CPython's order. */
+enum { HASH_BITS = 61 };
+static const uint64_t hash_modulus = (UINT64_C(1) << HASH_BITS) - 1;
+
+/* number * 2**bits, modulo 2**61 - 1: a rotation. */
+static uint64_t rotate(uint64_t number, int bits)
+{
+    assert(number <= hash_modulus && bits >= 0 && bits < HASH_BITS);
+    return (number << bits & hash_modulus) | number >> (HASH_BITS - bits);
+}
+
+static int64_t signed_hash(uint64_t magnitude, bool negative)
+{
+    uint64_t hash = magnitude == hash_modulus ? 0 : magnitude;
+    return not_minus_one(negative ? 0 - hash : hash);
+}
 
 static int64_t long_hash(struct pab_long *number)
 {
+    if (pab_long_is_medium(number)) {
+        return not_minus_one((uint64_t)pab_long_medium_value(number));
+    }
     uint64_t hash = 0;
-    pab_ssize count = number->size < 0 ? -number->size : number->size;
-    for (pab_ssize i = count - 1; i >= 0; i--) {
-        hash = (uint64_t)((((uint128)hash << PAB_LONG_SHIFT) + number->digits[i]) % hash_modulus);
+    for (pab_ssize i = pab_long_digit_count(number) - 1; i >= 0; i--) {
+        hash = rotate(hash, PAB_LONG_SHIFT) + number->digits[i];
+        hash = hash >= hash_modulus ? hash - hash_modulus : hash;
     }
-    return not_minus_one(number->size < 0 ? 0 - hash : hash);
+    return signed_hash(hash, number->size < 0);
 }
 
-static int64_t float_hash(double value)
+enum { DOUBLE_BITS = 53, HASH_OF_INFINITY = 314159 };
+
+static int64_t pointer_hash(const void *pointer)
 {
-    if (value == trunc(value) && fabs(value) < 0x1p62) {
-        int64_t whole = (int64_t)value;
-        uint64_t magnitude = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
-        magnitude %= hash_modulus;
-        return not_minus_one(whole < 0 ? 0 - magnitude : magnitude);
-    }
-    return pab_hash_bytes(&value, sizeof(value));
+    return not_minus_one((uintptr_t)pointer >> 4 | (uintptr_t)pointer << 60);
 }
 
+/* The 53 bits of the number as an int, turned by its exponent: 2**-1 is 2**60 here. */
+static int64_t float_hash(struct pab_float *number)
+{
+    double value = number->value;
+    int exponent;
+    if (isnan(value)) {
+        return pointer_hash(number);
+    }
+    if (isinf(value)) {
+        return value > 0 ? HASH_OF_INFINITY : -HASH_OF_INFINITY;
+    }
+    uint64_t bits = (uint64_t)ldexp(frexp(fabs(value), &exponent), DOUBLE_BITS);
+    int turn = (exponent - DOUBLE_BITS) % HASH_BITS;
+    return signed_hash(rotate(bits, turn < 0 ? turn + HASH_BITS : turn), value < 0);
+}
+
+/* The mixing steps of xxHash (BSD licence, Y. Collet) over the items' hashes, as in CPython. */
 static int64_t tuple_hash(struct pab_tuple *tuple)
 {
-    uint64_t hash = hash_key_1;
+    const uint64_t prime_1 = UINT64_C(11400714785074694791);
+    const uint64_t prime_2 = UINT64_C(14029467366897019727);
+    const uint64_t prime_5 = UINT64_C(2870177450012600261);
+    uint64_t hash = prime_5;
     for (pab_ssize i = 0; i < tuple->size; i++) {
-        hash = fold(hash ^ (uint64_t)pab_object_hash(tuple->items[i]), hash_key_2) + hash_key_1;
+        hash += (uint64_t)pab_object_hash(tuple->items[i]) * prime_2;
+        hash = (hash << 31 | hash >> 33) * prime_1;
     }
-    return not_minus_one(hash);
+    hash += (uint64_t)tuple->size ^ (prime_5 ^ 3527539);
+    return (int64_t)hash == -1 ? 1546275796 : (int64_t)hash;
+}
+
+static int64_t bytes_hash(struct pab_bytes *bytes)
+{
+    if (bytes->hash == -1) {
+        bytes->hash = pab_hash_bytes(bytes->data, (size_t)bytes->size);
+    }
+    return bytes->hash;
+}
+
+static bool is_hashable(const struct pab_object *object)
+{
+    return object->type != &pab_list_type && object->type != &pab_dict_type &&
+           object->type != &pab_set_type && object->type != &pab_bytearray_type;
 }
 
 int64_t pab_object_hash(struct pab_object *object)
@@ -84,20 +135,19 @@ int64_t pab_object_hash(struct pab_object *object)
         return long_hash((struct pab_long *)object);
     }
     if (object->type == &pab_float_type) {
-        return float_hash(((struct pab_float *)object)->value);
+        return float_hash((struct pab_float *)object);
     }
     if (object->type == &pab_tuple_type) {
         return tuple_hash((struct pab_tuple *)object);
     }
     if (object->type == &pab_bytes_type) {
-        struct pab_bytes *bytes = (struct pab_bytes *)object;
-        if (bytes->hash == -1) {
-            bytes->hash = pab_hash_bytes(bytes->data, (size_t)bytes->size);
-        }
-        return bytes->hash;
+        return bytes_hash((struct pab_bytes *)object);
     }
-    assert(object->type != &pab_list_type && object->type != &pab_dict_type);
-    return not_minus_one((uintptr_t)object >> 4 | (uintptr_t)object << 60);
+    if (object->type == &pab_frozenset_type) {
+        return pab_frozenset_hash((struct pab_set *)object);
+    }
+    assert(is_hashable(object));
+    return pointer_hash(object);
 }
 
 /* --- comparison ------------------------------------------------------------------------------ */
@@ -127,27 +177,58 @@ static int compare_longs(const struct pab_long *a, const struct pab_long *b)
     return 0;
 }
 
-static long double as_real(const struct pab_object *number)
+static pab_ssize bit_length(const struct pab_long *number)
 {
-    if (number->type == &pab_float_type) {
-        return ((const struct pab_float *)number)->value;
-    }
-    const struct pab_long *whole = (const struct pab_long *)number;
-    long double value = 0;
-    for (pab_ssize i = whole->size < 0 ? -whole->size : whole->size; i > 0; i--) {
-        value = value * (1 << PAB_LONG_SHIFT) + whole->digits[i - 1];
-    }
-    return whole->size < 0 ? -value : value;
+    pab_ssize count = pab_long_digit_count(number);
+    return count == 0 ? 0 : count * PAB_LONG_SHIFT + 2 - __builtin_clz(number->digits[count - 1]);
 }
 
+/* Exact, though neither may fit into the other's type: digit by digit if they are equally long. */
+static int compare_with_long(double value, const struct pab_long *whole)
+{
+    int sign = (value > 0) - (value < 0);
+    int exponent;
+    if (sign != sign_of(whole->size) || sign == 0 || isinf(value)) {
+        return sign - (isinf(value) ? 0 : sign_of(whole->size));
+    }
+    double rest = fabs(value);
+    frexp(rest, &exponent);
+    if (exponent != bit_length(whole)) {
+        return exponent > bit_length(whole) ? sign : -sign;
+    }
+    for (pab_ssize i = pab_long_digit_count(whole) - 1; i >= 0; i--) {
+        double unit = ldexp(1.0, (int)i * PAB_LONG_SHIFT);
+        uint32_t digit = (uint32_t)(rest / unit);
+        if (digit != whole->digits[i]) {
+            return digit > whole->digits[i] ? sign : -sign;
+        }
+        rest -= digit * unit;
+    }
+    return rest > 0 ? sign : 0;
+}
+
+static double float_value(const struct pab_object *number)
+{
+    return ((const struct pab_float *)number)->value;
+}
+
+/* Not for NaN. */
 static int compare_numbers(const struct pab_object *a, const struct pab_object *b)
 {
-    if (pab_is_long(a) && pab_is_long(b)) {
-        return compare_longs((const struct pab_long *)a, (const struct pab_long *)b);
+    if (pab_is_long(a)) {
+        return pab_is_long(b)
+                   ? compare_longs((const struct pab_long *)a, (const struct pab_long *)b)
+                   : -compare_with_long(float_value(b), (const struct pab_long *)a);
     }
-    long double left = as_real(a);
-    long double right = as_real(b);
-    return left < right ? -1 : left > right;
+    if (pab_is_long(b)) {
+        return compare_with_long(float_value(a), (const struct pab_long *)b);
+    }
+    return float_value(a) < float_value(b) ? -1 : float_value(a) > float_value(b);
+}
+
+static bool is_nan(const struct pab_object *number)
+{
+    return number->type == &pab_float_type && isnan(float_value(number));
 }
 
 static int compare_strs(struct pab_unicode *a, struct pab_unicode *b)
@@ -228,26 +309,25 @@ static bool equal_dicts(struct pab_object *a, struct pab_object *b)
     return true;
 }
 
-bool pab_object_equal(struct pab_object *a, struct pab_object *b)
+static bool has_bytes(const struct pab_object *object)
 {
-    if (a == b) {
-        return true;
-    }
-    if (is_number(a) && is_number(b)) {
-        return !(isnan((double)as_real(a)) || isnan((double)as_real(b))) &&
-               compare_numbers(a, b) == 0;
-    }
-    if (a->type != b->type) {
-        return false;
-    }
-    if (pab_is_unicode(a)) {
-        struct pab_unicode *left = (struct pab_unicode *)a;
-        struct pab_unicode *right = (struct pab_unicode *)b;
-        return left->length == right->length && compare_strs(left, right) == 0;
-    }
-    if (a->type == &pab_bytes_type) {
-        return compare_bytes((struct pab_bytes *)a, (struct pab_bytes *)b) == 0;
-    }
+    return object->type == &pab_bytes_type || object->type == &pab_bytearray_type;
+}
+
+/* bytes and bytearray, in any combination. */
+static bool equal_bytes(struct pab_object *a, struct pab_object *b)
+{
+    bool a_fixed = a->type == &pab_bytes_type;
+    bool b_fixed = b->type == &pab_bytes_type;
+    pab_ssize size = a_fixed ? pab_bytes_size(a) : pab_bytearray_size(a);
+    return size == (b_fixed ? pab_bytes_size(b) : pab_bytearray_size(b)) &&
+           memcmp(a_fixed ? pab_bytes_as_string(a) : pab_bytearray_as_string(a),
+                  b_fixed ? pab_bytes_as_string(b) : pab_bytearray_as_string(b), (size_t)size) == 0;
+}
+
+static bool equal_containers(struct pab_object *a, struct pab_object *b)
+{
+    assert(a->type == b->type);
     if (a->type == &pab_tuple_type) {
         struct pab_tuple *left = (struct pab_tuple *)a;
         struct pab_tuple *right = (struct pab_tuple *)b;
@@ -259,6 +339,28 @@ bool pab_object_equal(struct pab_object *a, struct pab_object *b)
         return left->size == right->size && equal_items(left->items, right->items, left->size);
     }
     return a->type == &pab_dict_type && equal_dicts(a, b);
+}
+
+bool pab_object_equal(struct pab_object *a, struct pab_object *b)
+{
+    if (a == b) {
+        return true;
+    }
+    if (is_number(a) && is_number(b)) {
+        return !is_nan(a) && !is_nan(b) && compare_numbers(a, b) == 0;
+    }
+    if (pab_is_unicode(a) && pab_is_unicode(b)) {
+        struct pab_unicode *left = (struct pab_unicode *)a;
+        struct pab_unicode *right = (struct pab_unicode *)b;
+        return left->length == right->length && compare_strs(left, right) == 0;
+    }
+    if (has_bytes(a) && has_bytes(b)) {
+        return equal_bytes(a, b);
+    }
+    if (pab_is_set(a) && pab_is_set(b)) {
+        return pab_set_equal((struct pab_set *)a, (struct pab_set *)b);
+    }
+    return a->type == b->type && equal_containers(a, b);
 }
 
 /* --- str() ----------------------------------------------------------------------------------- */

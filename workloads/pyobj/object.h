@@ -67,6 +67,16 @@ struct pab_bytes {
 };
 static_assert(sizeof(struct pab_bytes) == 32, "PyBytesObject without data");
 
+struct pab_bytearray {
+    struct pab_object base;
+    pab_ssize size;
+    pab_ssize allocated; /* bytes in the buffer: a NUL follows the content */
+    char *bytes;         /* obj domain; NULL: there never was a byte */
+    char *start;         /* where the content begins: here always at `bytes` */
+    pab_ssize exports;   /* never set here: kept for the size */
+};
+static_assert(sizeof(struct pab_bytearray) == 56, "PyByteArrayObject");
+
 /* --- containers --------------------------------------------------------------------------- */
 
 struct pab_tuple {
@@ -94,6 +104,26 @@ struct pab_dict {
     struct pab_object **values; /* split table: this dict's own values; else NULL */
 };
 static_assert(sizeof(struct pab_dict) == 48, "PyDictObject");
+
+enum { PAB_SET_SMALL = 8 };
+
+struct pab_set_entry {
+    struct pab_object *key; /* NULL: never used; else see set.h */
+    int64_t hash;
+};
+
+struct pab_set { /* set and frozenset */
+    struct pab_object base;
+    pab_ssize fill; /* slots in use or deleted */
+    pab_ssize used;
+    pab_ssize mask;              /* slots - 1 */
+    struct pab_set_entry *table; /* `small`, or in the mem domain */
+    int64_t hash;                /* of a frozenset; -1: not computed yet */
+    pab_ssize finger;            /* where pop() goes on searching */
+    struct pab_set_entry small[PAB_SET_SMALL];
+    struct pab_weakref *weak_references;
+};
+static_assert(sizeof(struct pab_set) == 200, "PySetObject");
 
 /* --- classes and instances ---------------------------------------------------------------- */
 
@@ -163,7 +193,7 @@ static_assert(sizeof(struct pab_weakref_object) == 64, "PyWeakReference");
 
 extern const struct pab_type pab_none_type, pab_bool_type, pab_long_type, pab_float_type,
     pab_unicode_type, pab_bytes_type, pab_tuple_type, pab_list_type, pab_dict_type, pab_class_type,
-    pab_function_type, pab_weakref_type;
+    pab_function_type, pab_weakref_type, pab_bytearray_type, pab_set_type, pab_frozenset_type;
 
 static inline bool pab_is_long(const struct pab_object *object)
 {
@@ -234,6 +264,8 @@ void pab_interned_forget(struct pab_unicode *str); /* a mortal interned str dies
 /* A dict that adopts the values of an instance and shares its class's table; or NULL, and the
  * values stay where they are. */
 struct pab_object *pab_dict_new_split(struct pab_dict_keys *keys, struct pab_object **values);
+bool pab_set_equal(struct pab_set *a, struct pab_set *b);
+int64_t pab_frozenset_hash(struct pab_set *set); /* cached in the set */
 /* PyDict_SetDefault(dict, key, key): borrowed value there, or NULL. */
 struct pab_object *pab_dict_set_default(struct pab_object *dict, struct pab_object *key);
 

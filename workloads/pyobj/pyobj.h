@@ -144,7 +144,7 @@ pab_ssize pab_bytearray_size(struct pab_object *bytearray);
 char *pab_bytearray_as_string(struct pab_object *bytearray);
 int pab_bytearray_resize(struct pab_object *bytearray, pab_ssize size);
 int pab_bytearray_append(struct pab_object *bytearray, uint8_t byte); /* .append(byte) */
-/* bytearray += bytes or bytearray, in place */
+/* bytearray += bytes or another bytearray, in place */
 int pab_bytearray_extend(struct pab_object *bytearray, struct pab_object *more);
 struct pab_object *pab_bytearray_concat(struct pab_object *a, struct pab_object *b);
 
@@ -201,7 +201,8 @@ void pab_dict_clear(struct pab_object *dict);
 
 /* --- set, frozenset ---------------------------------------------------------------------- */
 
-/* `items`: a list, tuple, set or frozenset, or NULL for an empty one. */
+/* set(items), frozenset(items), of a list, tuple, set or frozenset, or NULL for an empty one; the
+ * frozenset of a frozenset is that itself. */
 struct pab_object *pab_set_new(struct pab_object *items);
 struct pab_object *pab_frozenset_new(struct pab_object *items);
 int pab_set_add(struct pab_object *set, struct pab_object *key);

@@ -142,23 +142,87 @@ struct pab_object *pab_tuple_pack(size_t count, ...)
     return &tuple->base;
 }
 
-struct pab_object *pab_list_as_tuple(struct pab_object *object)
+/* A tuple of `first` and then `second`, of which each may be empty. */
+static struct pab_object *tuple_of(struct pab_object *const *first, pab_ssize first_count,
+                                   struct pab_object *const *second, pab_ssize second_count)
 {
-    assert(object->type == &pab_list_type);
     struct pab_py *py = pab_py();
-    struct pab_list *list = (struct pab_list *)object;
-    if (list->size == 0) {
+    if (first_count + second_count == 0) {
         return empty_tuple(py);
     }
-    struct pab_tuple *tuple = tuple_alloc(py, list->size);
+    struct pab_tuple *tuple = tuple_alloc(py, first_count + second_count);
     if (tuple == NULL) {
         return NULL;
     }
-    for (pab_ssize i = 0; i < tuple->size; i++) {
-        tuple->items[i] = pab_new_ref(list->items[i]);
+    for (pab_ssize i = 0; i < first_count; i++) {
+        tuple->items[i] = pab_new_ref(first[i]);
+    }
+    for (pab_ssize i = 0; i < second_count; i++) {
+        tuple->items[first_count + i] = pab_new_ref(second[i]);
     }
     pab_gc_track(&py->gc, tuple);
     return &tuple->base;
+}
+
+struct pab_object *pab_list_as_tuple(struct pab_object *object)
+{
+    assert(object->type == &pab_list_type);
+    struct pab_list *list = (struct pab_list *)object;
+    return tuple_of(list->items, list->size, NULL, 0);
+}
+
+static inline struct pab_tuple *as_tuple(struct pab_object *object)
+{
+    assert(object->type == &pab_tuple_type);
+    return (struct pab_tuple *)object;
+}
+
+struct pab_object *pab_tuple_get_slice(struct pab_object *object, pab_ssize low, pab_ssize high)
+{
+    struct pab_tuple *tuple = as_tuple(object);
+    low = low < 0 ? 0 : low;
+    high = high > tuple->size ? tuple->size : high;
+    high = high < low ? low : high;
+    if (low == 0 && high == tuple->size) {
+        return pab_new_ref(object);
+    }
+    return tuple_of(tuple->items + low, high - low, NULL, 0);
+}
+
+struct pab_object *pab_tuple_concat(struct pab_object *a, struct pab_object *b)
+{
+    struct pab_tuple *left = as_tuple(a);
+    struct pab_tuple *right = as_tuple(b);
+    if (left->size == 0 || right->size == 0) {
+        return pab_new_ref(left->size == 0 ? b : a);
+    }
+    return tuple_of(left->items, left->size, right->items, right->size);
+}
+
+struct pab_object *pab_tuple_repeat(struct pab_object *object, pab_ssize count)
+{
+    struct pab_py *py = pab_py();
+    struct pab_tuple *tuple = as_tuple(object);
+    pab_ssize size;
+    if (tuple->size == 0 || count == 1) {
+        return pab_new_ref(object);
+    }
+    if (count <= 0) {
+        return empty_tuple(py);
+    }
+    if (__builtin_mul_overflow(tuple->size, count, &size)) {
+        return NULL;
+    }
+    struct pab_tuple *result = tuple_alloc(py, size);
+    if (result == NULL) {
+        return NULL;
+    }
+    for (pab_ssize i = 0, from = 0; i < size; i++) {
+        result->items[i] = pab_new_ref(tuple->items[from]);
+        from = from + 1 == tuple->size ? 0 : from + 1;
+    }
+    pab_gc_track(&py->gc, result);
+    return &result->base;
 }
 
 void pab_tuple_set_item(struct pab_object *object, pab_ssize index, struct pab_object *item)

@@ -333,6 +333,26 @@ struct pab_object *pab_unicode_join(struct pab_object *separator, struct pab_obj
     return result;
 }
 
+struct pab_object *pab_unicode_repeat(struct pab_object *object, pab_ssize count)
+{
+    struct pab_unicode *str = as_str(object);
+    pab_ssize length;
+    if (count < 1) {
+        return pab_unicode_empty();
+    }
+    if (count == 1) {
+        return pab_new_ref(object);
+    }
+    if (__builtin_mul_overflow(str->length, count, &length)) {
+        return NULL;
+    }
+    struct pab_object *result = pab_unicode_new(length, pab_unicode_max_char(str));
+    for (pab_ssize at = 0; result != NULL && at < length; at += str->length) {
+        pab_unicode_copy(as_str(result), at, str, 0, str->length);
+    }
+    return result;
+}
+
 /* --- interning: mortal ---------------------------------------------------------------------- */
 
 /* The interned dict's two references are not counted, so that the last user's release ends it. */
