@@ -18,6 +18,7 @@ enum pab_exit {
 int pab_cmd_list(int argc, char **argv);
 int pab_cmd_run(int argc, char **argv);
 int pab_cmd_doctor(int argc, char **argv);
+int pab_cmd_verify(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
 
 #define PAB_QUOTED_MAX 4400

@@ -14,6 +14,7 @@ static const struct {
 } verbs[] = {
     {"run", "measure backends on workloads; print a table, write a document", pab_cmd_run},
     {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
+    {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
     {"plot", "draw the pictures of a results document", pab_cmd_plot},
     {"doctor", "look at this machine: what is missing, what makes figures noisy", pab_cmd_doctor},
 };

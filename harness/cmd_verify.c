@@ -1,0 +1,237 @@
+/* harness/cmd_verify.c -- `verify`: runs a program with the preload library, and judges what it
+ * left. The program's own streams and exit status are passed through untouched. */
+#include "harness/cmd.h"
+
+#include "allocators/pymalloc/pymalloc.h"
+#include "allocators/spec.h"
+#include "harness/verify_program.h"
+#include "harness/verify_report.h"
+
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SETTLE_TRIALS 20
+#define SETTLE_US     20000
+
+struct arguments {
+    const char *profile, *report, *library;
+    char **command;
+};
+
+enum { OPTION_LIBRARY = 256 };
+
+static const struct argp_option options[] = {
+    {"profile", 'p', "NAME", 0,
+     "Rules to hold it to, e.g. 3.9 (default: those of the interpreter's own version)", 0},
+    {"report", 'r', "FILE", 0, "Write the summary there, not to stderr", 0},
+    {"library", OPTION_LIBRARY, "FILE", 0,
+     "The preload library (default: libpab_shadow.so beside this binary)", 0},
+    {0},
+};
+
+static const char documentation[] =
+    "Runs a real Python program and holds every call of its memory allocator against ours: same "
+    "addresses, same arenas taken and released, same statistics as sys._debugmallocstats() "
+    "prints. Any release build of CPython 3.8 to 3.15, as it is installed; nothing is rebuilt. "
+    "Its child processes are held against ours too."
+    "\v"
+    "Examples:\n"
+    "  pyallocbench verify -- python3 app.py --port 8080\n"
+    "  pyallocbench verify --report found.txt -- python3 -m unittest\n"
+    "  pyallocbench verify --profile 3.8 -- python3.9 -c 'print(1)'   # finds a mismatch\n"
+    "\n"
+    "The last line is `N calls compared, M mismatches`. Exit status: 4 if something differs, 77 "
+    "if nothing could be compared (no Python, a free-threaded or debug build, PYTHONMALLOC or -X "
+    "dev, an unproven version), else the program's own, 128+N if signal N killed it.\n"
+    "\n"
+    "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, and its own "
+    "sys._debugmallocstats() prints only free lists. It takes up to three times its time.";
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'p':
+        arguments->profile = value;
+        return 0;
+    case 'r':
+        arguments->report = value;
+        return 0;
+    case OPTION_LIBRARY:
+        arguments->library = value;
+        return 0;
+    case ARGP_KEY_ARG: /* the rest is the program's */
+        arguments->command = &state->argv[state->next - 1];
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->command == NULL) {
+            argp_failure(state, PAB_EXIT_USAGE, 0,
+                         "which program? e.g. verify -- python3 -c 'print(1)'");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char *profile_name(size_t index)
+{
+    return pab_pymalloc_profile_at(index)->name;
+}
+
+static enum pab_status check_profile(const char *profile, struct pab_error *err)
+{
+    if (profile == NULL || pab_pymalloc_profile_find(profile) != NULL) {
+        return PAB_OK;
+    }
+    const char *near = pab_nearest(profile, profile_name, pab_pymalloc_profile_count());
+    return pab_fail(err, PAB_USAGE, "no profile is named '%s'; %s%s%s", profile,
+                    near == NULL ? "`list profiles` shows all" : "did you mean '",
+                    near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
+/* --- the folder of records ---------------------------------------------------------------------- */
+
+static enum pab_status make_folder(char *out, size_t size, struct pab_error *err)
+{
+    const char *top = getenv("TMPDIR");
+    snprintf(out, size, "%s/pyallocbench-verify-XXXXXX",
+             top != NULL && top[0] == '/' ? top : "/tmp");
+    if (mkdtemp(out) == NULL) {
+        return pab_fail(err, PAB_IO, "cannot make a folder %s: %s", out, strerror(errno));
+    }
+    return PAB_OK;
+}
+
+static void remove_folder(const char *dir)
+{
+    DIR *folder = opendir(dir);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
+         entry = readdir(folder)) {
+        if (entry->d_name[0] != '.') {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    (void)rmdir(dir);
+}
+
+/* --- the verdict --------------------------------------------------------------------------------- */
+
+/* Why nothing was compared; the first record is that of the program itself, if there is any. */
+static const char *reason_for_nothing(const struct pab_records *records)
+{
+    if (records->count == 0) {
+        return "no Python whose symbols could be seen ran in it (a program linked statically or "
+               "started set-uid ignores the preload library)";
+    }
+    if (records->at[0].refused[0] != '\0') {
+        return records->at[0].refused;
+    }
+    return "not one call reached us: -X dev, PYTHONDEVMODE or PYTHONMALLOC in a command replaces "
+           "the allocator's tables, or no Python code ran";
+}
+
+static int judge(const struct arguments *arguments, const struct pab_records *records,
+                 int wait_status)
+{
+    struct pab_verify_totals totals = pab_records_total(records);
+    if (totals.compared == 0 && totals.mismatches == 0) {
+        fprintf(stderr, "pyallocbench: nothing of %s could be compared: %s\n",
+                arguments->command[0], reason_for_nothing(records));
+        return PAB_EXIT_NOTHING;
+    }
+    if (totals.mismatches > 0) {
+        return PAB_EXIT_FAILED;
+    }
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+/* A child that was forked a moment ago may not have made its record yet. */
+static enum pab_status read_settled(const char *dir, struct pab_records *out, struct pab_error *err)
+{
+    enum pab_status status = pab_records_read(dir, out, err);
+    for (int i = 0; status == PAB_OK && pab_records_lost(out) > 0 && i < SETTLE_TRIALS; i++) {
+        pab_records_free(out);
+        usleep(SETTLE_US);
+        status = pab_records_read(dir, out, err);
+    }
+    return status;
+}
+
+static int report(const struct arguments *arguments, const char *dir,
+                  const struct pab_program *program, FILE *out)
+{
+    struct pab_records records;
+    struct pab_error err;
+    if (read_settled(dir, &records, &err) != PAB_OK) {
+        return pab_cmd_fail(&err);
+    }
+    int code = judge(arguments, &records, program->wait_status);
+    if (code != PAB_EXIT_NOTHING || pab_records_total(&records).compared > 0) {
+        pab_verify_report(out, &records, program->pid, program->wait_status);
+    }
+    pab_records_free(&records);
+    return code;
+}
+
+static int verify(const struct arguments *arguments, FILE *out)
+{
+    char dir[4096];
+    struct pab_error err;
+    struct pab_program program = {
+        .command = arguments->command,
+        .library = arguments->library,
+        .profile = arguments->profile,
+        .dir = dir,
+    };
+    if (check_profile(arguments->profile, &err) != PAB_OK ||
+        pab_program_check(&program, &err) != PAB_OK ||
+        make_folder(dir, sizeof(dir), &err) != PAB_OK) {
+        return pab_cmd_fail(&err);
+    }
+    int code = pab_program_run(&program, &err) == PAB_OK ? report(arguments, dir, &program, out)
+                                                         : pab_cmd_fail(&err);
+    remove_folder(dir);
+    return code;
+}
+
+int pab_cmd_verify(int argc, char **argv)
+{
+    static const struct argp parser = {
+        .options = options,
+        .parser = parse_option,
+        .args_doc = "-- PYTHON [ARGUMENT...]",
+        .doc = documentation,
+    };
+    struct arguments arguments = {0};
+    argv[0] = "pyallocbench verify";
+    argp_err_exit_status = PAB_EXIT_USAGE;
+    if (argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &arguments) != 0) {
+        return PAB_EXIT_USAGE;
+    }
+    if (arguments.report == NULL) {
+        return verify(&arguments, stderr);
+    }
+    FILE *out = fopen(arguments.report, "we");
+    if (out == NULL) {
+        fprintf(stderr, "pyallocbench: cannot write %s: %s\n", arguments.report, strerror(errno));
+        return PAB_EXIT_ERROR;
+    }
+    int code = verify(&arguments, out);
+    if (fclose(out) != 0) {
+        fprintf(stderr, "pyallocbench: cannot write %s: %s\n", arguments.report, strerror(errno));
+        return PAB_EXIT_ERROR;
+    }
+    return code;
+}

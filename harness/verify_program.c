@@ -1,0 +1,264 @@
+#include "harness/verify_program.h"
+
+#include "harness/shadow/record.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define OUR_MACHINE EM_X86_64
+#else
+#define OUR_MACHINE EM_AARCH64
+#endif
+
+/* --- can it be shadowed ------------------------------------------------------------------------- */
+
+/* As execvp() would find it. */
+static bool find_in_path(const char *name, char *out, size_t size)
+{
+    if (strchr(name, '/') != NULL) {
+        snprintf(out, size, "%s", name);
+        return access(name, F_OK) == 0;
+    }
+    const char *path = getenv("PATH");
+    for (const char *at = path == NULL ? "/bin:/usr/bin" : path; at != NULL;) {
+        const char *colon = strchr(at, ':');
+        size_t length = colon == NULL ? strlen(at) : (size_t)(colon - at);
+        snprintf(out, size, "%.*s/%s", (int)length, length == 0 ? "." : at, name);
+        struct stat status;
+        if (access(out, X_OK) == 0 && stat(out, &status) == 0 && S_ISREG(status.st_mode)) {
+            return true;
+        }
+        at = colon == NULL ? NULL : colon + 1;
+    }
+    return false;
+}
+
+/* The dynamic loader that a 64-bit program names; "": none, it is linked statically. */
+static bool read_loader(int fd, const Elf64_Ehdr *head, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (unsigned i = 0; i < head->e_phnum; i++) {
+        Elf64_Phdr segment;
+        off_t at = (off_t)(head->e_phoff + (uint64_t)i * sizeof(segment));
+        if (pread(fd, &segment, sizeof(segment), at) != (ssize_t)sizeof(segment)) {
+            return false;
+        }
+        if (segment.p_type == PT_INTERP && segment.p_filesz > 0 && segment.p_filesz < size) {
+            ssize_t got = pread(fd, out, segment.p_filesz, (off_t)segment.p_offset);
+            out[got > 0 ? got : 0] = '\0';
+            return got > 0;
+        }
+    }
+    return true;
+}
+
+static enum pab_status check_elf(const char *path, int fd, struct pab_error *err)
+{
+    Elf64_Ehdr head;
+    char loader[256];
+    if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+        memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
+        return PAB_OK; /* a script: whoever it starts will be seen */
+    }
+    if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != OUR_MACHINE) {
+        return pab_fail(err, PAB_UNAVAILABLE, "%s is built for another machine than this", path);
+    }
+    if (!read_loader(fd, &head, loader, sizeof(loader))) {
+        return pab_fail(err, PAB_USAGE, "%s is a damaged program file", path);
+    }
+    if (loader[0] == '\0') {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "%s is linked statically: no library can be preloaded into it", path);
+    }
+    if (strstr(loader, "musl") != NULL) {
+        return pab_fail(err, PAB_UNAVAILABLE, "%s is built for musl, the preload library for glibc",
+                        path);
+    }
+    return PAB_OK;
+}
+
+static enum pab_status check_file(struct pab_program *program, struct pab_error *err)
+{
+    const char *name = program->command[0];
+    char *path = program->path;
+    struct stat status;
+    if (!find_in_path(name, path, sizeof(program->path)) || stat(path, &status) != 0) {
+        return pab_fail(err, PAB_USAGE, "there is no program '%s'", name);
+    }
+    if (!S_ISREG(status.st_mode) || access(path, X_OK) != 0) {
+        return pab_fail(err, PAB_USAGE, "%s is no program that you may run", path);
+    }
+    if ((status.st_mode & (S_ISUID | S_ISGID)) != 0 && geteuid() != 0) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "%s is set-uid or set-gid: such programs ignore preloading", path);
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return PAB_OK; /* may be run but not read */
+    }
+    enum pab_status result = check_elf(path, fd, err);
+    close(fd);
+    return result;
+}
+
+static enum pab_status find_library(struct pab_program *program, struct pab_error *err)
+{
+    char *path = program->library_path;
+    if (program->library != NULL) {
+        if (realpath(program->library, path) == NULL) {
+            return pab_fail(err, PAB_USAGE, "there is no preload library %s", program->library);
+        }
+        return PAB_OK;
+    }
+    char self[4000];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    snprintf(path, sizeof(program->library_path), "%s/libpab_shadow.so", self);
+    if (access(path, R_OK) != 0) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "libpab_shadow.so is not beside this binary; a build with sanitizers has "
+                        "none");
+    }
+    return PAB_OK;
+}
+
+enum pab_status pab_program_check(struct pab_program *program, struct pab_error *err)
+{
+    const char *value = getenv("PYTHONMALLOC");
+    if (value != NULL && value[0] != '\0') {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "PYTHONMALLOC=%s replaces the allocator that is to be compared; unset it",
+                        value);
+    }
+    enum pab_status status = find_library(program, err);
+    /* The loader takes blanks and colons for separators, and knows no escape. */
+    if (status == PAB_OK && strpbrk(program->library_path, " :") != NULL) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "a library can be preloaded only from a path without blanks and colons, "
+                        "not from %s",
+                        program->library_path);
+    }
+    return status == PAB_OK ? check_file(program, err) : status;
+}
+
+/* --- running it ----------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t child_pid;
+
+static void pass_on(int number)
+{
+    if (child_pid > 0) {
+        (void)kill(child_pid, number);
+    }
+}
+
+static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+static const int ignored[] = {SIGINT, SIGQUIT}; /* the terminal sends them to the program too */
+
+struct dispositions {
+    struct sigaction passed_on[ARRAY_COUNT(passed_on)], ignored[ARRAY_COUNT(ignored)];
+};
+
+static void set_dispositions(struct dispositions *before)
+{
+    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
+        sigaction(passed_on[i], &action, &before->passed_on[i]);
+    }
+    action.sa_handler = SIG_IGN;
+    for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) {
+        sigaction(ignored[i], &action, &before->ignored[i]);
+    }
+}
+
+static void reset_dispositions(const struct dispositions *before)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
+        sigaction(passed_on[i], &before->passed_on[i], NULL);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) {
+        sigaction(ignored[i], &before->ignored[i], NULL);
+    }
+}
+
+static void set_environment(const struct pab_program *program)
+{
+    char text[8300];
+    const char *others = getenv("LD_PRELOAD");
+    bool alone = others == NULL || others[0] == '\0';
+    snprintf(text, sizeof(text), "%s%s%.4000s", program->library_path, alone ? "" : ":",
+             alone ? "" : others);
+    setenv("LD_PRELOAD", text, 1);
+    setenv(PAB_SHADOW_DIR, program->dir, 1);
+    snprintf(text, sizeof(text), "%d", (int)getpid());
+    setenv(PAB_SHADOW_ROOT, text, 1);
+    unsetenv(PAB_SHADOW_PROFILE);
+    if (program->profile != NULL) {
+        setenv(PAB_SHADOW_PROFILE, program->profile, 1);
+    }
+}
+
+/* In the child: tells through the pipe, which exec closes, why there was none. */
+_Noreturn static void become(const struct pab_program *program, int report_fd)
+{
+    set_environment(program);
+    execv(program->path, program->command);
+    int reason = errno;
+    (void)!write(report_fd, &reason, sizeof(reason));
+    _exit(127);
+}
+
+static enum pab_status wait_for(struct pab_program *program, int report_fd, struct pab_error *err)
+{
+    int reason = 0;
+    ssize_t got = 0;
+    do {
+        got = read(report_fd, &reason, sizeof(reason));
+    } while (got < 0 && errno == EINTR);
+    while (waitpid(program->pid, &program->wait_status, 0) < 0) {
+        if (errno != EINTR) {
+            return pab_fail(err, PAB_IO, "cannot wait for %s: %s", program->path, strerror(errno));
+        }
+    }
+    if (got == (ssize_t)sizeof(reason)) {
+        return pab_fail(err, PAB_USAGE, "cannot start %s: %s", program->path, strerror(reason));
+    }
+    return PAB_OK;
+}
+
+enum pab_status pab_program_run(struct pab_program *program, struct pab_error *err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return pab_fail(err, PAB_IO, "cannot make a pipe: %s", strerror(errno));
+    }
+    struct dispositions before;
+    set_dispositions(&before);
+    (void)fflush(NULL);
+    program->pid = fork();
+    if (program->pid == 0) {
+        reset_dispositions(&before);
+        become(program, ends[1]);
+    }
+    child_pid = program->pid;
+    close(ends[1]);
+    enum pab_status status = program->pid < 0
+                                 ? pab_fail(err, PAB_IO, "cannot fork: %s", strerror(errno))
+                                 : wait_for(program, ends[0], err);
+    child_pid = 0;
+    close(ends[0]);
+    reset_dispositions(&before);
+    return status;
+}
