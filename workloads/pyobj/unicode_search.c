@@ -238,10 +238,12 @@ static pab_ssize count_hits(const struct replacement *r)
     return hits;
 }
 
-/* Brings text, needle and value to the width of the result; closed by the caller either way. */
+/* Brings text, needle and value to the width of the result; closed by the caller either way. The
+ * narrow needle goes before the text is widened if the lengths are equal, else after it. */
 static bool widen_views(struct replacement *r)
 {
     int width = r->maxchar < 256 ? 1 : r->maxchar < 65536 ? 2 : 4;
+    bool same_length = r->from->length == r->to->length;
     if (!view_open(&r->value, r->to, width)) {
         return false;
     }
@@ -251,8 +253,13 @@ static bool widen_views(struct replacement *r)
     struct view narrow_needle = r->needle;
     r->kind = width;
     r->needle.temporary = NULL;
+    if (same_length) {
+        view_close(&narrow_needle);
+    }
     bool widened = view_open(&r->source, r->text, width);
-    view_close(&narrow_needle);
+    if (!same_length) {
+        view_close(&narrow_needle);
+    }
     return widened && view_open(&r->needle, r->from, width);
 }
 
@@ -373,14 +380,32 @@ struct pab_object *pab_unicode_replace(struct pab_object *str, struct pab_object
 
 /* --- lower ---------------------------------------------------------------------------------- */
 
-/* Latin-1, Greek and Cyrillic; other letters stay as they are. */
+/* Capital letters from `first` to `last`, each `stride`-th of them, and how far off the small ones
+ * are: Latin-1, Latin Extended-A, Greek, Cyrillic. (The Unicode Character Database) */
+static const struct {
+    uint16_t first, last, stride;
+    int16_t distance;
+} capitals[] = {
+    {0x041, 0x05a, 1, 32},   {0x0c0, 0x0d6, 1, 32}, {0x0d8, 0x0de, 1, 32}, {0x100, 0x12e, 2, 1},
+    {0x132, 0x136, 2, 1},    {0x139, 0x147, 2, 1},  {0x14a, 0x176, 2, 1},  {0x178, 0x178, 1, -121},
+    {0x179, 0x17d, 2, 1},    {0x370, 0x372, 2, 1},  {0x376, 0x376, 1, 1},  {0x37f, 0x37f, 1, 116},
+    {0x386, 0x386, 1, 38},   {0x388, 0x38a, 1, 37}, {0x38c, 0x38c, 1, 64}, {0x38e, 0x38f, 1, 63},
+    {0x391, 0x3a1, 1, 32},   {0x3a3, 0x3ab, 1, 32}, {0x3cf, 0x3cf, 1, 8},  {0x3d8, 0x3ee, 2, 1},
+    {0x3f4, 0x3f4, 1, -60},  {0x3f7, 0x3f7, 1, 1},  {0x3f9, 0x3f9, 1, -7}, {0x3fa, 0x3fa, 1, 1},
+    {0x3fd, 0x3ff, 1, -130}, {0x400, 0x40f, 1, 80}, {0x410, 0x42f, 1, 32}, {0x460, 0x480, 2, 1},
+    {0x48a, 0x4be, 2, 1},    {0x4c0, 0x4c0, 1, 15}, {0x4c1, 0x4cd, 2, 1},  {0x4d0, 0x52e, 2, 1},
+};
+
+/* Other letters stay as they are. */
 static uint32_t lower_char(uint32_t c)
 {
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
-        (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) || (c >= 0x410 && c <= 0x42f)) {
-        return c + 32;
+    for (size_t i = 0; i < ARRAY_COUNT(capitals) && c >= capitals[i].first; i++) {
+        if (c <= capitals[i].last) {
+            bool is_capital = (c - capitals[i].first) % capitals[i].stride == 0;
+            return is_capital ? (uint32_t)((int32_t)c + capitals[i].distance) : c;
+        }
     }
-    return c >= 0x400 && c <= 0x40f ? c + 80 : c;
+    return c;
 }
 
 static struct pab_object *lower_ascii(struct pab_unicode *str)
