@@ -16,7 +16,7 @@ static const struct pab_key keys[] = {
     {.name = "profile",
      .summary = "CPython release whose geometry and rules apply",
      .kind = PAB_KEY_CHOICE,
-     .choices = "2.7|3.6|3.8|3.9|3.10|3.11|3.12|3.13|3.14|3.15"},
+     .choices = "2.7|3.6|3.7|3.8|3.9|3.10|3.11|3.12|3.13|3.14|3.15"},
     {.name = "align",
      .summary = "block sizes are multiples of it",
      .kind = PAB_KEY_SIZE,
@@ -72,7 +72,7 @@ static const char *profile_name(const struct pab_spec *spec)
     return value != NULL ? value->text : DEFAULT_PROFILE;
 }
 
-static struct pab_pymalloc_geometry spec_geometry(const struct pab_spec *spec)
+struct pab_pymalloc_geometry pab_pymalloc_spec_geometry(const struct pab_spec *spec)
 {
     const struct pab_pymalloc_profile *profile = pab_pymalloc_profile_find(profile_name(spec));
     PAB_CHECK(profile != NULL); /* `choices` names them all */
@@ -93,7 +93,7 @@ static struct pab_pymalloc_geometry spec_geometry(const struct pab_spec *spec)
 
 static enum pab_status pymalloc_check_spec(const struct pab_spec *spec, struct pab_error *err)
 {
-    struct pab_pymalloc_geometry geometry = spec_geometry(spec);
+    struct pab_pymalloc_geometry geometry = pab_pymalloc_spec_geometry(spec);
     return pab_pymalloc_geometry_check(&geometry, err);
 }
 
@@ -112,7 +112,7 @@ static enum pab_status pymalloc_open(struct pab_heap *heap, const struct pab_spe
     if (state == NULL) {
         return pab_fail(err, PAB_NO_MEMORY, "no memory for a heap");
     }
-    state->geometry = spec_geometry(spec);
+    state->geometry = pab_pymalloc_spec_geometry(spec);
     snprintf(state->profile, sizeof(state->profile), "%s", profile_name(spec));
     const struct pab_alloc *raw = &heap->raw->domain[PAB_DOMAIN_RAW];
     enum pab_status status = pab_pymalloc_create(&state->pm, &state->geometry, raw, NULL, err);

@@ -5,13 +5,14 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* Objects/obmalloc.c at v2.7.18, v3.6, v3.8.18, v3.9.18, v3.10.13, v3.11.7 and
+/* Objects/obmalloc.c at v2.7.18, v3.6, v3.7.16, v3.8.18, v3.9.18, v3.10.13, v3.11.7 and
  * Include/internal/pycore_obmalloc.h at v3.12.1, v3.13.0, v3.14.7, v3.15.0rc1; 64 bits, with GIL.
- * Releases that are left out behave as the one before them here, except 3.7, which changed its
- * alignment in 3.7.4: as 3.6 without raw_realloc_zero before, as 3.8 since. */
+ * Two releases changed their alignment from 8 to 16 on the way, in 2.7.17 and 3.7.4: the profiles
+ * are of the later ones, and `align=8` makes the earlier. */
 static const struct pab_pymalloc_profile profiles[] = {
     {"2.7", {16, 512, 4 * KIB, 256 * KIB, .raw_realloc_zero = true}},
     {"3.6", {8, 512, 4 * KIB, 256 * KIB, .mem_is_pymalloc = true, .raw_realloc_zero = true}},
+    {"3.7", {16, 512, 4 * KIB, 256 * KIB, .mem_is_pymalloc = true}},
     {"3.8", {16, 512, 4 * KIB, 256 * KIB, .mem_is_pymalloc = true}},
     {"3.9", {16, 512, 4 * KIB, 256 * KIB, .mem_is_pymalloc = true, .keep_last_arena = true}},
     {"3.10", {16, 512, 16 * KIB, MIB, .mem_is_pymalloc = true, .keep_last_arena = true}},

@@ -53,6 +53,11 @@ struct pab_arena_source {
 };
 
 struct pab_pymalloc;
+struct pab_spec;
+
+/* The geometry that a spec of the backend `pymalloc` asks for: its profile's, with what its other
+ * keys override. */
+struct pab_pymalloc_geometry pab_pymalloc_spec_geometry(const struct pab_spec *spec);
 
 /* Creates an allocator whose requests over the threshold, and whose own tables, go to `raw`;
  * both structs are copied. `source` NULL: arenas out of a reserved address range of its own. */

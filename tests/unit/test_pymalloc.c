@@ -13,6 +13,7 @@ static void test_profiles_are_those_of_the_releases(void **state)
     } rows[] = {
         {"2.7", 16, 4, 256, false, false, true, false},
         {"3.6", 8, 4, 256, false, true, true, false},
+        {"3.7", 16, 4, 256, false, true, false, false},
         {"3.8", 16, 4, 256, false, true, false, false},
         {"3.9", 16, 4, 256, true, true, false, false},
         {"3.10", 16, 16, 1024, true, true, false, false},
