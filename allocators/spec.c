@@ -274,8 +274,12 @@ static enum pab_status check_value(const struct pab_backend *backend, struct pab
             return pab_fail(err, PAB_USAGE, "%s needs a file", what);
         }
         return PAB_OK;
-    case PAB_KEY_SIZE:
     case PAB_KEY_NUMBER:
+        if (pab_size_parse(value->text, what, &value->number, NULL) != PAB_OK) {
+            return pab_fail(err, PAB_USAGE, "%s: '%s' is no whole number", what, value->text);
+        }
+        return check_range(value, what, err);
+    case PAB_KEY_SIZE:
         if (pab_size_parse(value->text, what, &value->number, err) != PAB_OK) {
             return PAB_USAGE;
         }

@@ -144,8 +144,8 @@ static void mistakes_with_common_keys(void **state)
     expect_error("system:hooks", "hooks needs a value: system:hooks=none");
     expect_error("system:gc=no", "on|off");
     expect_error("system:gc=", "on|off");
-    expect_error("system:gc.threshold0=-1", "is no size");
-    expect_error("system:gc.threshold0=", "is no size");
+    expect_error("system:gc.threshold0=-1", "system:gc.threshold0: '-1' is no whole number");
+    expect_error("system:gc.threshold0=", "is no whole number");
     expect_error("system:gc.threshold0=2147483648", "is outside 0..2147483647");
     expect_error("system:gc.threshold3=1", "no key 'gc.threshold3'");
     expect_error("system:gc=on:gc=off", "twice");
