@@ -284,14 +284,11 @@ static struct pab_object *materialize(struct pab_object *self, struct pab_class 
 static int set_value(struct pab_object *self, struct pab_object *name, struct pab_object *value)
 {
     struct pab_class *cls = class_of(self->type);
-    struct pab_object **values = pab_managed_of(self)->values;
+    struct pab_managed *managed = pab_managed_of(self);
+    struct pab_object **values = managed->values;
     pab_ssize entry = pab_keys_add_shared(cls->keys, name);
-    if (entry == PAB_INDEX_EMPTY) {
-        if (value == NULL) {
-            return -1;
-        }
-        struct pab_object *dict = materialize(self, cls);
-        return dict == NULL ? -1 : pab_dict_set_item(dict, name, value);
+    if (entry == PAB_INDEX_EMPTY) { /* even to delete what is not there */
+        return materialize(self, cls) == NULL ? -1 : set_in_dict(managed, name, value);
     }
     struct pab_object *old = values[entry];
     if (old == NULL) {

@@ -73,6 +73,8 @@ static void statics_init(struct pab_statics *statics)
     static_long_init(statics->booleans[false], &pab_bool_type, 0);
     static_long_init(statics->booleans[true], &pab_bool_type, 1);
     statics->none = (struct pab_object){PAB_STATIC_REFCNT, &pab_none_type};
+    statics->interned.base = (struct pab_object){PAB_STATIC_REFCNT, &pab_dict_type};
+    statics->interned.keys = pab_empty_keys;
     struct pab_tuple *empty = (void *)statics->empty_tuple;
     empty->base = (struct pab_object){PAB_STATIC_REFCNT, &pab_tuple_type};
 }
@@ -154,11 +156,7 @@ void pab_py_start(struct pab_heap *heap, void *storage)
 /* The references that the interned dict did not count are given back to it before it dies. */
 static void interned_release(struct pab_py *py)
 {
-    struct pab_object *interned = py->interned;
-    if (interned == NULL) {
-        return;
-    }
-    py->interned = NULL;
+    struct pab_object *interned = &py->statics.interned.base;
     pab_ssize position = 0;
     struct pab_object *key;
     struct pab_object *value;
@@ -167,7 +165,7 @@ static void interned_release(struct pab_py *py)
         str->interned = false;
         key->refcnt += 2;
     }
-    pab_decref(interned);
+    pab_dict_clear(interned);
 }
 
 void pab_py_stop(void)

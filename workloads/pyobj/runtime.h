@@ -45,6 +45,9 @@ struct pab_statics {
     _Alignas(16) struct pab_gc_head empty_tuple_head;
     unsigned char empty_tuple[32];
     struct pab_object none;
+    /* The names of sys.intern(), each as its own value. CPython's start-up makes this dict. */
+    _Alignas(16) struct pab_gc_head interned_head;
+    struct pab_dict interned;
 };
 
 struct pab_py {
@@ -54,7 +57,6 @@ struct pab_py {
     struct pab_object *trash_later; /* linked through the prev word of the GC header */
     int trash_depth;
     int64_t live_objects;        /* kept up in debug builds only */
-    struct pab_object *interned; /* dict str -> itself; NULL until the first intern */
     struct pab_class classes[PAB_CLASS_MAX];
     struct pab_statics statics;
 };

@@ -363,13 +363,7 @@ int pab_unicode_intern_in_place(struct pab_object **place)
     if (str->interned) {
         return 0;
     }
-    if (py->interned == NULL) {
-        py->interned = pab_dict_new();
-        if (py->interned == NULL) {
-            return -1;
-        }
-    }
-    struct pab_object *same = pab_dict_set_default(py->interned, &str->base);
+    struct pab_object *same = pab_dict_set_default(&py->statics.interned.base, &str->base);
     if (same == NULL) {
         return -1;
     }
@@ -388,7 +382,7 @@ void pab_interned_forget(struct pab_unicode *str)
 {
     assert(str->base.refcnt == 0);
     str->base.refcnt = 3; /* the dict's two, and one that keeps it from dying again */
-    int status = pab_dict_del_item(pab_py()->interned, &str->base);
+    int status = pab_dict_del_item(&pab_py()->statics.interned.base, &str->base);
     assert(status == 0 && str->base.refcnt == 1);
     (void)status;
     str->base.refcnt = 0;
