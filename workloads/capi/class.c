@@ -4,8 +4,11 @@
 
 #define Py_BUILD_CORE
 #include <Python.h>
+#include <internal/pycore_dict.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_object.h>
 #include <internal/pycore_pystate.h>
+#include <structmember.h>
 
 #define FUNCTIONS_MAX 64
 
@@ -89,17 +92,60 @@ static void forget_name(PyObject *object, PyObject *name)
     }
 }
 
-static bool has_attribute(PyObject *object, PyObject *name)
+/* Where an instance with slots keeps this one; NULL: there is no such slot. */
+static PyObject **find_slot(PyObject *object, PyObject *name)
 {
-    PyObject *value = NULL;
-    int found = _PyObject_LookupAttr(object, name, &value);
-    Py_XDECREF(value);
-    return found == 1;
+    if (Py_TYPE(object)->tp_dictoffset != 0) {
+        return NULL;
+    }
+    PyObject *descriptor = _PyType_Lookup(Py_TYPE(object), name);
+    PAB_CHECK(descriptor != NULL && Py_IS_TYPE(descriptor, &PyMemberDescr_Type));
+    Py_ssize_t offset = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    return (PyObject **)(void *)((char *)object + offset);
 }
 
-/* What it does before it fails must be done, but its exception asks for memory. */
+/* Reading an empty slot in the usual way raises an exception. */
+static PyObject *find_attribute(PyObject *object, PyObject *name)
+{
+    PyObject **slot = find_slot(object, name);
+    PyObject *value = slot == NULL ? NULL : Py_XNewRef(*slot);
+    if (slot == NULL) {
+        _PyObject_LookupAttr(object, name, &value);
+    }
+    return value;
+}
+
+static bool has_attribute(PyObject *object, PyObject *name)
+{
+    PyObject *value = find_attribute(object, name);
+    Py_XDECREF(value);
+    return value != NULL;
+}
+
+/* The class's shared table neither has the name nor room for it. */
+static bool is_beyond_shared(PyObject *object, PyObject *name)
+{
+    const PyDictKeysObject *keys = ((PyHeapTypeObject *)Py_TYPE(object))->ht_cached_keys;
+    if (keys == NULL || *_PyObject_ValuesPointer(object) == NULL || keys->dk_usable > 0) {
+        return false;
+    }
+    const PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
+    for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+        if (entries[i].me_key == name) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What it does before it fails must be done, but its exception asks for memory: the name goes into
+ * the shared table, or the instance gets a dict since there is no room. */
 static int delete_missing(PyObject *object, PyObject *name)
 {
+    if (is_beyond_shared(object, name)) {
+        Py_XDECREF(PyObject_GenericGetDict(object, NULL));
+        return -1;
+    }
     pab_world_leave();
     int status = PyObject_SetAttr(object, name, NULL);
     PyErr_Clear();
@@ -122,8 +168,7 @@ int pab_object_set_attr(struct pab_object *object, struct pab_object *name,
 
 struct pab_object *pab_object_get_attr(struct pab_object *object, struct pab_object *name)
 {
-    PyObject *value = NULL;
-    _PyObject_LookupAttr(of(object), of(name), &value);
+    PyObject *value = find_attribute(of(object), of(name));
     forget_name(of(object), of(name));
     return to(value);
 }

@@ -94,7 +94,8 @@ struct pab_object *pab_set_new(struct pab_object *items)
 
 struct pab_object *pab_frozenset_new(struct pab_object *items)
 {
-    return to(PyFrozenSet_New(of(items)));
+    return to(items == NULL ? PyFrozenSet_New(NULL)
+                            : PyObject_CallOneArg((PyObject *)&PyFrozenSet_Type, of(items)));
 }
 
 int pab_set_add(struct pab_object *set, struct pab_object *key)

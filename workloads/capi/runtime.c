@@ -51,7 +51,7 @@ void pab_py_stop(void)
 {
     pab_py_collect(PAB_GC_GENERATIONS - 1);
     PyType_ClearCache();
-    pab_world_release_residents();
+    pab_world_wind_up();
     pab_py_collect(PAB_GC_GENERATIONS - 1);
     pab_world_end();
 }

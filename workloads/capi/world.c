@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/* One-character strs and the empty one: static memory, so that one may be interned in one world
+ * and not in the other. */
+#define STATIC_STRS 257
+
 /* What a world has of its own while the other one is in place. */
 struct world {
     struct gc_generation generations[NUM_GENERATIONS];
@@ -24,12 +28,14 @@ struct world {
     struct _Py_list_state lists;
     struct _Py_dict_state dicts; /* its free lists only */
     PyDictObject *interned;      /* a dict whose table is exchanged for that of the real one */
+    uint8_t is_interned[STATIC_STRS];
 };
 
 static struct {
     PyInterpreterState *interpreter; /* NULL: not started */
     PyDictObject *interned;          /* the interpreter's, found by find_interned() */
-    struct world aside;              /* of the world that is not in place */
+    PyObject *static_strs[STATIC_STRS];
+    struct world aside; /* of the world that is not in place */
     PyGC_Head residents;
     struct pab_heap *heap; /* NULL: no program's world */
     bool outside;          /* left for the interpreter's world */
@@ -131,14 +137,23 @@ static void exchange_free_lists(PyInterpreterState *interpreter, struct world *a
              sizeof(interpreter->dict_state.keys_numfree));
 }
 
+static void exchange_interned(struct world *aside)
+{
+    exchange(&world.interned->ma_used, &aside->interned->ma_used, sizeof(Py_ssize_t));
+    exchange(&world.interned->ma_keys, &aside->interned->ma_keys, sizeof(PyDictKeysObject *));
+    for (int i = 0; i < STATIC_STRS; i++) {
+        PyASCIIObject *str = (PyASCIIObject *)world.static_strs[i];
+        uint8_t was = str->state.interned;
+        str->state.interned = aside->is_interned[i] & 3u;
+        aside->is_interned[i] = was;
+    }
+}
+
 static void exchange_worlds(void)
 {
     exchange_collector(&world.interpreter->gc, &world.aside);
     exchange_free_lists(world.interpreter, &world.aside);
-    exchange(&world.interned->ma_used, &world.aside.interned->ma_used,
-             sizeof(world.interned->ma_used));
-    exchange(&world.interned->ma_keys, &world.aside.interned->ma_keys,
-             sizeof(world.interned->ma_keys));
+    exchange_interned(&world.aside);
 }
 
 /* --- start of the interpreter ----------------------------------------------------------------- */
@@ -219,6 +234,9 @@ enum pab_status pab_world_start_interpreter(struct pab_error *err)
     if (!initialize() || !find_interned()) {
         return pab_fail(err, PAB_UNAVAILABLE, "CPython %s could not be started", PY_VERSION);
     }
+    for (int i = 0; i < STATIC_STRS; i++) {
+        world.static_strs[i] = i < 256 ? PyUnicode_FromOrdinal(i) : PyUnicode_New(0, 0);
+    }
     warm_up_float_texts();
     PyGC_Collect();
     for (int i = 0; i < NUM_GENERATIONS; i++) {
@@ -255,15 +273,26 @@ void pab_world_begin(struct pab_heap *heap)
     }
 }
 
-/* Names that a program leaked stay for ever, for the real dict does not know them. */
-static void keep_leaked_names(void)
+/* What is interned at the end, shared one-character strs or names that a program leaked, gets
+ * back the two references that the dict did not count. */
+static void release_interned(void)
 {
+    PyObject *dict = (PyObject *)world.interned;
     PyObject *key;
     PyObject *value;
     Py_ssize_t position = 0;
-    while (PyDict_Next((PyObject *)world.aside.interned, &position, &key, &value)) {
-        Py_INCREF(key);
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        ((PyASCIIObject *)key)->state.interned = SSTATE_NOT_INTERNED;
+        Py_SET_REFCNT(key, Py_REFCNT(key) + 2);
     }
+    PyDict_Clear(dict);
+}
+
+void pab_world_wind_up(void)
+{
+    PAB_CHECK(world.heap != NULL && !world.outside);
+    release_interned();
+    list_merge(&world.residents, &world.interpreter->gc.generations[0].head);
 }
 
 void pab_world_end(void)
@@ -274,9 +303,6 @@ void pab_world_end(void)
     }
     exchange_worlds();
     struct world *program = &world.aside;
-    if (program->interned->ma_used > 0) {
-        keep_leaked_names();
-    }
     PyGC_Head *oldest = &world.interpreter->gc.generations[NUM_GENERATIONS - 1].head;
     for (int i = 0; i < NUM_GENERATIONS; i++) {
         list_merge(&program->generations[i].head, oldest);
@@ -312,12 +338,6 @@ void pab_world_return_with_residents(void)
     PAB_CHECK(world.outside);
     list_merge(&world.interpreter->gc.generations[0].head, &world.residents);
     pab_world_return();
-}
-
-void pab_world_release_residents(void)
-{
-    PAB_CHECK(world.heap != NULL && !world.outside);
-    list_merge(&world.residents, &world.interpreter->gc.generations[0].head);
 }
 
 bool pab_world_is_watched(void)

@@ -24,7 +24,10 @@ enum pab_status pab_world_start_interpreter(struct pab_error *err);
 /* The program's world, empty, begins; mem and obj go to the tables of `heap` unless they are
  * libpython's own entry points. They must stand on these in the end. */
 void pab_world_begin(struct pab_heap *heap);
-/* Ends it; what it still holds goes over to the interpreter's. */
+/* The program is done: names are interned no more, and residents become young objects, where a
+ * collection finds them. */
+void pab_world_wind_up(void);
+/* Ends it, after that collection; what was leaked goes over to the interpreter's world. */
 void pab_world_end(void);
 
 /* Around what the interpreter does for itself while a program runs. */
@@ -32,8 +35,6 @@ void pab_world_leave(void);
 void pab_world_return(void);
 /* The same, where objects were made that live as long as the program's world: a class. */
 void pab_world_return_with_residents(void);
-/* Residents become young objects of the program's world, where a collection finds them. */
-void pab_world_release_residents(void);
 
 /* Whether requests are watched: some things are then done that a timed run is spared. */
 bool pab_world_is_watched(void);
