@@ -1,0 +1,34 @@
+/* tests/differential/compare.h -- runs a suite on both runtimes and compares. Depends on side.h.
+ *
+ * A program's traces are compared by hash. Where they differ, the program is cut down while it
+ * still differs, and the first differing event is printed as each side has it.
+ */
+#ifndef PAB_TESTS_DIFFERENTIAL_COMPARE_H
+#define PAB_TESTS_DIFFERENTIAL_COMPARE_H
+
+#include "tests/differential/side.h"
+
+enum {
+    COMPARE_EQUAL = 0,
+    COMPARE_ERROR = 1,
+    COMPARE_USAGE = 2,
+    COMPARE_DIFFERENT = 4,
+    COMPARE_SKIPPED = 77,
+};
+
+struct comparison {
+    const struct side *sides[2]; /* ours, CPython's */
+    struct trace traces[2];
+    uint64_t programs, events; /* compared so far; events of one side */
+};
+
+/* Loads the module beside this executable and starts both runtimes. An exit status. */
+int compare_open(struct comparison *comparison);
+
+/* Programs number first..first+count-1 of `seed`. Stops at the first that differs. */
+int compare_programs(struct comparison *comparison, uint64_t seed, uint64_t first, uint64_t count);
+
+/* One body of a workload, with the parameters of the memory pass if `large`. */
+int compare_workload(struct comparison *comparison, const char *name, bool large);
+
+#endif

@@ -1,0 +1,70 @@
+/* tests/differential/requests.c -- the same programs on pyobj and on CPython 3.11: the same
+ * requests, results and counts.
+ *
+ *     requests [PROGRAMS] [SEED] [FIRST]
+ *
+ * Exit status: 0 equal; 4 a difference, printed with the program that shows it; 77 there is no
+ * CPython 3.11 to compare with. README.md in this folder says what is compared.
+ */
+#include "tests/differential/compare.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+static bool number(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+static int compare_workloads(struct comparison *comparison, bool large)
+{
+    for (size_t i = 0; i < pab_workload_count(); i++) {
+        const struct pab_workload *workload = pab_workload_at(i);
+        if ((workload->flags & PAB_WORKLOAD_DEFAULT) == 0) {
+            continue;
+        }
+        uint64_t before = comparison->events;
+        int status = compare_workload(comparison, workload->name, large);
+        if (status != COMPARE_EQUAL) {
+            return status;
+        }
+        printf("workload %s: %" PRIu64 " events equal\n", workload->name,
+               comparison->events - before);
+    }
+    return COMPARE_EQUAL;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t numbers[3] = {1000, 1, 0};
+    for (int i = 1; i < argc; i++) {
+        if (i > 3 || !number(argv[i], &numbers[i - 1])) {
+            fprintf(stderr, "usage: requests [PROGRAMS] [SEED] [FIRST]\n");
+            return COMPARE_USAGE;
+        }
+    }
+    static struct comparison comparison;
+    int status = compare_open(&comparison);
+    if (status == COMPARE_EQUAL) {
+        status = compare_workloads(&comparison, false);
+    }
+    if (status == COMPARE_EQUAL && numbers[0] > 1000) {
+        status = compare_workloads(&comparison, true);
+    }
+    clock_t began = clock();
+    if (status == COMPARE_EQUAL) {
+        status = compare_programs(&comparison, numbers[1], numbers[2], numbers[0]);
+    }
+    if (status == COMPARE_EQUAL) {
+        printf("requests: %" PRIu64 " programs and %" PRIu64
+               " events compared with %s in %.0f s, 0 differences\n",
+               comparison.programs, comparison.events, comparison.sides[1]->name,
+               (double)(clock() - began) / CLOCKS_PER_SEC);
+    }
+    return status;
+}
