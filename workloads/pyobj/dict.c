@@ -136,16 +136,18 @@ struct pab_object *pab_dict_new(void)
 struct pab_object *pab_dict_new_split(struct pab_dict_keys *keys, struct pab_object **values)
 {
     assert(keys->kind == PAB_KEYS_SPLIT);
+    pab_ssize used = 0;
+    bool track = false; /* decided first: the allocation may collect, and untrack a tuple */
+    for (pab_ssize i = 0; i < keys->entry_count; i++) {
+        used += values[i] != NULL;
+        track |= values[i] != NULL && pab_may_be_tracked(values[i]);
+    }
     struct pab_dict *dict = pab_dict_alloc(keys, values);
     if (dict == NULL) {
         return NULL;
     }
     keys->refcnt++;
-    bool track = false;
-    for (pab_ssize i = 0; i < keys->entry_count; i++) {
-        dict->used += values[i] != NULL;
-        track |= values[i] != NULL && pab_may_be_tracked(values[i]);
-    }
+    dict->used = used;
     if (track) {
         pab_gc_track(pab_py_gc(), dict);
     }
