@@ -73,6 +73,12 @@ def linked_files(folder, words):
     return {str((folder / word).resolve()) for word in words if word.endswith(".o")}
 
 
+def build_step(words, folder, complaint):
+    result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise Problem(complaint + "\n" + result.stderr)
+
+
 def relink(build, source, text, target, scratch):
     """Compiles `text` in place of `source`, links `target` with it. Returns the new program."""
     folder, link = link_command(build, target)
@@ -88,7 +94,7 @@ def relink(build, source, text, target, scratch):
     words[words.index("-o") + 1] = str(planted)
     words[words.index("-c") + 1] = str(copy)
     words = [word for word in words if word != "-Werror"]
-    subprocess.run(words, cwd=build, check=True, stderr=subprocess.DEVNULL)
+    build_step(words, build, f"{source} does not compile with the planted bug")
 
     program = scratch / pathlib.PurePath(target).name
     original = str((build / object_path).resolve())
@@ -96,7 +102,7 @@ def relink(build, source, text, target, scratch):
     at = link.index("-o")
     link[at + 1] = str(program)
     link.insert(at + 2, str(planted))
-    subprocess.run(link, cwd=folder, check=True)
+    build_step(link, folder, f"{target} does not link: is the build complete?")
     return program
 
 
