@@ -132,11 +132,14 @@ static void remove_folder(const char *dir)
 static const char *reason_for_nothing(const struct pab_records *records)
 {
     if (records->count == 0) {
-        return "no Python whose symbols could be seen ran in it (a program linked statically or "
-               "started set-uid ignores the preload library)";
+        return "no Python ran in it whose symbols could be seen at its start (one that is linked "
+               "statically, set-uid, or loads its libpython later, cannot be shadowed)";
     }
     if (records->at[0].refused[0] != '\0') {
         return records->at[0].refused;
+    }
+    if (records->at[0].stopped[0] != '\0') {
+        return records->at[0].stopped;
     }
     return "not one call reached us: -X dev, PYTHONDEVMODE or PYTHONMALLOC in a command replaces "
            "the allocator's tables, or no Python code ran";

@@ -291,9 +291,9 @@ void pab_hooks_take_statistics(void)
 {
     const struct pab_interpreter *python = &pab_shadow.python;
     struct pab_record *record = pab_shadow.record;
-    const char *reason = pab_shadow.crowded ? "not after a second interpreter has begun"
-                         : python->print_statistics == NULL ? "CPython exports none"
-                         : pab_shadow.off                   ? "not after shadowing has stopped"
+    const char *reason = pab_shadow.crowded ? "no longer, since a second interpreter began"
+                         : python->print_statistics == NULL ? "CPython exports no function for them"
+                         : pab_shadow.off                   ? "no longer, since shadowing stopped"
                                                             : NULL;
     if (reason != NULL) {
         snprintf(record->unmeasured, sizeof(record->unmeasured), "%s", reason);

@@ -9,16 +9,17 @@
 #define IMAGES_MAX 1000u /* programs that one process may become by exec */
 
 /* A process may be several programs one after the other: each has a file. */
-static int create_file(const char *dir)
+static int create_file(const char *dir, uint32_t *number)
 {
     char path[4096];
-    for (unsigned image = 0; image < IMAGES_MAX; image++) {
+    for (uint32_t image = 0; image < IMAGES_MAX; image++) {
         int length = snprintf(path, sizeof(path), "%s/%d.%u", dir, (int)getpid(), image);
         if (length < 0 || (size_t)length >= sizeof(path)) {
             return -1;
         }
         int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
+            *number = image;
             return fd;
         }
         if (access(path, F_OK) != 0) {
@@ -30,7 +31,8 @@ static int create_file(const char *dir)
 
 struct pab_record *pab_journal_open(const char *dir, struct pab_record *place)
 {
-    int fd = create_file(dir);
+    uint32_t image = 0;
+    int fd = create_file(dir, &image);
     if (fd < 0) {
         return NULL;
     }
@@ -47,6 +49,7 @@ struct pab_record *pab_journal_open(const char *dir, struct pab_record *place)
     struct pab_record *record = start;
     record->format = PAB_RECORD_FORMAT;
     record->pid = getpid();
+    record->image = image;
     record->parent = getppid();
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

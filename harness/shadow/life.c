@@ -144,11 +144,12 @@ static void choose_rules(const char *profile)
     }
 }
 
-/* Whether this is the program that `verify` was asked to run, and not one of its children. */
-static bool is_root(void)
+/* Whether this is the program that `verify` was asked to run: no child of it, and nothing of it
+ * has run yet. */
+static bool is_root(const struct pab_record *record)
 {
     const char *root = getenv(PAB_SHADOW_ROOT);
-    return root != NULL && strtol(root, NULL, 10) == getpid();
+    return root != NULL && strtol(root, NULL, 10) == record->pid && record->image == 0;
 }
 
 /* Runs before main(): the interpreter has allocated nothing yet. */
@@ -170,7 +171,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv)
     const char *chosen = getenv(PAB_SHADOW_PROFILE);
     if (!pab_interpreter_judge(&pab_shadow.python, chosen, record->profile, record->refused,
                                sizeof(record->refused))) {
-        if (is_root()) {
+        if (is_root(record)) {
             end_now(PAB_SHADOW_REFUSED);
         }
         return;

@@ -3,8 +3,9 @@
 #include "allocators/os_pages.h"
 
 #include <assert.h>
+#include <sys/resource.h>
 
-#define SLOTS_MIN 64u
+#define SLOTS_MIN 16u
 
 struct pab_mirror_map pab_mirror_map;
 
@@ -22,14 +23,23 @@ static struct pab_mirror_piece *piece_at(uintptr_t address)
     return *leaf == NULL ? NULL : *leaf + (number & ((1u << PAB_MIRROR_LEAF_BITS) - 1));
 }
 
+/* What a mirror may reserve: under `ulimit -v` an eighth of it, the rest is the program's. */
+static size_t range_bytes(size_t wish)
+{
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return limited && limit.rlim_cur / 8 < wish ? limit.rlim_cur / 8 : wish;
+}
+
 bool pab_mirror_open(struct pab_mirror *mirror, size_t arena_bytes)
 {
     assert((arena_bytes & (arena_bytes - 1)) == 0);
     assert(arena_bytes >= (size_t)1 << PAB_MIRROR_SHIFT_MIN);
     pab_mirror_map.shift = (unsigned)__builtin_ctzl(arena_bytes);
     size_t slot_bytes = 2 * arena_bytes;
-    size_t bytes = PAB_MIRROR_ARENAS_MAX * slot_bytes;
-    void *start = pab_pages_reserve(&bytes, SLOTS_MIN * slot_bytes);
+    size_t bytes = range_bytes(PAB_MIRROR_ARENAS_MAX * slot_bytes);
+    size_t least = SLOTS_MIN * slot_bytes;
+    void *start = bytes < least ? NULL : pab_pages_reserve(&bytes, least);
     if (start == NULL) {
         return false;
     }

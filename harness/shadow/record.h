@@ -38,6 +38,7 @@ struct pab_record {
     uint32_t end;
     int32_t pid, parent;
     uint64_t begun_ns;              /* CLOCK_MONOTONIC */
+    uint32_t image;                 /* programs that this process was before, by exec */
     uint32_t forked;                /* this process began as a fork of `parent` */
     uint64_t calls[PAB_CALL_KINDS]; /* compared */
     uint64_t skipped;               /* served by CPython alone, after `stopped` was set */

@@ -36,7 +36,8 @@ static struct pab_twin *new_twin(void)
     struct pab_record *record = pab_shadow.record;
     struct pab_twin *twin = pab_twin_create(&pab_shadow.geometry, record, pab_shadow.map_shifts);
     if (twin == NULL) {
-        snprintf(record->stopped, sizeof(record->stopped), "no address space for a twin");
+        snprintf(record->stopped, sizeof(record->stopped),
+                 "the system grants no address space for images of arenas (ulimit -v?)");
         return NULL;
     }
     record->states++;
