@@ -69,6 +69,7 @@ enum pab_cap {
     PAB_CAP_STACKS = 1u << 3,      /* stands on a raw heap: NAME+RAW, `system` if none is named */
     PAB_CAP_FAKE = 1u << 4,        /* does no real work: a floor, shown but never ranked */
     PAB_CAP_DEFAULT = 1u << 5,     /* part of the default set of `run` */
+    PAB_CAP_RUNTIME = 1u << 6,     /* brings its own runtime: workloads run on that, not on pyobj */
 };
 
 struct pab_debug;

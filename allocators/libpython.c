@@ -1,4 +1,6 @@
 /* allocators/libpython.c -- CPython's own three domains out of a shared libpython: the oracle. */
+#include "allocators/libpython.h"
+
 #include "allocators/dso.h"
 #include "allocators/spec.h"
 
@@ -31,16 +33,23 @@ static bool needs_interpreter(const struct pab_heap *heap)
     return pab_dso_symbol(heap, "PyUnstable_Object_GC_NewWithExtraData") != NULL;
 }
 
-static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_spec *spec,
-                                      struct pab_error *err)
+enum pab_status pab_libpython_load(struct pab_heap *heap, const char *file, struct pab_error *err)
 {
-    const struct pab_spec_value *path = pab_spec_get(spec, "path");
-    const char *const files[] = {path == NULL ? "libpython3.11.so.1.0" : path->text, NULL};
+    const char *const files[] = {file, NULL};
     void *handle = NULL;
     enum pab_status status = pab_dso_load(files, "libpython3.11", PAB_BIND_PROCESS, &handle, err);
     for (int domain = 0; status == PAB_OK && domain < PAB_DOMAIN_COUNT; domain++) {
         status = pab_dso_bind(heap, (enum pab_domain)domain, handle, &domain_names[domain], err);
     }
+    return status;
+}
+
+static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_spec *spec,
+                                      struct pab_error *err)
+{
+    const struct pab_spec_value *path = pab_spec_get(spec, "path");
+    enum pab_status status =
+        pab_libpython_load(heap, path == NULL ? PAB_LIBPYTHON_FILE : path->text, err);
     if (status == PAB_OK && needs_interpreter(heap)) {
         void (*initialize)(int) = NULL;
         *(void **)&initialize = pab_dso_symbol(heap, "Py_InitializeEx");
@@ -52,8 +61,8 @@ static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_sp
     return status;
 }
 
-static enum pab_status libpython_probe(struct pab_heap *heap, struct pab_identity *out,
-                                       struct pab_error *err)
+enum pab_status pab_libpython_probe(struct pab_heap *heap, struct pab_identity *out,
+                                    struct pab_error *err)
 {
     const char *(*version)(void) = NULL;
     *(void **)&version = pab_dso_symbol(heap, "Py_GetVersion");
@@ -70,7 +79,7 @@ static enum pab_status libpython_probe(struct pab_heap *heap, struct pab_identit
     return PAB_OK;
 }
 
-static uint64_t libpython_counter(struct pab_heap *heap)
+uint64_t pab_libpython_counter(struct pab_heap *heap)
 {
     intptr_t (*blocks)(void) = NULL;
     *(void **)&blocks = pab_dso_symbol(heap, "_Py_GetAllocatedBlocks");
@@ -88,6 +97,6 @@ const struct pab_backend pab_backend_libpython = {
     .caps = PAB_CAP_DEFAULT,
     .keys = keys,
     .open = libpython_open,
-    .probe = libpython_probe,
-    .counter = libpython_counter,
+    .probe = pab_libpython_probe,
+    .counter = pab_libpython_counter,
 };

@@ -2,8 +2,8 @@
 #include "harness/collector.h"
 #include "harness/job.h"
 #include "harness/passes.h"
+#include "harness/runtime.h"
 #include "harness/self.h"
-#include "workloads/pyobj/pyobj.h"
 #include "workloads/support/inputs.h"
 
 #include <errno.h>
@@ -93,8 +93,9 @@ static void open_heap(struct pab_error *err)
     if (worker.heap.raw != NULL) {
         expect_ok(pab_heap_identify(worker.heap.raw, &opened.raw, err), err);
     }
+    struct pab_gc_options options = pab_gc_options_of(spec);
+    expect_ok(pab_runtime_prepare(&worker.heap, &options, out_of_memory, err), err);
     pab_worker_send(PAB_MESSAGE_OPENED, &opened, sizeof(opened));
-    pab_py_gc_options = pab_gc_options_of(spec);
     pab_spec_destroy(spec);
 }
 
@@ -131,7 +132,7 @@ static void run_check(struct pab_error *err)
 
 static void run_workload(struct pab_error *err)
 {
-    const struct pab_workload *workload = pab_workload_find(worker.job.subject);
+    const struct pab_workload *workload = pab_runtime_workload(worker.job.subject);
     if (workload == NULL) {
         expect_ok(pab_fail(err, PAB_USAGE, "no workload '%s'", worker.job.subject), err);
         return;
@@ -169,7 +170,6 @@ int pab_worker_main(void)
         return 2;
     }
     close(PAB_JOB_FD);
-    pab_py_out_of_memory = out_of_memory;
     struct pab_error err;
     open_heap(&err);
     if (worker.job.kind == PAB_JOB_CHECK) {
