@@ -22,7 +22,7 @@ struct comparison {
     uint64_t programs, events; /* compared so far; events of one side */
 };
 
-/* Loads the module beside this executable and starts both runtimes. An exit status. */
+/* Loads the module (DIFFERENTIAL_MODULE, a path) and starts both runtimes. An exit status. */
 int compare_open(struct comparison *comparison);
 
 /* Programs number first..first+count-1 of `seed`. Stops at the first that differs. */
