@@ -98,7 +98,7 @@ static enum pab_status check_profile(const char *profile, struct pab_error *err)
                     near == NULL ? "" : near, near == NULL ? "" : "'?");
 }
 
-/* --- the folder of records ---------------------------------------------------------------------- */
+/* --- the folder of records -------------------------------------------------------------------- */
 
 static enum pab_status make_folder(char *out, size_t size, struct pab_error *err)
 {
@@ -126,7 +126,7 @@ static void remove_folder(const char *dir)
     (void)rmdir(dir);
 }
 
-/* --- the verdict --------------------------------------------------------------------------------- */
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 /* Why nothing was compared; the first record is that of the program itself, if there is any. */
 static const char *reason_for_nothing(const struct pab_records *records)

@@ -18,7 +18,7 @@
 #define OUR_MACHINE EM_AARCH64
 #endif
 
-/* --- can it be shadowed ------------------------------------------------------------------------- */
+/* --- can it be shadowed ----------------------------------------------------------------------- */
 
 /* As execvp() would find it. */
 static bool find_in_path(const char *name, char *out, size_t size)
@@ -153,7 +153,7 @@ enum pab_status pab_program_check(struct pab_program *program, struct pab_error 
     return status == PAB_OK ? check_file(program, err) : status;
 }
 
-/* --- running it ----------------------------------------------------------------------------------- */
+/* --- running it ------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t child_pid;
 

@@ -10,7 +10,7 @@
 
 #define PROCESSES_SHOWN 20u /* those with something to tell are shown anyway */
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool read_record(const char *dir, const char *name, struct pab_record *out)
 {
@@ -96,7 +96,7 @@ struct pab_verify_totals pab_records_total(const struct pab_records *records)
     return totals;
 }
 
-/* --- one process -------------------------------------------------------------------------------- */
+/* --- one process ------------------------------------------------------------------------------ */
 
 static void tell_end(const struct pab_records *records, size_t index, char *out, size_t size)
 {
@@ -169,7 +169,7 @@ static void show_process(FILE *out, const struct pab_records *records, size_t in
     fprintf(out, "  end         %s\n", end != NULL ? end : found);
 }
 
-/* --- all of them -------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static bool is_remarkable(const struct pab_record *record)
 {

@@ -50,7 +50,7 @@ static inline bool rarely(bool condition)
     return __builtin_expect(condition, false);
 }
 
-/* --- before and after a call ------------------------------------------------------------------- */
+/* --- before and after a call ------------------------------------------------------------------ */
 
 __attribute__((noinline, cold)) static void stop_all(const char *reason)
 {
@@ -144,7 +144,7 @@ static inline void close_call(struct thread_call *mine, const struct pab_twin *j
     }
 }
 
-/* --- the mem and obj domains -------------------------------------------------------------------- */
+/* --- the mem and obj domains ------------------------------------------------------------------ */
 
 static void *hook_malloc(void *ctx, size_t size)
 {
@@ -230,7 +230,7 @@ static void hook_free(void *ctx, void *block)
     close_call(mine, twin);
 }
 
-/* --- the raw domain: only to see a state begin --------------------------------------------------- */
+/* --- the raw domain: only to see a state begin ------------------------------------------------ */
 
 static void *hook_raw_realloc(void *ctx, void *block, size_t size)
 {
@@ -240,7 +240,7 @@ static void *hook_raw_realloc(void *ctx, void *block, size_t size)
     return hooks.raw_below.realloc(ctx, block, size);
 }
 
-/* --- the arena hook ------------------------------------------------------------------------------ */
+/* --- the arena hook --------------------------------------------------------------------------- */
 
 static void note_event(uintptr_t arena, size_t size, bool taken)
 {
@@ -278,7 +278,7 @@ static void hook_arena_free(void *ctx, void *arena, size_t size)
     hooks.arenas_below.free(ctx, arena, size);
 }
 
-/* --- outside of calls ---------------------------------------------------------------------------- */
+/* --- outside of calls ------------------------------------------------------------------------- */
 
 bool pab_hooks_in_call(void)
 {

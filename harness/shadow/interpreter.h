@@ -1,5 +1,5 @@
-/* harness/shadow/interpreter.h -- the interpreter as its exported symbols show it, without its headers.
- * Depends on libc alone.
+/* harness/shadow/interpreter.h -- the interpreter as its exported symbols show it, without its
+ * headers. Depends on libc alone.
  *
  * The two structs are public API, the same since 3.5: Doc/c-api/memory.rst.
  */

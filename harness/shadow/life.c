@@ -27,7 +27,7 @@ _Noreturn static void end_now(int status)
     }
 }
 
-/* --- fork ---------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------------- */
 
 static void before_fork(void)
 {
@@ -71,7 +71,7 @@ static void after_fork_child(void)
     after_fork();
 }
 
-/* --- the end -------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 /* After finalization, up to 3.11, the heap is still there to be looked at; before it, only the
  * thread with the GIL may look. */
@@ -110,7 +110,7 @@ __attribute__((visibility("default"))) _Noreturn void _Exit(int status)
     _exit(status);
 }
 
-/* --- the beginning --------------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void tell_command(struct pab_record *record, int argc, char **argv)
 {

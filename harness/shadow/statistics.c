@@ -102,7 +102,7 @@ static bool read_python(const struct pab_interpreter *python, struct fields *fie
     return fields->count > 0;
 }
 
-/* --- what ours would have printed -------------------------------------------------------------- */
+/* --- what ours would have printed ------------------------------------------------------------- */
 
 static void add_classes(struct fields *fields, const struct pab_pymalloc_stats *stats)
 {
@@ -170,7 +170,7 @@ static void read_ours(const struct pab_interpreter *python, const struct pab_twi
     }
 }
 
-/* --- both --------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static bool find_difference(const struct fields *python, const struct fields *ours, char *out,
                             size_t size)

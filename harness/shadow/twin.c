@@ -12,7 +12,7 @@ static _Alignas(16) unsigned char raw_block[512];
 static const char *const kind_names[PAB_CALL_KINDS] = {"malloc", "calloc", "realloc", "free"};
 static const char *const domain_names[PAB_DOMAIN_COUNT] = {"raw", "mem", "obj"};
 
-/* --- the raw domain below ours --------------------------------------------------------------- */
+/* --- the raw domain below ours ---------------------------------------------------------------- */
 
 static void *answer_raw(const struct pab_twin *twin)
 {
@@ -54,7 +54,7 @@ static void raw_free(void *ctx, void *ptr)
     (void)ptr;
 }
 
-/* --- arenas: ours follow CPython's ----------------------------------------------------------- */
+/* --- arenas: ours follow CPython's ------------------------------------------------------------ */
 
 __attribute__((format(printf, 2, 3))) static void complain(struct pab_twin *twin,
                                                            const char *format, ...)
@@ -140,7 +140,7 @@ static void follow_released(void *ctx, void *image, size_t size)
     pab_mirror_remove(&twin->mirror, image);
 }
 
-/* --- findings -------------------------------------------------------------------------------- */
+/* --- findings --------------------------------------------------------------------------------- */
 
 /* "arena 3, pool 12, offset 96" of an image, or "raw", or "NULL". */
 static void tell_place(const struct pab_twin *twin, const void *image, char *out, size_t size)
@@ -238,7 +238,7 @@ static inline bool settle(struct pab_twin *twin, const void *ours)
     return differ(twin, ours, image);
 }
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 /* The image of a block of this heap; a raw block stands for itself. */
 static void *image_or_raw(const void *block)
@@ -282,7 +282,7 @@ bool pab_twin_owns(const struct pab_twin *twin, const void *block)
     return image != NULL && pab_mirror_slot_of(&twin->mirror, image) != NULL;
 }
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct pab_twin *pab_twin_create(const struct pab_pymalloc_geometry *geometry,
                                  struct pab_record *record, const unsigned map_shifts[2])

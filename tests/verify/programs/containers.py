@@ -1,4 +1,4 @@
-"""collections, heapq, itertools, bisect, weakref, dataclasses: many containers, short and long lived."""
+"""collections, heapq, itertools, weakref, dataclasses: containers of long and of short life."""
 import bisect
 import collections
 import dataclasses
