@@ -63,6 +63,7 @@ struct pab_object *pab_class_new(const char *name, const char *const *slots,
     if (class_object != NULL && finalizer != NULL) {
         ((PyTypeObject *)class_object)->tp_finalize = (destructor)finalizer;
     }
+    PyType_ClearCache(); /* the names in it are to die in this world */
     pab_world_return_with_residents();
     return to(class_object);
 }

@@ -39,6 +39,7 @@ void pab_py_start(struct pab_heap *heap, void *storage)
     (void)storage;
     struct pab_error err;
     PAB_CHECK(pab_capi_start(&err) == PAB_OK);
+    PyType_ClearCache(); /* the names in it are to die in the interpreter's world */
     pab_world_begin(heap);
     pab_py_gc_set_threshold(pab_py_gc_options.threshold[0], pab_py_gc_options.threshold[1],
                             pab_py_gc_options.threshold[2]);
