@@ -31,6 +31,16 @@ struct pab_object {
 /* Called by traverse() on each object that one owns a reference to; non-zero stops the walk. */
 typedef int (*pab_visit)(struct pab_object *referent, void *arg);
 
+/* A stretch of references within an object or a buffer of its own: `count` of them, each `step`
+ * pointers after the one before. Some may be NULL. */
+struct pab_gc_span {
+    struct pab_object *const *first;
+    size_t count;
+    ptrdiff_t step;
+};
+
+#define PAB_GC_SPANS_MAX 2
+
 enum pab_type_flag {
     PAB_TYPE_GC = 1u << 0,             /* has a pab_gc_head and traverse() */
     PAB_TYPE_UNTRACK_ALWAYS = 1u << 1, /* untrack() is tried by every collection (tuple) */
@@ -47,6 +57,9 @@ struct pab_type {
     size_t weaklist_offset; /* of the object's struct pab_weakref *; 0: cannot be referred to */
     void (*dealloc)(struct pab_object *self);                             /* refcnt reached 0 */
     int (*traverse)(struct pab_object *self, pab_visit visit, void *arg); /* PAB_TYPE_GC */
+    /* Where the references are that traverse() visits, in its order, so that a collection can look
+     * ahead; how many spans that is. Optional; 0: traverse() has to tell, object by object. */
+    size_t (*spans)(const struct pab_object *self, struct pab_gc_span spans[PAB_GC_SPANS_MAX]);
     void (*clear)(struct pab_object *self);    /* drops references; NULL: cannot (tuple) */
     void (*finalize)(struct pab_object *self); /* __del__: once, may resurrect; or NULL */
     void (*untrack)(struct pab_object *self);  /* untracks itself if nothing in it can cycle */

@@ -120,6 +120,7 @@ static inline void list_merge(struct pab_gc_head *to, struct pab_gc_head *from)
 /* What a deduction saw on its way: saves walking the survivors again just to count them. */
 struct census {
     size_t examined;
+    size_t zeros; /* members without a reference from outside, before the scan */
     size_t reachable;
     unsigned reachable_flags; /* enum pab_type_flag of all reachable objects, or-ed */
 };

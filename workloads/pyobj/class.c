@@ -55,6 +55,22 @@ static int instance_traverse(struct pab_object *self, pab_visit visit, void *arg
     return stop != 0 ? stop : visit(&cls->base, arg);
 }
 
+/* Without the class, which is no GC object: no collection is about it. */
+static size_t instance_spans(const struct pab_object *self, struct pab_gc_span *spans)
+{
+    const struct pab_class *cls = class_of(self->type);
+    if (cls->keys == NULL) {
+        const struct pab_slotted *slotted = (const struct pab_slotted *)self;
+        spans[0] = (struct pab_gc_span){slotted->slots, cls->slot_count, 1};
+        return 1;
+    }
+    const struct pab_managed *managed = (const struct pab_managed *)self - 1;
+    size_t count = managed->values == NULL ? 0 : (size_t)cls->keys->entry_count;
+    spans[0] = (struct pab_gc_span){managed->values, count, 1};
+    spans[1] = (struct pab_gc_span){&managed->dict, 1, 1};
+    return managed->dict == NULL ? 1 : 2;
+}
+
 /* Empties each field before it releases what was in there. */
 static void clear_fields(struct pab_object **fields, size_t count)
 {
@@ -172,6 +188,7 @@ struct pab_object *pab_class_new(const char *name, const char *const *slots,
         .weaklist_offset = slots == NULL ? offsetof(struct pab_instance, weak_references) : 0,
         .dealloc = instance_dealloc,
         .traverse = instance_traverse,
+        .spans = instance_spans,
         .clear = instance_clear,
         .finalize = finalizer,
     };

@@ -39,6 +39,24 @@ static int dict_traverse(struct pab_object *self, pab_visit visit, void *arg)
     return 0;
 }
 
+/* With keys that are no strs, values and keys are visited in turn: that is no span. */
+static size_t dict_spans(const struct pab_object *self, struct pab_gc_span *spans)
+{
+    const struct pab_dict *dict = (const struct pab_dict *)self;
+    struct pab_dict_keys *keys = dict->keys;
+    size_t count = (size_t)keys->entry_count;
+    if (dict->values != NULL) {
+        spans[0] = (struct pab_gc_span){dict->values, count, 1};
+        return 1;
+    }
+    if (keys->kind == PAB_KEYS_GENERAL) {
+        return 0;
+    }
+    ptrdiff_t step = sizeof(struct pab_str_entry) / sizeof(struct pab_object *);
+    spans[0] = (struct pab_gc_span){&pab_str_entries(keys)->value, count, step};
+    return 1;
+}
+
 static void dict_untrack(struct pab_object *self)
 {
     struct pab_dict *dict = (struct pab_dict *)self;
@@ -57,6 +75,7 @@ const struct pab_type pab_dict_type = {
     .flags = PAB_TYPE_GC | PAB_TYPE_UNTRACK_FULL,
     .dealloc = dict_dealloc,
     .traverse = dict_traverse,
+    .spans = dict_spans,
     .clear = pab_dict_clear,
     .untrack = dict_untrack,
 };

@@ -26,6 +26,16 @@ static int list_traverse(struct pab_object *self, pab_visit visit, void *arg)
     return 0;
 }
 
+static size_t list_spans(const struct pab_object *self, struct pab_gc_span *spans)
+{
+    const struct pab_list *list = (const struct pab_list *)self;
+    if (list->size == 0) {
+        return 0;
+    }
+    spans[0] = (struct pab_gc_span){list->items + list->size - 1, (size_t)list->size, -1};
+    return 1;
+}
+
 /* The list is empty before the first item is released, for a finalizer may look at it. */
 static void list_empty(struct pab_object *self)
 {
@@ -49,6 +59,7 @@ const struct pab_type pab_list_type = {
     .flags = PAB_TYPE_GC,
     .dealloc = list_dealloc,
     .traverse = list_traverse,
+    .spans = list_spans,
     .clear = list_empty,
 };
 

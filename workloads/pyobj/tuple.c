@@ -20,6 +20,13 @@ static int tuple_traverse(struct pab_object *self, pab_visit visit, void *arg)
     return 0;
 }
 
+static size_t tuple_spans(const struct pab_object *self, struct pab_gc_span *spans)
+{
+    const struct pab_tuple *tuple = (const struct pab_tuple *)self;
+    spans[0] = (struct pab_gc_span){tuple->items + tuple->size - 1, (size_t)tuple->size, -1};
+    return 1;
+}
+
 /* A tuple with a missing item is still being built: it stays tracked. */
 static void tuple_untrack(struct pab_object *self)
 {
@@ -37,6 +44,7 @@ const struct pab_type pab_tuple_type = {
     .flags = PAB_TYPE_GC | PAB_TYPE_UNTRACK_ALWAYS,
     .dealloc = tuple_dealloc,
     .traverse = tuple_traverse,
+    .spans = tuple_spans,
     .untrack = tuple_untrack,
 };
 
