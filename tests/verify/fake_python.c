@@ -19,6 +19,7 @@ struct arena_table {
     void (*free)(void *ctx, void *arena, size_t size);
 };
 
+/* NOLINTBEGIN(readability-identifier-naming): CPython's names. */
 const char *Py_GetVersion(void);
 void *PyObject_Malloc(size_t size);
 void PyMem_GetAllocator(int domain, struct domain_table *out);
@@ -90,6 +91,8 @@ void PyObject_SetArenaAllocator(const struct arena_table *table)
 {
     fake.arenas = *table;
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 int main(void)
 {
