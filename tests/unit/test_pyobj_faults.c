@@ -52,6 +52,32 @@ static void use_numbers(struct program *p)
     keep(p, pab_object_str(real));
 }
 
+/* Long enough for Karatsuba, with all that divides and changes bits. */
+static void use_long_numbers(struct program *p)
+{
+    static char digits[2001];
+    memset(digits, '7', sizeof(digits) - 1);
+    digits[0] = '-';
+    struct pab_object *a = keep(p, pab_long_from_text(digits));
+    struct pab_object *b = keep(p, pab_long_from_text(digits + 1200));
+    struct pab_object *c = keep(p, pab_long_from_text(digits + 1100));
+    struct pab_object *bits = keep(p, pab_long_from_int64(1000));
+    if (is_none(a) || is_none(b) || is_none(c) || is_none(bits)) {
+        return;
+    }
+    keep(p, pab_long_multiply(a, a));
+    keep(p, pab_long_multiply(b, c));
+    keep(p, pab_long_multiply(a, b));
+    keep(p, pab_long_floor_divide(a, b));
+    keep(p, pab_long_remainder(a, b));
+    keep(p, pab_long_negative(a));
+    keep(p, pab_long_lshift(a, bits));
+    keep(p, pab_long_rshift(a, bits));
+    keep(p, pab_long_and(a, b));
+    keep(p, pab_long_or(b, a));
+    keep(p, pab_long_xor(a, a));
+}
+
 static void use_strs(struct program *p)
 {
     struct pab_object *ascii = keep(p, pab_unicode_from_utf8("one,two,three", 13));
@@ -82,6 +108,23 @@ static void use_strs(struct program *p)
         keep(p, pab_bytes_concat(bytes, bytes));
         keep(p, pab_bytes_decode(bytes));
     }
+    keep(p, pab_unicode_repeat(wide, 3));
+}
+
+static void use_bytearrays(struct program *p)
+{
+    struct pab_object *array = keep(p, pab_bytearray_from_string("0123456789", 10));
+    if (is_none(array)) {
+        return;
+    }
+    for (int i = 0; i < 30; i++) {
+        note(p, pab_bytearray_append(array, (uint8_t)i));
+    }
+    struct pab_object *sum = keep(p, pab_bytearray_concat(array, array));
+    if (!is_none(sum)) {
+        note(p, pab_bytearray_extend(array, sum));
+        note(p, pab_bytearray_resize(sum, 1));
+    }
 }
 
 static void use_lists(struct program *p)
@@ -101,6 +144,9 @@ static void use_lists(struct program *p)
     keep(p, pab_list_concat(list, list));
     keep(p, pab_list_repeat(list, 2));
     keep(p, pab_list_as_tuple(list));
+    keep(p, pab_tuple_get_slice(tuple, 1, 3));
+    keep(p, pab_tuple_concat(tuple, tuple));
+    keep(p, pab_tuple_repeat(tuple, 10));
     if (!is_none(copy)) {
         note(p, pab_list_extend(copy, copy));
         note(p, pab_list_insert(copy, 3, tuple));
@@ -128,9 +174,16 @@ static void use_dicts(struct program *p)
         note(p, key == NULL ? -1 : pab_dict_set_item(dict, key, key));
         pab_xdecref(key);
     }
-    keep(p, pab_dict_copy(dict));
+    struct pab_object *copy = keep(p, pab_dict_copy(dict));
+    struct pab_object *fresh = keep(p, pab_dict_new());
     note(p, pab_dict_set_item(dict, pab_none(), dict));
     keep(p, pab_dict_copy(dict));
+    keep(p, pab_dict_keys(dict));
+    keep(p, pab_dict_items(dict));
+    if (!is_none(copy) && !is_none(fresh)) {
+        note(p, pab_dict_update(fresh, copy));
+        note(p, pab_dict_update(fresh, dict));
+    }
     pab_ssize size = pab_dict_size(dict);
     pab_ssize position = 0;
     struct pab_object *key;
@@ -143,6 +196,40 @@ static void use_dicts(struct program *p)
     }
     keep(p, pab_dict_copy(dict));
     pab_dict_clear(dict);
+}
+
+static void use_sets(struct program *p)
+{
+    struct pab_object *list = keep(p, pab_list_new(0));
+    for (int64_t i = 0; i < 30 && !is_none(list); i++) {
+        struct pab_object *item = pab_long_from_int64(i * 1000);
+        note(p, item == NULL ? -1 : pab_list_append(list, item));
+        pab_xdecref(item);
+    }
+    struct pab_object *set = is_none(list) ? list : keep(p, pab_set_new(list));
+    struct pab_object *frozen = keep(p, pab_frozenset_new(NULL));
+    if (is_none(set) || is_none(frozen)) {
+        return;
+    }
+    struct pab_object *few = keep(p, pab_set_new(frozen));
+    if (!is_none(few)) {
+        note(p, pab_set_add(few, frozen));
+        keep(p, pab_set_difference(set, few));
+        keep(p, pab_set_union(few, set));
+        keep(p, pab_set_symmetric_difference(few, set));
+        note(p, pab_set_update(few, list));
+    }
+    keep(p, pab_set_copy(set));
+    keep(p, pab_set_intersection(set, set));
+    keep(p, pab_frozenset_new(set));
+    /* Keys that need no memory, into tables that perhaps can never grow: no search may be endless. */
+    struct pab_object *small = keep(p, pab_set_new(NULL));
+    for (int64_t i = 0; i < 60 && !is_none(small); i++) {
+        struct pab_object *item = pab_long_from_int64(i);
+        note(p, pab_set_add(small, item));
+        pab_decref(item);
+    }
+    pab_set_clear(set);
 }
 
 static void use_instances(struct program *p, struct pab_object *cls)
@@ -181,9 +268,12 @@ static bool program_run(void)
     struct pab_object *plain = pab_class_new("Plain", NULL, count_finalizer);
     p.failed |= plain == NULL;
     use_numbers(&p);
+    use_long_numbers(&p);
     use_strs(&p);
+    use_bytearrays(&p);
     use_lists(&p);
     use_dicts(&p);
+    use_sets(&p);
     if (plain != NULL) {
         use_instances(&p, plain);
         use_instances(&p, plain);

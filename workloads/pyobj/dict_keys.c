@@ -10,7 +10,8 @@ enum { PERTURB_SHIFT = 5 };
 static struct {
     struct pab_dict_keys head;
     signed char index[8];
-} empty_table = {{.refcnt = 1, .kind = PAB_KEYS_STR}, {-1, -1, -1, -1, -1, -1, -1, -1}};
+} empty_table = {{.refcnt = 1, .log2_index_bytes = 3, .kind = PAB_KEYS_STR},
+                 {-1, -1, -1, -1, -1, -1, -1, -1}};
 
 struct pab_dict_keys *const pab_empty_keys = &empty_table.head;
 

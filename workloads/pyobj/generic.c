@@ -120,12 +120,6 @@ static int64_t bytes_hash(struct pab_bytes *bytes)
     return bytes->hash;
 }
 
-static bool is_hashable(const struct pab_object *object)
-{
-    return object->type != &pab_list_type && object->type != &pab_dict_type &&
-           object->type != &pab_set_type && object->type != &pab_bytearray_type;
-}
-
 int64_t pab_object_hash(struct pab_object *object)
 {
     if (pab_is_unicode(object)) {
@@ -146,7 +140,8 @@ int64_t pab_object_hash(struct pab_object *object)
     if (object->type == &pab_frozenset_type) {
         return pab_frozenset_hash((struct pab_set *)object);
     }
-    assert(is_hashable(object));
+    assert(object->type != &pab_list_type && object->type != &pab_dict_type);
+    assert(object->type != &pab_set_type && object->type != &pab_bytearray_type);
     return pointer_hash(object);
 }
 

@@ -248,7 +248,8 @@ bool pab_set_has_entry(struct pab_set *set, struct pab_object *key, int64_t hash
     return find(set, key, hash, &deleted)->key != NULL;
 }
 
-/* A table that cannot grow keeps the key nevertheless: there is always an empty slot left. */
+/* A key stays in a table that could not grow, as in CPython; but never in the last empty slot, for
+ * a search ends at one. */
 int pab_set_add_entry(struct pab_set *set, struct pab_object *key, int64_t hash)
 {
     struct pab_set_entry *deleted = NULL;
@@ -263,7 +264,16 @@ int pab_set_add_entry(struct pab_set *set, struct pab_object *key, int64_t hash)
     }
     *entry = (struct pab_set_entry){pab_new_ref(key), hash};
     set->fill++;
-    return is_full(set, set->fill) ? pab_set_rebuild(set) : 0;
+    if (!is_full(set, set->fill) || pab_set_rebuild(set) == 0) {
+        return 0;
+    }
+    if (set->fill > set->mask) {
+        *entry = (struct pab_set_entry){NULL, 0};
+        set->used--;
+        set->fill--;
+        pab_decref(key);
+    }
+    return -1;
 }
 
 bool pab_set_discard_entry(struct pab_set *set, struct pab_object *key, int64_t hash)
