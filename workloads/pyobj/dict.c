@@ -49,7 +49,7 @@ static size_t dict_spans(const struct pab_object *self, struct pab_gc_span *span
         spans[0] = (struct pab_gc_span){dict->values, count, 1};
         return 1;
     }
-    if (keys->kind == PAB_KEYS_GENERAL) {
+    if (keys->kind == PAB_KEYS_GENERAL || count == 0) { /* the empty table has no entries */
         return 0;
     }
     ptrdiff_t step = sizeof(struct pab_str_entry) / sizeof(struct pab_object *);
