@@ -1,4 +1,4 @@
-/* harness/check.h -- THE CONTRACT of a conformance check. Depends on allocators/backend.h.
+/* harness/check.h -- THE CONTRACT of a conformance check. Depends on allocators/spec.h.
  *
  * A check is a constant table in a file of its own under tests/conformance, registered like a
  * backend or a workload. It runs in a worker process of its own against one opened heap, so a
@@ -11,9 +11,9 @@
 #ifndef PAB_HARNESS_CHECK_H
 #define PAB_HARNESS_CHECK_H
 
-#include "allocators/backend.h"
+#include "allocators/spec.h"
 
-#define PAB_CHECK_CONTRACT 1u
+#define PAB_CHECK_CONTRACT 2u
 
 enum pab_verdict { PAB_PASS, PAB_DEVIATION, PAB_FAIL, PAB_SKIP };
 
@@ -32,10 +32,18 @@ enum pab_severity {
 };
 
 struct pab_check_run {
-    struct pab_heap *heap; /* freshly opened, identity proven */
+    struct pab_heap *heap;       /* freshly opened, identity proven */
+    const struct pab_spec *spec; /* what it was opened from */
+    const char *oracle;          /* a file to hold it against; NULL: the check's own choice */
     uint64_t seed;
-    uint64_t ops;     /* budget: how much work is meant to suffice */
-    char reason[256]; /* set by run(): what was found; empty on PASS */
+    uint64_t ops; /* budget: how much work is meant to suffice; 0: the check's own choice */
+    /* Says how far it is; may be called at any rate, from a process forked by the check, too. */
+    void (*progress)(uint64_t done, uint64_t total);
+
+    /* Set by the check. */
+    char reason[512];   /* what was found, or why nothing was looked at; empty on PASS */
+    char compared[512]; /* what was looked at, with figures; may stay empty */
+    char detail[8192];  /* lines behind the reason: how to see it again; may stay empty */
 };
 
 enum pab_check_flag {
@@ -51,6 +59,9 @@ struct pab_check {       /* immutable */
     enum pab_check_class class;
     enum pab_severity severity;
     unsigned needs; /* enum pab_cap without which the check is skipped */
+    /* Judges what was asked for before run(): PAB_USAGE refuses the whole command, anything else
+     * but PAB_OK skips the check with the reason in `err`. Optional. */
+    enum pab_status (*admit)(const struct pab_check_run *run, struct pab_error *err);
     enum pab_verdict (*run)(struct pab_check_run *run);
 };
 

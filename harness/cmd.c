@@ -1,5 +1,8 @@
 #include "harness/cmd.h"
 
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -23,6 +26,34 @@ void pab_shell_quote(const char *text, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%s", piece);
     }
     snprintf(out + used, size - used, "'");
+}
+
+uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t most)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || value > most) {
+        argp_failure(state, PAB_EXIT_USAGE, 0, "--%s %s: a whole number up to %llu is needed", name,
+                     text, (unsigned long long)most);
+    }
+    return value;
+}
+
+static volatile int interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+const volatile int *pab_cmd_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() must return */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() */
+    return &interrupted;
 }
 
 int pab_cmd_fail(const struct pab_error *err)

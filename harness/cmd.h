@@ -4,6 +4,8 @@
 
 #include "allocators/status.h"
 
+#include <stdint.h>
+
 /* Exit codes, as README.md documents them. */
 enum pab_exit {
     PAB_EXIT_GOOD = 0,
@@ -17,6 +19,7 @@ enum pab_exit {
 /* argv[0] is the verb. They print their own errors and return an exit code. */
 int pab_cmd_list(int argc, char **argv);
 int pab_cmd_run(int argc, char **argv);
+int pab_cmd_check(int argc, char **argv);
 int pab_cmd_doctor(int argc, char **argv);
 int pab_cmd_verify(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
@@ -25,6 +28,14 @@ int pab_cmd_plot(int argc, char **argv);
 
 /* `text` as one word for a shell, to be pasted. */
 void pab_shell_quote(const char *text, char *out, size_t size);
+
+struct argp_state;
+
+/* For parsers: the whole number of --NAME, at most `most`; ends the program where it is none. */
+uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t most);
+
+/* From now on SIGINT and SIGTERM only set what is pointed to: to their number. */
+const volatile int *pab_cmd_catch_signals(void);
 
 /* Prints the one line of an error and gives its exit code. */
 int pab_cmd_fail(const struct pab_error *err);

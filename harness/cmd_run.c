@@ -7,10 +7,7 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define DEFAULT_OUTPUT "pyallocbench.json"
 #define ROUNDS_MAX     2000 /* pairs of rounds are all looked at: memory and time grow as its square */
@@ -83,19 +80,6 @@ static double parse_number(struct argp_state *state, const char *name, const cha
     return value;
 }
 
-static uint64_t parse_whole(struct argp_state *state, const char *name, const char *text,
-                            uint64_t most)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || value > most) {
-        argp_failure(state, PAB_EXIT_USAGE, 0, "--%s %s: a whole number up to %llu is needed", name,
-                     text, (unsigned long long)most);
-    }
-    return value;
-}
-
 static void add_param(struct argp_state *state, struct pab_request *request, const char *text)
 {
     if (request->param_count == ARRAY_COUNT(request->params)) {
@@ -135,13 +119,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->preset = value;
         break;
     case OPTION_ROUNDS:
-        request->rounds = (long)parse_whole(state, "rounds", value, ROUNDS_MAX);
+        request->rounds = (long)pab_cmd_whole(state, "rounds", value, ROUNDS_MAX);
         if (request->rounds == 0) {
             argp_failure(state, PAB_EXIT_USAGE, 0, "--rounds 0: at least one is needed");
         }
         break;
     case OPTION_SEED:
-        request->seed = parse_whole(state, "seed", value, ((uint64_t)1 << 53) - 1);
+        request->seed = pab_cmd_whole(state, "seed", value, ((uint64_t)1 << 53) - 1);
         request->has_seed = true;
         break;
     case OPTION_PASSES:
@@ -163,53 +147,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
     return 0;
-}
-
-/* --- signals -------------------------------------------------------------------------------- */
-
-static volatile int interrupted;
-
-static void on_signal(int number)
-{
-    interrupted = number;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() must return */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() */
-}
-
-/* --- header --------------------------------------------------------------------------------- */
-
-static json_t *argv_to_json(int argc, char **argv)
-{
-    json_t *out = json_array();
-    json_array_append_new(out, json_string("pyallocbench"));
-    for (int i = 0; i < argc; i++) {
-        json_t *word = json_string(argv[i]);
-        json_array_append_new(out, word != NULL ? word : json_string("?"));
-    }
-    return out;
-}
-
-static json_t *make_header(const struct pab_plan *plan, int argc, char **argv)
-{
-    char started[32];
-    char run_id[64];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    pab_host_utc(started, sizeof(started));
-    snprintf(run_id, sizeof(run_id), "%08llx%08lx%04x", (unsigned long long)now.tv_sec,
-             (unsigned long)now.tv_nsec, (unsigned)getpid() & 0xffffu);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I}", "schema", PAB_SCHEMA,
-                     "run_id", run_id, "argv", argv_to_json(argc, argv), "plan",
-                     pab_plan_to_json(plan), "provenance", pab_host_provenance(), "started",
-                     started, "started_s", (json_int_t)now.tv_sec, "load_before", pab_host_load(),
-                     "warnings", pab_host_advice(), "steal_before",
-                     (json_int_t)pab_host_steal_ticks());
 }
 
 /* The rest of a run has to come from the same build on the same machine. */
@@ -255,10 +192,12 @@ static int finish_in_trouble(const char *path, const struct pab_error *err)
     return code;
 }
 
+static const volatile int *interrupted; /* a signal's number once one came */
+
 static int finish(struct pab_journal *journal, const char *path,
                   const struct pab_experiment_result *result, const struct pab_error *trouble)
 {
-    int stopped = interrupted; /* once: a signal during the write changes nothing any more */
+    int stopped = *interrupted; /* once: a signal during the write changes nothing any more */
     bool complete = stopped == 0 && trouble == NULL;
     json_t *document = pab_document_make(pab_journal_record(journal), complete);
     struct pab_error err;
@@ -288,11 +227,11 @@ static int finish(struct pab_journal *journal, const char *path,
 static int carry_out(const struct pab_plan *plan, struct pab_journal *journal, const char *path,
                      bool quiet)
 {
+    interrupted = pab_cmd_catch_signals();
     struct pab_experiment experiment = {
-        .plan = plan, .journal = journal, .interrupted = &interrupted, .quiet = quiet};
+        .plan = plan, .journal = journal, .interrupted = interrupted, .quiet = quiet};
     struct pab_experiment_result result;
     struct pab_error err;
-    catch_signals();
     enum pab_status status = pab_experiment_run(&experiment, &result, &err);
     return finish(journal, path, &result, status == PAB_OK ? NULL : &err);
 }
@@ -309,7 +248,8 @@ static int run_new(const struct arguments *arguments, int argc, char **argv)
     }
     status = pab_document_may_replace(path, &err);
     if (status == PAB_OK) {
-        status = pab_journal_create(path, make_header(&plan, argc, argv), &journal, &err);
+        status = pab_journal_create(path, pab_document_header(pab_plan_to_json(&plan), argc, argv),
+                                    &journal, &err);
     }
     if (status == PAB_OK && pab_journal_aside(journal) != NULL) {
         fprintf(stderr, "pyallocbench: an unfinished run of that name was moved to %s\n",

@@ -94,6 +94,33 @@ static json_t *noise(const json_t *header)
                      (json_int_t)((double)pab_host_steal_ticks() - before), "warnings", warnings);
 }
 
+static json_t *argv_to_json(int argc, char **argv)
+{
+    json_t *out = json_array();
+    json_array_append_new(out, json_string("pyallocbench"));
+    for (int i = 0; i < argc; i++) {
+        json_t *word = json_string(argv[i]);
+        json_array_append_new(out, word != NULL ? word : json_string("?"));
+    }
+    return out;
+}
+
+json_t *pab_document_header(json_t *plan, int argc, char **argv)
+{
+    char started[32];
+    char run_id[64];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    pab_host_utc(started, sizeof(started));
+    snprintf(run_id, sizeof(run_id), "%08llx%08lx%04x", (unsigned long long)now.tv_sec,
+             (unsigned long)now.tv_nsec, (unsigned)getpid() & 0xffffu);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I}", "schema", PAB_SCHEMA,
+                     "run_id", run_id, "argv", argv_to_json(argc, argv), "plan", plan, "provenance",
+                     pab_host_provenance(), "started", started, "started_s", (json_int_t)now.tv_sec,
+                     "load_before", pab_host_load(), "warnings", pab_host_advice(), "steal_before",
+                     (json_int_t)pab_host_steal_ticks());
+}
+
 json_t *pab_document_make(const json_t *record, bool complete)
 {
     const json_t *header = json_object_get(record, "header");
@@ -132,7 +159,8 @@ json_t *pab_document_make(const json_t *record, bool complete)
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
     json_object_set_new(run, "conformance",
-                        json_pack("{s:o}", "checks", copy_array(record, "checks")));
+                        json_pack("{s:o, s:o}", "checks", copy_array(record, "checks"), "verdicts",
+                                  copy_array(record, "verdicts")));
     int rounds = (int)json_integer_value(json_object_get(plan, "rounds"));
     return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
                      benchmarks(record, rounds), "pyallocbench", run);

@@ -11,6 +11,9 @@
 
 #define PAB_SCHEMA "pyallocbench-results/1"
 
+/* What stands above the rows of a record: who ran what, when, where and by which plan (taken). */
+json_t *pab_document_header(json_t *plan, int argc, char **argv);
+
 /* The document of what the record holds now: a new object. */
 json_t *pab_document_make(const json_t *record, bool complete);
 

@@ -85,7 +85,7 @@ static enum pab_status run_preflight(struct pab_experiment_state *state, size_t 
         enum pab_verdict verdict = outcome.ok ? outcome.verdict.verdict : PAB_FAIL;
         if (outcome.ok && verdict == PAB_FAIL) {
             char message[512];
-            snprintf(message, sizeof(message), "%s (%s): %s", check->id, check->summary,
+            snprintf(message, sizeof(message), "%s (%s): %.300s", check->id, check->summary,
                      outcome.verdict.reason);
             pab_experiment_set_failure(&outcome, "preflight", message);
         }

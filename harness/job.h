@@ -32,6 +32,8 @@ struct pab_job {
     char backend[PAB_SPEC_MAX];
     char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
     uint64_t seed;
+    uint64_t ops;      /* CHECK: 0: the check's own choice */
+    char oracle[1024]; /* CHECK: a file, or empty */
     uint64_t params[PAB_PARAMS_MAX];
     double min_time_s; /* TIME: Google Benchmark's, for one repetition */
     uint32_t reps;     /* TIME */
@@ -67,7 +69,9 @@ struct pab_opened {
 
 struct pab_verdict_note {
     enum pab_verdict verdict;
-    char reason[256];
+    char reason[512];
+    char compared[512];
+    char detail[8192];
 };
 
 struct pab_demand {

@@ -13,6 +13,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     {"run", "measure backends on workloads; print a table, write a document", pab_cmd_run},
+    {"check", "hold backends to the rules of the catalogue, ours to a real CPython", pab_cmd_check},
     {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
     {"plot", "draw the pictures of a results document", pab_cmd_plot},

@@ -106,11 +106,10 @@ static const char *trim(char *word)
     return word + strspn(word, " ");
 }
 
-/* Calls `each` with every word of a comma-separated list. */
-static enum pab_status for_words(const char *list, const char *what,
-                                 enum pab_status (*each)(void *arg, const char *word,
-                                                         struct pab_error *err),
-                                 void *arg, struct pab_error *err)
+enum pab_status pab_for_words(const char *list, const char *what,
+                              enum pab_status (*each)(void *arg, const char *word,
+                                                      struct pab_error *err),
+                              void *arg, struct pab_error *err)
 {
     size_t words = 0;
     for (const char *at = list; *at != '\0';) {
@@ -151,7 +150,7 @@ bool pab_globs_match(const char *globs, const char *name)
 {
     struct glob_search search = {.name = name};
     if (globs != NULL) {
-        (void)for_words(globs, "globs", try_glob, &search, NULL);
+        (void)pab_for_words(globs, "globs", try_glob, &search, NULL);
     }
     return search.found;
 }
@@ -174,12 +173,12 @@ static enum pab_status add_spec(void *arg, const char *word, struct pab_error *e
     return status;
 }
 
-static enum pab_status plan_backends(struct pab_plan *plan, const struct pab_request *request,
-                                     struct pab_error *err)
+enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_request *request,
+                                  struct pab_error *err)
 {
     enum pab_status status = PAB_OK;
     if (request->backends != NULL) {
-        status = for_words(request->backends, "-b", add_spec, plan, err);
+        status = pab_for_words(request->backends, "-b", add_spec, plan, err);
         for (size_t i = 0; i < plan->spec_count; i++) {
             plan->is_explicit[i] = true;
         }
@@ -236,13 +235,14 @@ static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_re
                                       struct pab_error *err)
 {
     if (request->workloads != NULL) {
-        enum pab_status status = for_words(request->workloads, "-w", expect_workload, NULL, err);
+        enum pab_status status =
+            pab_for_words(request->workloads, "-w", expect_workload, NULL, err);
         if (status != PAB_OK) {
             return status;
         }
     }
     if (request->exclude != NULL) {
-        enum pab_status status = for_words(request->exclude, "-x", expect_workload, NULL, err);
+        enum pab_status status = pab_for_words(request->exclude, "-x", expect_workload, NULL, err);
         if (status != PAB_OK) {
             return status;
         }
@@ -361,7 +361,7 @@ static enum pab_status plan_numbers(struct pab_plan *plan, const struct pab_requ
     plan->passes = PAB_PASS_TIME | PAB_PASS_MEMORY;
     if (request->passes != NULL) {
         plan->passes = 0;
-        status = for_words(request->passes, "--passes", add_pass, &plan->passes, err);
+        status = pab_for_words(request->passes, "--passes", add_pass, &plan->passes, err);
     }
     return status;
 }
@@ -372,7 +372,7 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
     memset(plan, 0, sizeof(*plan));
     enum pab_status status = plan_numbers(plan, request, err);
     if (status == PAB_OK) {
-        status = plan_backends(plan, request, err);
+        status = pab_plan_backends(plan, request, err);
     }
     if (status == PAB_OK) {
         status = plan_workloads(plan, request, err);

@@ -67,6 +67,10 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
                               struct pab_error *err);
 void pab_plan_fini(struct pab_plan *plan);
 
+/* The part of it that `backends` and `baseline` ask for: specs, is_explicit, baseline. */
+enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_request *request,
+                                  struct pab_error *err);
+
 /* {name: value} of a workload's parameters; a new object. */
 json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values);
 
@@ -89,6 +93,13 @@ size_t pab_plan_round(const struct pab_plan *plan, enum pab_pass pass, unsigned 
                       struct pab_cell *out);
 
 const char *pab_pass_name(enum pab_pass pass);
+
+/* Calls `each` with every word of a comma-separated list; `what` names the list in an error.
+ * PAB_USAGE when it is empty; stops at the first word that `each` does not like. */
+enum pab_status pab_for_words(const char *list, const char *what,
+                              enum pab_status (*each)(void *arg, const char *word,
+                                                      struct pab_error *err),
+                              void *arg, struct pab_error *err);
 
 /* True when one of the comma-separated globs matches; an empty list matches nothing. */
 bool pab_globs_match(const char *globs, const char *name);

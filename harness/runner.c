@@ -436,6 +436,11 @@ enum pab_worker_state pab_worker_state(const struct pab_worker *worker)
     return worker->state;
 }
 
+const char *pab_worker_stage(const struct pab_worker *worker)
+{
+    return worker->stage;
+}
+
 const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker)
 {
     PAB_CHECK(worker->state == PAB_WORKER_ENDED);

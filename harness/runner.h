@@ -36,6 +36,8 @@ enum pab_worker_state {
  * a signal arrives. */
 void pab_workers_poll(struct pab_worker **workers, size_t count, int wait_ms);
 enum pab_worker_state pab_worker_state(const struct pab_worker *worker);
+/* What it said last that it does. */
+const char *pab_worker_stage(const struct pab_worker *worker);
 
 /* Of an ended worker. */
 const struct pab_outcome *pab_worker_outcome(const struct pab_worker *worker);

@@ -12,6 +12,7 @@
 
 static struct {
     struct pab_heap heap;
+    struct pab_spec *spec;
     struct pab_inputs inputs;
     struct pab_job job;
 } worker;
@@ -84,19 +85,17 @@ static void open_heap(struct pab_error *err)
     struct pab_opened opened;
     memset(&opened, 0, sizeof(opened));
     opened.start_rss_bytes = pab_rss_bytes();
-    struct pab_spec *spec = NULL;
-    expect_ok(pab_spec_parse(worker.job.backend, &spec, err), err);
+    expect_ok(pab_spec_parse(worker.job.backend, &worker.spec, err), err);
     stage("loading");
-    expect_ok(pab_heap_open(&worker.heap, spec, err), err);
+    expect_ok(pab_heap_open(&worker.heap, worker.spec, err), err);
     stage("proving its identity");
     expect_ok(pab_heap_identify(&worker.heap, &opened.identity, err), err);
     if (worker.heap.raw != NULL) {
         expect_ok(pab_heap_identify(worker.heap.raw, &opened.raw, err), err);
     }
-    struct pab_gc_options options = pab_gc_options_of(spec);
+    struct pab_gc_options options = pab_gc_options_of(worker.spec);
     expect_ok(pab_runtime_prepare(&worker.heap, &options, out_of_memory, err), err);
     pab_worker_send(PAB_MESSAGE_OPENED, &opened, sizeof(opened));
-    pab_spec_destroy(spec);
 }
 
 static const struct pab_check *find_check(const char *id)
@@ -109,6 +108,41 @@ static const struct pab_check *find_check(const char *id)
     return NULL;
 }
 
+#define PROGRESS_STEPS 20u /* how often a check that is long enough says how far it is */
+#define PROGRESS_OPS   ((uint64_t)50000000)
+
+static void check_progress(uint64_t done, uint64_t total)
+{
+    static uint64_t steps;
+    uint64_t now = total < PROGRESS_OPS ? 0 : done / (total / PROGRESS_STEPS);
+    if (now != steps) {
+        char text[PAB_NAME_MAX];
+        snprintf(text, sizeof(text), "checking, %llu %% done",
+                 (unsigned long long)(now * 100 / PROGRESS_STEPS));
+        stage(text);
+        steps = now;
+    }
+}
+
+/* False: the check has nothing to say about this heap, for the reason in `run`. */
+static bool admit_check(const struct pab_check *check, struct pab_check_run *run)
+{
+    if ((worker.heap.backend->caps & check->needs) != check->needs) {
+        snprintf(run->reason, sizeof(run->reason), "%s lacks what the check asks for",
+                 worker.heap.backend->name);
+        return false;
+    }
+    struct pab_error err;
+    enum pab_status status = check->admit == NULL ? PAB_OK : check->admit(run, &err);
+    if (status == PAB_USAGE) {
+        pab_worker_refuse("usage", &err);
+    }
+    if (status != PAB_OK) {
+        snprintf(run->reason, sizeof(run->reason), "%s", err.text);
+    }
+    return status == PAB_OK;
+}
+
 static void run_check(struct pab_error *err)
 {
     const struct pab_check *check = find_check(worker.job.subject);
@@ -116,15 +150,22 @@ static void run_check(struct pab_error *err)
         expect_ok(pab_fail(err, PAB_USAGE, "no check '%s'", worker.job.subject), err);
         return;
     }
-    struct pab_check_run run = {.heap = &worker.heap, .seed = worker.job.seed};
-    struct pab_verdict_note note = {.verdict = PAB_SKIP};
-    if ((worker.heap.backend->caps & check->needs) == check->needs) {
-        note.verdict = check->run(&run);
-        memcpy(note.reason, run.reason, sizeof(note.reason));
-    } else {
-        snprintf(note.reason, sizeof(note.reason), "%s lacks what the check asks for",
-                 worker.heap.backend->name);
-    }
+    static struct pab_check_run run;
+    static struct pab_verdict_note note;
+    run.heap = &worker.heap;
+    run.spec = worker.spec;
+    run.oracle = worker.job.oracle[0] == '\0' ? NULL : worker.job.oracle;
+    run.seed = worker.job.seed;
+    run.ops = worker.job.ops;
+    run.progress = check_progress;
+    note.verdict = admit_check(check, &run) ? check->run(&run) : PAB_SKIP;
+    static_assert(sizeof(note.reason) == sizeof(run.reason) &&
+                      sizeof(note.compared) == sizeof(run.compared) &&
+                      sizeof(note.detail) == sizeof(run.detail),
+                  "what a check says travels whole");
+    memcpy(note.reason, run.reason, sizeof(note.reason));
+    memcpy(note.compared, run.compared, sizeof(note.compared));
+    memcpy(note.detail, run.detail, sizeof(note.detail));
     pab_worker_send(PAB_MESSAGE_VERDICT, &note, sizeof(note));
 }
 

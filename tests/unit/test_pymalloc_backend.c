@@ -92,7 +92,7 @@ static void test_values_that_do_not_fit_are_refused(void **state)
         "pymalloc:pool=1K",              /* no room for two blocks of 512 */
         "pymalloc:pool=64K:arena=32K",   /* an arena holds no pool */
         "pymalloc:profile=3.9:arena=2K", /* below the least */
-        "pymalloc:profile=3.7",          /* not one of them */
+        "pymalloc:profile=3.5",          /* not one of them */
         "pymalloc:align=8:threshold=1K", /* above the most */
         "pymalloc:tail=sometimes",       /* not a choice */
     };

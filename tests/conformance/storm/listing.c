@@ -185,6 +185,7 @@ static bool read_arenas(struct reader *reader, const char *name)
 
 static bool read_line(struct reader *reader, const char *line)
 {
+    line += strspn(line, " "); /* a listing may be pasted with the table that it stood in */
     if (line[0] == '\0' || line[0] == '#') {
         return true;
     }

@@ -198,11 +198,11 @@ void pab_storm_describe(const struct pab_storm_result *result, const struct pab_
         snprintf(arenas, sizeof(arenas), "arenas: %" PRIu64 " taken (releases do not show in %s)",
                  result->arenas_taken, oracle->profile);
     }
-    if (result->counts_compared > 0) {
+    if (oracle->has_arenas) {
         snprintf(counts, sizeof(counts), "live blocks counted %" PRIu64 " times",
                  result->counts_compared);
     } else {
-        snprintf(counts, sizeof(counts), "no count of live blocks in %s", oracle->profile);
+        snprintf(counts, sizeof(counts), "%s does not count live blocks", oracle->profile);
     }
     if (result->started > 0) {
         snprintf(start, sizeof(start), " and %" PRIu64 " calls of the start", result->started);

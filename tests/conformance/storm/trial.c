@@ -125,8 +125,9 @@ static _Noreturn void differ_arenas(void)
 {
     const struct storm_region *theirs = &storm.their_region;
     const struct storm_region *ours = &storm.our_region;
-    differ("%s: arenas differ: CPython has taken %" PRIu64 " (%" PRIu64 " refused) and released "
-           "%" PRIu64 ", ours %" PRIu64 " (%" PRIu64 " refused) and %" PRIu64,
+    differ("%s: arenas differ: CPython has taken %" PRIu64 " (and %" PRIu64 " refused) and "
+           "released %" PRIu64 ", ours has taken %" PRIu64 " (and %" PRIu64
+           ") and released %" PRIu64,
            moment(), theirs->taken, theirs->refused, theirs->released, ours->taken, ours->refused,
            ours->released);
 }

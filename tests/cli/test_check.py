@@ -1,0 +1,219 @@
+"""`check`: verdicts, what is compared with a real CPython, and every way to ask wrongly."""
+
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import time
+import unittest
+
+from support import BAD_CELL, BROKEN, GOOD, UNAVAILABLE, USAGE, CliTest
+
+ORACLE = "libpython3.11.so.1.0"
+LDCONFIG = shutil.which("ldconfig", path="/usr/sbin:/sbin:/usr/bin")
+HAS_ORACLE = LDCONFIG is not None and ORACLE in subprocess.run(
+    [LDCONFIG, "-p"], capture_output=True, text=True, check=True).stdout
+SMALL = ("check", "-q", "--ops", "20000")
+
+
+def verdicts_of(text):
+    """{check: verdict} of the table."""
+    return dict(re.findall(r"^  (\S+) +(PASS|FAIL|SKIP|DEVIATION) ", text, re.MULTILINE))
+
+
+class SelectionTest(CliTest):
+    def test_one_check_of_one_backend(self):
+        done = self.tool(*SMALL, "-b", "system", "--only", "PYM-01")
+        self.expect_exit(done, GOOD)
+        self.assertEqual(verdicts_of(done.stdout), {"PYM-01": "PASS"})
+        self.assertEqual(done.stderr, "")
+
+    def test_globs(self):
+        done = self.tool(*SMALL, "-b", "null", "--only", "P*-*1")
+        self.assertEqual(sorted(verdicts_of(done.stdout)), ["PRE-001", "PYM-01"])
+
+    def test_unknown_check(self):
+        self.expect_one_line(self.tool("check", "--only", "PYM-O1"), USAGE, "PYM-O1", "'PYM-01'")
+
+    def test_no_words(self):
+        self.expect_one_line(self.tool("check", "--only", ","), USAGE, "--only")
+
+    def test_unknown_backend(self):
+        self.expect_one_line(self.tool("check", "-b", "jemaloc"), USAGE, "'jemalloc'")
+
+    def test_no_operations(self):
+        done = self.tool("check", "--ops", "0")
+        self.expect_exit(done, USAGE)
+        self.assertIn("--ops 0", done.stderr)
+
+    def test_output_over_a_stranger(self):
+        (self.dir / "notes").write_text("mine")
+        self.expect_one_line(self.tool("check", "-o", "notes"), USAGE, "notes")
+        self.assertEqual((self.dir / "notes").read_text(), "mine")
+
+    def test_listed(self):
+        done = self.tool("list", "checks")
+        self.assertIn("DIFF-001", done.stdout)
+        self.assertIn("DIFF-005", done.stdout)
+
+
+class BrokenBackendTest(CliTest):
+    """A backend that breaks is a verdict; the checks of the other one go on."""
+
+    def check(self, library, *words):
+        return self.tool(*SMALL, "-b", f"library:{BROKEN / library}.so,system", "--only", "PRE-001",
+                         "-o", "out.json", *words)
+
+    def rows(self):
+        return {(row["backend"], row["check"]): row
+                for row in self.document()["pyallocbench"]["conformance"]["checks"]}
+
+    def test_lost_bytes(self):
+        done = self.check("overlap")
+        self.expect_exit(done, BAD_CELL)
+        rows = self.rows()
+        self.assertEqual(rows["system", "PRE-001"]["verdict"], "pass")
+        broken = rows[f"library:{BROKEN / 'overlap'}.so", "PRE-001"]
+        self.assertEqual(broken["verdict"], "fail")
+        self.assertIn("changed by another block", broken["reason"])
+        self.assertIsNone(broken["kind"])
+
+    def test_crash(self):
+        self.expect_exit(self.check("crash_late"), BAD_CELL)
+        broken = self.rows().get((f"library:{BROKEN / 'crash_late'}.so", "PRE-001"))
+        if broken is not None:  # where it does not crash in the probe already
+            self.assertEqual((broken["verdict"], broken["kind"]), ("fail", "crashed"))
+
+    def test_hang(self):
+        done = self.check("hang_late", "--timeout", "2")
+        self.expect_exit(done, BAD_CELL)
+        broken = self.rows()[f"library:{BROKEN / 'hang_late'}.so", "PRE-001"]
+        self.assertEqual((broken["verdict"], broken["kind"]), ("fail", "timeout"))
+
+    def test_missing_backend(self):
+        done = self.tool(*SMALL, "-b", "library:./none.so", "--only", "PRE-001", "-o", "out.json")
+        self.expect_exit(done, BAD_CELL)
+        self.assertEqual(self.document()["pyallocbench"]["failures"][0]["kind"], "unavailable")
+
+
+class OracleTest(CliTest):
+    """Files that are no oracle: one line that says what they are."""
+
+    def expect_refused(self, file, *says):
+        done = self.tool(*SMALL, "-b", "pymalloc", "--only", "DIFF-001", "--oracle", file)
+        self.expect_one_line(done, USAGE, *says)
+
+    def test_no_file(self):
+        self.expect_refused("none.so", "none.so", "No such file")
+
+    def test_folder(self):
+        self.expect_refused(".", "cannot be read")
+
+    def test_text(self):
+        (self.dir / "text.so").write_text("no library, but long enough to be one " * 9)
+        self.expect_refused("text.so", "no ELF")
+
+    def test_empty(self):
+        (self.dir / "empty.so").touch()
+        self.expect_refused("empty.so", "no ELF")
+
+    def test_no_python(self):
+        self.expect_refused(BROKEN / "bump.so", "no libpython", "Py_GetVersion")
+
+    def test_other_machine(self):
+        head = bytearray((BROKEN / "bump.so").read_bytes())
+        struct.pack_into("<H", head, 18, 8)  # e_machine: MIPS
+        (self.dir / "mips.so").write_bytes(head)
+        self.expect_refused("mips.so", "another architecture")
+
+    def test_cut_off(self):
+        (self.dir / "cut.so").write_bytes((BROKEN / "bump.so").read_bytes()[:200])
+        self.expect_refused("cut.so", "cannot be loaded")
+
+    def pretend(self, version, *extra):
+        """A library that only says that it is a CPython."""
+        source = self.dir / "fake.c"
+        source.write_text(
+            f'const char *Py_GetVersion(void) {{ return "{version} (main) [GCC]"; }}\n'
+            'static char bytes[64];\n'
+            'void *PyObject_Malloc(unsigned long n) { (void)n; return bytes; }\n' + "".join(extra))
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.dir / "fake.so", source], check=True)
+        return "fake.so"
+
+    def test_too_old(self):
+        self.expect_refused(self.pretend("2.6.9"), "2.6.9", "2.7 and 3.6 to 3.15")
+
+    def test_between(self):
+        self.expect_refused(self.pretend("3.4.10"), "3.4.10", "2.7 and 3.6 to 3.15")
+
+    def test_too_new(self):
+        self.expect_refused(self.pretend("3.16.0"), "3.16.0", "2.7 and 3.6 to 3.15")
+
+    def test_free_threaded(self):
+        self.expect_refused(self.pretend("3.13.0 experimental free-threading build"),
+                            "free-threaded")
+
+    def test_debug_build(self):
+        self.expect_refused(self.pretend("3.11.2", "void _Py_NegativeRefcount(void) {}\n"),
+                            "debug build")
+
+    def test_without_pymalloc(self):
+        self.expect_refused(self.pretend("3.11.2"), "not come from pymalloc")
+
+
+@unittest.skipUnless(HAS_ORACLE, f"no {ORACLE} here")
+class DiffTest(CliTest):
+    def test_same(self):
+        done = self.tool(*SMALL, "-b", "pymalloc", "--only", "DIFF-*", "-o", "out.json")
+        self.expect_exit(done, GOOD)
+        self.assertEqual(set(verdicts_of(done.stdout).values()), {"PASS"})
+        self.assertEqual(len(verdicts_of(done.stdout)), 5)
+        run = self.document()["pyallocbench"]
+        for row in run["conformance"]["checks"]:
+            self.assertRegex(row["compared"], r"CPython 3\.11\.\d+: 20000 operations; \d+ addresses")
+        self.assertEqual(run["conformance"]["verdicts"][0]["passed"], 5)
+        self.assertTrue(run["complete"])
+
+    def test_other_rule_differs_and_is_cut_down(self):
+        done = self.tool(*SMALL, "-b", "pymalloc:tail=release", "--only", "DIFF-001", "-o",
+                         "out.json")
+        self.expect_exit(done, BAD_CELL)
+        row = self.document()["pyallocbench"]["conformance"]["checks"][0]
+        self.assertEqual(row["verdict"], "fail")
+        self.assertIn("seed 1", row["reason"])
+        calls = [line for line in row["detail"].splitlines()
+                 if re.match(r"(malloc|calloc|realloc|free) ", line)]
+        self.assertEqual(len(calls), 2, row["detail"])  # one block taken, and given back
+
+    def test_every_other_geometry_differs(self):
+        for key in ("align=8", "pool=8K", "arena=512K", "threshold=256"):
+            with self.subTest(key):
+                done = self.tool(*SMALL, "-b", f"pymalloc:{key}", "--only", "DIFF-001")
+                self.expect_exit(done, BAD_CELL)
+                self.assertIn("and ours differ", done.stdout)
+
+    def test_other_profile_is_a_mistake(self):
+        done = self.tool(*SMALL, "-b", "pymalloc:profile=3.9", "--only", "DIFF-001")
+        self.expect_one_line(done, USAGE, "pymalloc:profile=3.9", "pymalloc:profile=3.11 would be")
+
+    def test_same_geometry_by_another_name(self):
+        done = self.tool(*SMALL, "-b", "pymalloc:profile=3.13", "--only", "DIFF-001")
+        self.expect_exit(done, GOOD)
+
+    def test_other_backends_have_nothing_to_compare(self):
+        done = self.tool(*SMALL, "-b", "system", "--only", "DIFF-*")
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertEqual(set(verdicts_of(done.stdout).values()), {"SKIP"})
+
+    def test_interrupted(self):
+        process = self.start("check", "-q", "-b", "pymalloc", "--only", "DIFF-001", "--ops",
+                             "100000000000", "-o", "out.json")
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=20), 130)
+        self.assertFalse(self.document()["pyallocbench"]["complete"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

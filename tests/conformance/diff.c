@@ -1,0 +1,74 @@
+#include "tests/conformance/diff.h"
+
+#include <string.h>
+
+#define OPS      UINT64_C(1000000)
+#define SHRINK_S 10
+
+static struct pab_oracle oracle;
+
+enum pab_status pab_diff_admit(const struct pab_check_run *run, struct pab_error *err)
+{
+    if (strcmp(run->spec->backend->name, "pymalloc") != 0) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "only the built-in pymalloc claims CPython's addresses");
+    }
+    enum pab_status status = pab_oracle_open(&oracle, run->oracle, err);
+    return status == PAB_OK ? pab_oracle_expect_fit(&oracle, run->spec, err) : status;
+}
+
+static void pass_on(void *arg, uint64_t done, uint64_t total)
+{
+    const struct pab_check_run *run = arg;
+    run->progress(done, total);
+}
+
+/* As many whole lines of the listing as there is room for. */
+static void take_listing(struct pab_check_run *run, const struct pab_storm_result *result)
+{
+    static const char cut[] = "# ... cut here; tests/differential/address_storm writes it whole\n";
+    const char *text = result->reproducer;
+    if (text == NULL) {
+        return;
+    }
+    size_t room = sizeof(run->detail) - sizeof(cut);
+    size_t taken = strlen(text);
+    if (taken > room) {
+        taken = room;
+        while (taken > 0 && text[taken - 1] != '\n') {
+            taken--;
+        }
+        snprintf(run->detail, sizeof(run->detail), "%.*s%s", (int)taken, text, cut);
+        return;
+    }
+    memcpy(run->detail, text, taken + 1);
+}
+
+enum pab_verdict pab_diff_run(struct pab_check_run *run, enum pab_storm_arenas arenas,
+                              enum pab_storm_mix mix)
+{
+    if (arenas != PAB_STORM_ALIGNED && !oracle.has_arenas) {
+        snprintf(run->reason, sizeof(run->reason),
+                 "CPython %s takes its arenas where no hook can give other ones", oracle.profile);
+        return PAB_SKIP;
+    }
+    struct pab_storm_plan plan = {
+        .geometry = pab_pymalloc_spec_geometry(run->spec),
+        .arenas = arenas,
+        .mix = mix,
+        .seed = run->seed,
+        .ops = run->ops != 0 ? run->ops : OPS,
+        .shrink_s = SHRINK_S,
+    };
+    struct pab_storm_progress progress = {pass_on, run};
+    struct pab_storm_result result;
+    pab_storm_run(&plan, &oracle, &progress, &result);
+    pab_storm_describe(&result, &oracle, run->compared, sizeof(run->compared));
+    if (result.end == PAB_STORM_SAME) {
+        return PAB_PASS;
+    }
+    snprintf(run->reason, sizeof(run->reason), "%s", result.text);
+    take_listing(run, &result);
+    free(result.reproducer);
+    return result.end == PAB_STORM_DIFFERS ? PAB_FAIL : PAB_SKIP;
+}
