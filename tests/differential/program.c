@@ -187,16 +187,12 @@ struct pab_object *pick_any(struct program *p)
     return kind == KIND_COUNT ? pick_name(p) : pab_none();
 }
 
+/* A tuple or frozenset is a key if all in it is: the keys of this kind are made as such. */
 struct pab_object *pick_key(struct program *p)
 {
-    static const enum kind kinds[] = {INT, INT, FLOAT, STR, BYTES};
+    static const enum kind kinds[] = {INT, INT, FLOAT, STR, BYTES, FROZENSET};
     uint32_t which = below(p, 2 * ARRAY_COUNT(kinds));
     return which < ARRAY_COUNT(kinds) ? pick(p, kinds[which]) : pick_name(p);
-}
-
-struct pab_object *pick_set_key(struct program *p)
-{
-    return pick(p, below(p, 4) == 0 ? FLOAT : INT);
 }
 
 struct pab_object *new_int(struct program *p)

@@ -76,10 +76,8 @@ static inline struct pab_object *pick(struct program *p, enum kind kind)
 
 /* Any object, borrowed: a variable, None, a small int or a name. */
 struct pab_object *pick_any(struct program *p);
-/* Something that a dict takes as a key, borrowed. */
+/* Something that a dict or set takes as a key, borrowed. */
 struct pab_object *pick_key(struct program *p);
-/* The same for sets, whose order shows: no text, whose hashes differ. */
-struct pab_object *pick_set_key(struct program *p);
 struct pab_object *pick_name(struct program *p);
 /* A new list of the given length: ints, names or anything. */
 struct pab_object *new_list(struct program *p, uint32_t length);

@@ -3,6 +3,13 @@
 
 #include "workloads/support/locals.h"
 
+/* A key, or a tuple of keys. A new reference. */
+static struct pab_object *new_key(struct program *p)
+{
+    return below(p, 4) == 0 ? pab_must(pab_tuple_pack(2, pick_key(p), pick_key(p)))
+                            : pab_new_ref(pick_key(p));
+}
+
 /* --- dict --------------------------------------------------------------------------------------- */
 
 static void dict_make(struct program *p)
@@ -21,8 +28,8 @@ static void dict_set(struct program *p)
     struct pab_object *dict = pick(p, DICT);
     bool names = below(p, 2) == 0;
     for (uint32_t left = 1 + below(p, 1 + below(p, 40)); left > 0 && has_room(dict); left--) {
-        struct pab_object *key = names ? pick_name(p) : pick_key(p);
-        pab_must_do(pab_dict_set_item(dict, key, pick_any(p)));
+        struct pab_object *key = names ? pab_new_ref(pick_name(p)) : new_key(p);
+        pab_dict_store(dict, key, pab_new_ref(pick_any(p)));
     }
     note(p, "size", pab_dict_size(dict));
 }
@@ -123,8 +130,7 @@ static struct pab_object *new_keys(struct program *p)
     struct pab_object *keys = pab_must(pab_list_new(size));
     uint32_t spread = 1 + below(p, 2000);
     for (uint32_t i = 0; i < size; i++) {
-        struct pab_object *key =
-            below(p, 4) == 0 ? pab_new_ref(pick_set_key(p)) : pab_int((int64_t)below(p, spread));
+        struct pab_object *key = below(p, 4) == 0 ? new_key(p) : pab_int((int64_t)below(p, spread));
         pab_list_set_item(keys, i, key);
     }
     return keys;
@@ -169,7 +175,7 @@ static void set_add(struct program *p)
 {
     struct pab_object *set = pick(p, SET);
     for (uint32_t left = 1 + below(p, 40); left > 0 && pab_set_size(set) < LENGTH_MAX; left--) {
-        struct pab_object *key = below(p, 2) == 0 ? pab_new_ref(pick_set_key(p)) : new_int(p);
+        struct pab_object *key = below(p, 2) == 0 ? new_key(p) : new_int(p);
         pab_must_do(pab_set_add(set, key));
         pab_decref(key);
     }
@@ -180,8 +186,7 @@ static void set_discard(struct program *p)
 {
     struct pab_object *set = pick(p, SET);
     for (uint32_t left = below(p, 20); left > 0; left--) {
-        struct pab_object *key =
-            below(p, 2) == 0 ? pab_new_ref(pick_set_key(p)) : pab_int((int64_t)below(p, 300));
+        struct pab_object *key = below(p, 2) == 0 ? new_key(p) : pab_int((int64_t)below(p, 300));
         note(p, "discarded", pab_set_discard(set, key));
         pab_decref(key);
     }
@@ -199,7 +204,7 @@ static void set_pop(struct program *p)
 
 static void set_contains(struct program *p)
 {
-    note(p, "contains", pab_set_contains(pick_set(p), pick_set_key(p)));
+    note(p, "contains", pab_set_contains(pick_set(p), pick_key(p)));
 }
 
 static void set_copy(struct program *p)

@@ -162,6 +162,8 @@ static void str_compare(struct program *p)
 {
     struct pab_object *a = pick(p, STR);
     note_order(p, a, pick(p, STR));
+    note(p, "hash", pab_object_hash(a));
+    note(p, "hash", pab_object_hash(pick(p, BYTES)));
     struct pab_object *same = pab_must(pab_object_str(a));
     note(p, "itself", same == a);
     pab_decref(same);

@@ -70,6 +70,36 @@ static void assert_text(struct pab_object *str, const char *expected)
     pab_decref(str);
 }
 
+/* PYTHONHASHSEED=0 python3.11 -c "print(hash('abc'))" and so on: each way to end a text. */
+static void test_hashes_are_those_of_seed_0(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t hash;
+    } known[] = {
+        {"", 0},
+        {"a", 4644417185603328019},
+        {"ab", 6148830537548944441},
+        {"abc", -4594863902769663758},
+        {"abcd", -2030606670787596663},
+        {"abcde", 2674923165546153122},
+        {"abcdefg", 7904145750247929094},
+        {"abcdefgh", 4574395652268504554},
+        {"abcdefghi", -532774252720507163},
+        {"abcdefghijklmno", 2293029479765367930},
+        {"abcdefghijklmnop", -7712962755478248686},
+        {"abcdefghijklmnopq", 7044894726457044172},
+        {"\xd0\x9f\xd1\x80", -4524007526720642138},
+        {"\xf0\x9f\x98\x80z", 983113927133669128},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        struct pab_object *str = text(known[i].text);
+        assert_true(pab_object_hash(str) == known[i].hash);
+        pab_decref(str);
+    }
+}
+
 static void test_number_to_str(void **state)
 {
     (void)state;
@@ -442,9 +472,13 @@ static void test_sort_is_stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PYOBJ_TEST(test_arithmetic),    PYOBJ_TEST(test_number_to_str),
-        PYOBJ_TEST(test_str_functions), PYOBJ_TEST(test_random_list),
-        PYOBJ_TEST(test_random_dicts),  PYOBJ_TEST(test_sort_is_stable),
+        PYOBJ_TEST(test_arithmetic),
+        PYOBJ_TEST(test_number_to_str),
+        PYOBJ_TEST(test_hashes_are_those_of_seed_0),
+        PYOBJ_TEST(test_str_functions),
+        PYOBJ_TEST(test_random_list),
+        PYOBJ_TEST(test_random_dicts),
+        PYOBJ_TEST(test_sort_is_stable),
     };
     return cmocka_run_group_tests_name("pyobj_values", tests, NULL, NULL);
 }

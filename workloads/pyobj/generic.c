@@ -1,7 +1,7 @@
 /* workloads/pyobj/generic.c -- hash, ==, <, str() of any object.
  *
- * Hashes of str and bytes are our own and the same in every run: Python draws a new key for them in
- * each process. All others are CPython's, but for objects that hash by their address.
+ * Hashes are CPython's, those of str and bytes as with PYTHONHASHSEED=0: so sets have its order.
+ * Only objects that hash by their address differ, from run to run on either side.
  */
 #include "workloads/pyobj/long.h"
 #include "workloads/pyobj/set.h"
@@ -11,36 +11,81 @@
 
 /* --- hash ----------------------------------------------------------------------------------- */
 
-static const uint64_t hash_key_1 = UINT64_C(0x9e3779b97f4a7c15);
-static const uint64_t hash_key_2 = UINT64_C(0xd6e8feb86659fd93);
-
 /* -1 means "not computed" in the caches, as in CPython. */
 static int64_t not_minus_one(uint64_t hash)
 {
     return (int64_t)hash == -1 ? -2 : (int64_t)hash;
 }
 
-__extension__ typedef unsigned __int128 uint128;
+/* SipHash-1-3 (J.-P. Aumasson, D. J. Bernstein, INDOCRYPT 2012) with the key 0, on machines whose
+ * words begin with the low byte. */
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
 
-/* Both halves of the 128-bit product. */
-static inline uint64_t fold(uint64_t a, uint64_t b)
+static inline uint64_t rotate_left(uint64_t word, int bits)
 {
-    uint128 product = (uint128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    return word << bits | word >> (64 - bits);
+}
+
+static inline void sip_round(struct sip *s)
+{
+    s->v0 += s->v1;
+    s->v2 += s->v3;
+    s->v1 = rotate_left(s->v1, 13) ^ s->v0;
+    s->v3 = rotate_left(s->v3, 16) ^ s->v2;
+    s->v0 = rotate_left(s->v0, 32);
+    s->v2 += s->v1;
+    s->v0 += s->v3;
+    s->v1 = rotate_left(s->v1, 17) ^ s->v2;
+    s->v3 = rotate_left(s->v3, 21) ^ s->v0;
+    s->v2 = rotate_left(s->v2, 32);
+}
+
+static inline void sip_word(struct sip *s, uint64_t word)
+{
+    s->v3 ^= word;
+    sip_round(s);
+    s->v0 ^= word;
+}
+
+/* Up to 7 bytes as the low ones of a word, by loads that may overlap. */
+static inline uint64_t sip_tail(const unsigned char *bytes, size_t size)
+{
+    if (size >= 4) {
+        uint32_t low;
+        uint32_t high;
+        memcpy(&low, bytes, sizeof(low));
+        memcpy(&high, bytes + size - sizeof(high), sizeof(high));
+        return low | (uint64_t)high << 8 * (size - sizeof(high));
+    }
+    if (size == 0) {
+        return 0;
+    }
+    return bytes[0] | (uint64_t)bytes[size / 2] << 8 * (size / 2) |
+           (uint64_t)bytes[size - 1] << 8 * (size - 1);
 }
 
 int64_t pab_hash_bytes(const void *data, size_t size)
 {
     const unsigned char *bytes = data;
-    uint64_t hash = hash_key_1 ^ size;
+    struct sip s = {UINT64_C(0x736f6d6570736575), UINT64_C(0x646f72616e646f6d),
+                    UINT64_C(0x6c7967656e657261), UINT64_C(0x7465646279746573)};
+    if (size == 0) {
+        return 0;
+    }
+    const uint64_t last = (uint64_t)size << 56;
     uint64_t word;
     for (; size >= sizeof(word); size -= sizeof(word), bytes += sizeof(word)) {
         memcpy(&word, bytes, sizeof(word));
-        hash = fold(hash ^ word, hash_key_2);
+        sip_word(&s, word);
     }
-    word = 0;
-    memcpy(&word, bytes, size);
-    return not_minus_one(fold(hash ^ word, hash_key_2) ^ hash);
+    sip_word(&s, last | sip_tail(bytes, size));
+    s.v2 ^= 0xff;
+    for (int round = 0; round < 3; round++) {
+        sip_round(&s);
+    }
+    return not_minus_one(s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
 }
 
 /* Numbers as in CPython (Python/pyhash.c@v3.11), modulo the prime 2**61 - 1: small ints are their

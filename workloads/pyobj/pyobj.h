@@ -210,8 +210,8 @@ int pab_set_discard(struct pab_object *set, struct pab_object *key); /* 1: was t
 bool pab_set_contains(struct pab_object *set, struct pab_object *key);
 struct pab_object *pab_set_pop(struct pab_object *set); /* new reference; NULL: empty */
 pab_ssize pab_set_size(struct pab_object *set);
-/* _PySet_NextEntry: *position starts at 0; key is borrowed. In table order, which depends on
- * hashes: equal to CPython's for ints, not for strs. */
+/* _PySet_NextEntry: *position starts at 0; key is borrowed. In table order, which is CPython's
+ * where no key hashes by its address. */
 bool pab_set_next(struct pab_object *set, pab_ssize *position, struct pab_object **key);
 struct pab_object *pab_set_copy(struct pab_object *set);
 int pab_set_update(struct pab_object *set, struct pab_object *items); /* set.update(items) */
