@@ -40,22 +40,47 @@ static void used_unlink(struct pab_pymalloc *pm, struct pool *pool)
     }
 }
 
-/* used -> used, or full: the chain of the first pool of a class ran out with `block`. One block is
- * carved at once, so that a pool in a list always has one to give. */
+#define CARVE_PAGE  4096u /* no page is touched before a block of it is needed */
+#define CARVE_COUNT 16
+
+/* The chain of the first pool of a class ran out with `block`, and a virgin block is left. Threads
+ * the next few of them into a chain. CPython carves them one by one; frees go in front of them
+ * either way, so blocks are handed out in the same order. */
+OUT_OF_LINE static void *pool_carve(struct pab_pymalloc *pm, struct pool *pool, void *block)
+{
+    uint32_t units = pool->class + 1u;
+    size_t size = (size_t)units << pm->class_shift;
+    uint32_t virgin = pool->virgin;
+    uint32_t last_start = pm->pool_units - units;
+    unsigned char *fresh = (unsigned char *)block - ((uintptr_t)block & pm->pool_offset_mask) +
+                           ((size_t)virgin << pm->class_shift);
+    unsigned char *page_end = fresh + (CARVE_PAGE - ((uintptr_t)fresh & (CARVE_PAGE - 1)));
+    unsigned char *last = fresh;
+    assert(virgin <= last_start);
+    virgin += units;
+    for (int more = CARVE_COUNT - 1; more > 0; more--) {
+        if (virgin > last_start || last + size >= page_end) {
+            break;
+        }
+        *(void **)last = last + size;
+        last += size;
+        virgin += units;
+    }
+    *(void **)last = NULL;
+    pool->free = fresh;
+    pool->virgin = (uint16_t)virgin;
+    return block;
+}
+
+/* used -> used, or full: the chain of the first pool of a class ran out with `block`. It is
+ * carved on at once, so that a pool in a list always has a block to give. */
 OUT_OF_LINE static void *pool_carve_or_retire(struct pab_pymalloc *pm, struct pool *pool,
                                               void *block)
 {
     assert(pool->free == NULL && pool->prev == NULL);
     assert(pm->used[pool->class] == pool);
-    uint32_t units = pool->class + 1u;
-    uint32_t virgin = pool->virgin;
-    if (virgin + units <= pm->pool_units) {
-        unsigned char *start = (unsigned char *)block - ((uintptr_t)block & pm->pool_offset_mask);
-        unsigned char *fresh = start + ((size_t)virgin << pm->class_shift);
-        *(void **)fresh = NULL;
-        pool->free = fresh;
-        pool->virgin = (uint16_t)(virgin + units);
-        return block;
+    if (rarely(pool->virgin + pool->class + 1u <= pm->pool_units)) {
+        return pool_carve(pm, pool, block);
     }
     struct pool *next = pool->next;
     pm->used[pool->class] = next;
@@ -231,20 +256,8 @@ static size_t owned_block_bytes(const struct pab_pymalloc *pm, const void *ptr)
     return class_block_bytes(pm, pool->class);
 }
 
-/* Moves a block that grows out of its class, or would waste a quarter of it or more. */
-static void *pymalloc_realloc(void *ctx, void *ptr, size_t size)
+OUT_OF_LINE static void *move_block(struct pab_pymalloc *pm, void *ptr, size_t held, size_t size)
 {
-    struct pab_pymalloc *pm = ctx;
-    if (ptr == NULL) {
-        return pymalloc_malloc(pm, size);
-    }
-    if (!owns_block(pm, ptr)) {
-        return raw_realloc(pm, ptr, size);
-    }
-    size_t held = owned_block_bytes(pm, ptr);
-    if (size <= held && 4 * size > 3 * held) {
-        return ptr;
-    }
     void *moved = pymalloc_malloc(pm, size); /* before the old block is free to be taken */
     if (moved == NULL) {
         return NULL;
@@ -252,6 +265,20 @@ static void *pymalloc_realloc(void *ctx, void *ptr, size_t size)
     memcpy(moved, ptr, size < held ? size : held);
     pymalloc_free(pm, ptr);
     return moved;
+}
+
+/* Moves a block that grows out of its class, or would waste a quarter of it or more. */
+static void *pymalloc_realloc(void *ctx, void *ptr, size_t size)
+{
+    struct pab_pymalloc *pm = ctx;
+    if (rarely(!owns_block(pm, ptr))) {
+        return ptr == NULL ? pymalloc_malloc(pm, size) : raw_realloc(pm, ptr, size);
+    }
+    size_t held = owned_block_bytes(pm, ptr);
+    if (size <= held && 4 * size > 3 * held) {
+        return ptr;
+    }
+    return move_block(pm, ptr, held, size);
 }
 
 static size_t pymalloc_usable_size(void *ctx, const void *ptr)

@@ -137,18 +137,28 @@ static void test_last_freed_is_first_taken(void **state)
     close_fixture(&fix);
 }
 
-static void test_one_block_is_carved_ahead(void **state)
+/* Whatever is carved ahead: blocks come one after the other, and no page is touched before a
+ * block of it is next. */
+static void test_carving_runs_ahead_within_a_page(void **state)
 {
     (void)state;
     struct fixture fix;
     open_profile(&fix, "3.11");
-    for (size_t taken = 1; taken <= 4; taken++) {
-        char *block = take(&fix, 512);
-        const struct pool *pool = pool_of(fix.pm, block);
-        assert_ptr_equal(pool->free, block + 512);
-        assert_null(*(void **)pool->free);
-        assert_int_equal(pool->virgin * 16, 48 + (taken + 1) * 512);
+    char *start = (char *)take(&fix, 96) - 48;
+    const struct pool *pool = pool_of(fix.pm, start + 48);
+    for (size_t taken = 1; taken < 170; taken++) {
+        uintptr_t page = (uintptr_t)pool->free / 4096;
+        char *next = start + 48 + taken * 96;
+        assert_ptr_equal(pool->free, next);
+        for (char *link = pool->free; link != NULL; link = *(void **)link) {
+            assert_ptr_equal(link, next);
+            assert_int_equal((uintptr_t)link / 4096, page);
+            next += 96;
+        }
+        assert_ptr_equal(next, start + (size_t)pool->virgin * 16);
+        assert_ptr_equal(take(&fix, 96), start + 48 + taken * 96);
     }
+    assert_null(pool->free); /* 170 blocks of 96 bytes are all that a pool holds */
     close_fixture(&fix);
 }
 
@@ -330,7 +340,7 @@ int main(void)
         cmocka_unit_test(test_blocks_per_pool),
         cmocka_unit_test(test_class_boundaries),
         cmocka_unit_test(test_last_freed_is_first_taken),
-        cmocka_unit_test(test_one_block_is_carved_ahead),
+        cmocka_unit_test(test_carving_runs_ahead_within_a_page),
         cmocka_unit_test(test_pool_no_longer_full_comes_first),
         cmocka_unit_test(test_emptied_pool_keeps_class_and_chain),
         cmocka_unit_test(test_most_recently_emptied_pool_is_reused),
