@@ -113,9 +113,9 @@ struct pab_object *new_numbered(struct pab_object *class_object, int64_t number)
 int64_t number_of(struct pab_object *numbered)
 {
     struct pab_object *name = interned("number");
-    struct pab_object *value = pab_must(pab_object_get_attr(numbered, name));
-    int64_t number = pab_long_as_int64(value);
-    pab_decref(value);
+    struct pab_object *value = pab_object_get_attr(numbered, name);
+    int64_t number = value == NULL ? -1 : pab_long_as_int64(value);
+    pab_xdecref(value);
     pab_decref(name);
     return number;
 }

@@ -39,7 +39,7 @@ struct pab_object *new_list_of(struct pab_object *item); /* or NULL: empty */
 
 /* An instance of `class_object` with a number, which note_death() writes. */
 struct pab_object *new_numbered(struct pab_object *class_object, int64_t number);
-int64_t number_of(struct pab_object *numbered);
+int64_t number_of(struct pab_object *numbered); /* -1: it was cleared, nobody should see it */
 /* __del__ */
 void note_death(struct pab_object *self);
 /* Instances write their number when they die. */
