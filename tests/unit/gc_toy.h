@@ -16,6 +16,7 @@ struct toy_node {
     struct pab_object base;
     int id;
     struct toy_node *refs[TOY_REFS]; /* owned; visited and cleared in this order */
+    struct pab_weakref *weakrefs;    /* of types with a weaklist_offset */
 };
 
 struct toy_log {
@@ -184,6 +185,22 @@ static const struct pab_type toy_wide = {
     .dealloc = toy_dealloc,
     .traverse = toy_traverse,
     .clear = toy_clear,
+};
+static const struct pab_type toy_legacy = {
+    .name = "legacy", /* stands for C types with a finalizer from before PEP 442 */
+    .flags = PAB_TYPE_GC | PAB_TYPE_LEGACY,
+    .dealloc = toy_dealloc,
+    .traverse = toy_traverse,
+    .clear = toy_clear,
+};
+static const struct pab_type toy_watched = {
+    .name = "watched", /* may be referred to weakly */
+    .flags = PAB_TYPE_GC,
+    .weaklist_offset = offsetof(struct toy_node, weakrefs),
+    .dealloc = toy_dealloc,
+    .traverse = toy_traverse,
+    .clear = toy_clear,
+    .finalize = toy_finalize,
 };
 static const struct pab_type toy_leaf = {
     .name = "leaf", /* has no header: may only be referred to */
