@@ -179,6 +179,13 @@ static uint32_t draw_range_bits(struct storm_generator *generator)
     return drawn < 2 ? STORM_SLOT_BITS - drawn : 6 + pab_rng_below(&generator->rng, 8);
 }
 
+/* Of two shares that are all, a phase acts on every slot that it draws; else it grows or shrinks. */
+static uint8_t draw_share(struct storm_generator *generator)
+{
+    uint32_t drawn = pab_rng_below(&generator->rng, 256);
+    return (uint8_t)(drawn % 3 == 0 ? 64 + drawn / 2 : 255);
+}
+
 static void start_phase(struct storm_generator *generator)
 {
     struct storm_phase *phase = &generator->phase;
@@ -195,8 +202,8 @@ static void start_phase(struct storm_generator *generator)
     switch ((enum phase_kind)phase->kind) {
     case PHASE_CHURN:
         phase->total = 512 + pab_rng_below(&generator->rng, 32768);
-        phase->give_share = (uint8_t)pab_rng_below(&generator->rng, 256);
-        phase->take_share = (uint8_t)pab_rng_below(&generator->rng, 256);
+        phase->give_share = draw_share(generator);
+        phase->take_share = draw_share(generator);
         break;
     case PHASE_FILL:
         if (pab_rng_below(&generator->rng, 4) != 0) {

@@ -14,7 +14,7 @@
 
 #define FIRST_BLOCK    ((uintptr_t)PAB_POOL_HEADER_BYTES)
 #define PAGE_MASK      ((uintptr_t)4095)
-#define AHEAD          24u /* calls whose blocks are fetched into the cache meanwhile */
+#define AHEAD          16u /* calls whose blocks are fetched into the cache meanwhile */
 #define SAMPLE_EVERY   64u /* slots of which one holds a pattern */
 #define COUNT_EVERY    ((uint64_t)1 << 19)
 #define PROGRESS_EVERY ((uint64_t)1 << 22)
@@ -455,6 +455,9 @@ static void do_batch(const struct storm_op *ops, size_t count)
 {
     uint64_t before = storm.op;
     for (size_t i = 0; i < count; i++) {
+        if (i + 2 * AHEAD < count) {
+            __builtin_prefetch(&storm.blocks[ops[i + 2 * AHEAD].slot]);
+        }
         if (i + AHEAD < count) {
             fetch(&ops[i + AHEAD]);
         }
