@@ -252,6 +252,40 @@ static void use_instances(struct program *p, struct pab_object *cls)
     }
 }
 
+static int told;
+
+static struct pab_object *count_call(struct pab_object *self, struct pab_object *weakref)
+{
+    assert_null(self);
+    assert_true(is_none(pab_weakref_get(weakref)));
+    told++;
+    return pab_new_ref(pab_none());
+}
+
+/* A dying object that cannot get the memory to call its callbacks clears its weak references. */
+static void use_weakrefs(struct program *p)
+{
+    struct pab_object *set = pab_set_new(NULL);
+    struct pab_object *function = keep(p, pab_function_new(count_call, NULL));
+    if (set == NULL || is_none(function)) {
+        p->failed = true;
+        pab_xdecref(set);
+        return;
+    }
+    struct pab_object *weakrefs[3];
+    for (int i = 0; i < 3; i++) {
+        weakrefs[i] = keep(p, pab_weakref_new(set, i == 1 ? NULL : function));
+    }
+    bool all = !is_none(weakrefs[0]) && !is_none(weakrefs[2]);
+    told = 0;
+    pab_decref(set);
+    p->failed |= all && told < 2;
+    assert_true(!all || told == 2 || told == 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(is_none(weakrefs[i]) || is_none(pab_weakref_get(weakrefs[i])));
+    }
+}
+
 static int64_t finalizer_runs;
 
 static void count_finalizer(struct pab_object *self)
@@ -274,6 +308,7 @@ static bool program_run(void)
     use_lists(&p);
     use_dicts(&p);
     use_sets(&p);
+    use_weakrefs(&p);
     if (plain != NULL) {
         use_instances(&p, plain);
         use_instances(&p, plain);
