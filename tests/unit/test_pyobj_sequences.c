@@ -34,8 +34,12 @@ static void test_bytearray_growth(void **state)
     assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 108);
     pab_must_do(pab_bytearray_resize(array, 0));
     assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 1);
-    pab_must_do(pab_bytearray_resize(array, 50)); /* a long step: exact */
-    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 51);
+    pab_must_do(pab_bytearray_resize(array, 99)); /* a long step: exact */
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 100);
+    pab_must_do(pab_bytearray_resize(array, 113)); /* more than an eighth above 100 */
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 114);
+    pab_must_do(pab_bytearray_resize(array, 128));
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_REALLOC, 128 + 16 + 6);
     pab_decref(array);
     const struct request gone[] = {{PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0},
                                    {PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0}};
@@ -220,32 +224,46 @@ static struct pab_object *range_dict(int start, int end)
     return dict;
 }
 
-/* A clean table is taken over as it is; one that could be smaller is not; a dict that has keys
- * makes room once. Sizes: sys.getsizeof() - 64. */
+/* Updates `dict` and checks that this asks for one key table, of a dict of sys.getsizeof() so much
+ * in all. Takes `other`. */
+static void assert_update(struct fixture *f, struct pab_object *dict, struct pab_object *other,
+                          size_t size)
+{
+    fixture_forget(f);
+    pab_must_do(pab_dict_update(dict, other));
+    assert_true(f->count >= 1);
+    f->count = 1;
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, size - 64);
+    pab_decref(other);
+}
+
+/* A table without holes is taken over as it is, unless a smaller one would do; a dict that has
+ * keys makes room once. */
 static void test_dict_update(void **state)
 {
     struct fixture *f = *state;
-    struct pab_object *twenty = range_dict(0, 20); /* 32 slots would do, it has 64 */
     struct pab_object *ten = range_dict(0, 10);
-    struct pab_object *empty = pab_must(pab_dict_new());
+    struct pab_object *fresh = pab_must(pab_dict_new());
     fixture_forget(f);
-    pab_must_do(pab_dict_update(empty, empty));
-    pab_must_do(pab_dict_update(ten, empty));
+    pab_must_do(pab_dict_update(fresh, fresh));
+    pab_must_do(pab_dict_update(ten, fresh));
     pab_must_do(pab_dict_update(ten, ten));
     assert_int_equal(f->count, 0);
-    pab_must_do(pab_dict_update(empty, ten));
-    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 352 - 64);
-    assert_true(pab_object_equal(empty, ten));
-    pab_dict_clear(empty);
-    fixture_forget(f);
+    assert_update(f, fresh, pab_new_ref(ten), 352);
+    assert_true(pab_object_equal(fresh, ten));
+    pab_dict_clear(fresh);
+    assert_update(f, ten, range_dict(0, 12), 1168); /* room for 22, but most were there */
+    assert_int_equal(pab_dict_size(ten), 12);
+    assert_update(f, fresh, pab_new_ref(ten), 632);
+    assert_true(pab_object_equal(fresh, ten));
     struct pab_object *one = range_dict(100, 101);
-    fixture_forget(f);
-    pab_must_do(pab_dict_update(one, twenty));
-    const struct request grown[] = {{PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 1168 - 64},
-                                    {PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0}};
-    assert_requests(f, 2, grown);
+    assert_update(f, one, range_dict(0, 60), 2264);
+    assert_int_equal(pab_dict_size(one), 61);
+    pab_decref(one);
+    one = range_dict(100, 101);
+    assert_update(f, one, range_dict(0, 20), 1168);
     assert_int_equal(pab_dict_size(one), 21);
-    struct pab_object *all[] = {twenty, ten, empty, one};
+    struct pab_object *all[] = {ten, fresh, one};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
         pab_decref(all[i]);
     }

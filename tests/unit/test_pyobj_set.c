@@ -176,9 +176,10 @@ static void test_order_is_cpythons(void **state)
     add(set, -2);
     add(set, INT64_C(1) << 61);
     const int64_t popped[] = {INT64_C(1) << 61, 0, 4096, 128, 160, 192, 224};
+    const int64_t behind_the_search = 8192; /* would like slot 0 */
     for (size_t i = 0; i < ARRAY_COUNT(popped); i++) {
-        if (i == 6) { /* goes into the slot of the first popped one, behind the search */
-            add(set, 1000);
+        if (i == 6) {
+            add(set, behind_the_search);
         }
         struct pab_object *key = pab_set_pop(set);
         assert_non_null(key);
@@ -190,6 +191,62 @@ static void test_order_is_cpythons(void **state)
         pab_decref(key);
     }
     pab_decref(set);
+}
+
+/* Keys that all want every 32nd slot: ten are tried side by side, then comes a jump. */
+static void test_order_of_collisions(void **state)
+{
+    (void)state;
+    const int64_t keys[] = {256,  512, 224,  992, 1536, 896,  960,
+                            1312, 768, 1600, 416, 192,  1920, 32};
+    const int64_t order[] = {256,  512, 1536, 224, 992, 896, 960,
+                             1312, 768, 1600, 192, 32,  416, 1920};
+    struct pab_object *set = pab_must(pab_set_new(NULL));
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        add(set, keys[i]);
+    }
+    assert_order(set, ARRAY_COUNT(order), order);
+    pab_decref(set);
+}
+
+/* Of two sets of one size, the right one gives an intersection its order. */
+static void test_order_of_intersection(void **state)
+{
+    (void)state;
+    struct pab_object *up = range_set(0, 24, 8);
+    struct pab_object *down = pab_must(pab_set_new(NULL));
+    for (int64_t key = 16; key >= 0; key -= 8) {
+        add(down, key);
+    }
+    struct pab_object *both = pab_must(pab_set_intersection(up, down));
+    assert_order(both, 3, (const int64_t[]){16, 8, 0});
+    pab_decref(both);
+    both = pab_must(pab_set_intersection(down, up));
+    assert_order(both, 3, (const int64_t[]){0, 8, 16});
+    pab_decref(both);
+    pab_decref(up);
+    pab_decref(down);
+}
+
+/* Over four times as many keys on the left: a copy, which makes its table at once. */
+static void test_difference_of_unlike_sizes(void **state)
+{
+    struct fixture *f = *state;
+    struct pab_object *many = range_set(0, 200, 1);
+    struct pab_object *few = range_set(0, 49, 1);
+    fixture_forget(f);
+    struct pab_object *rest = pab_must(pab_set_difference(many, few));
+    assert_int_equal(f->count, 2);
+    assert_int_equal(pab_set_size(rest), 151);
+    pab_decref(rest);
+    add(few, 49);
+    fixture_forget(f);
+    rest = pab_must(pab_set_difference(many, few));
+    assert_int_equal(f->count, 1 + 1 + 2 + 2); /* by adding: tables of 32, 128, 512 slots */
+    assert_int_equal(pab_set_size(rest), 150);
+    pab_decref(rest);
+    pab_decref(many);
+    pab_decref(few);
 }
 
 static void test_frozenset_hash(void **state)
@@ -408,6 +465,9 @@ int main(void)
         PYOBJ_TEST(test_union_makes_room_once),
         PYOBJ_TEST(test_sequences_need_an_iterator),
         PYOBJ_TEST(test_order_is_cpythons),
+        PYOBJ_TEST(test_order_of_collisions),
+        PYOBJ_TEST(test_order_of_intersection),
+        PYOBJ_TEST(test_difference_of_unlike_sizes),
         PYOBJ_TEST(test_frozenset_hash),
         PYOBJ_TEST(test_random_sets),
         PYOBJ_TEST(test_cycle_through_set),
