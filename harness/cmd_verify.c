@@ -49,7 +49,7 @@ static const char documentation[] =
     "\n"
     "The last line is `N calls compared, M mismatches`. Exit status: 4 if something differs, 77 "
     "if nothing could be compared (no Python, a free-threaded or debug build, PYTHONMALLOC or -X "
-    "dev, an unproven version), else the program's own, 128+N if signal N killed it.\n"
+    "dev, an unknown version), else the program's own, 128+N if signal N killed it.\n"
     "\n"
     "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, and its own "
     "sys._debugmallocstats() prints only free lists. It takes up to three times its time.";

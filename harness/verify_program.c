@@ -128,8 +128,8 @@ static enum pab_status find_library(struct pab_program *program, struct pab_erro
     snprintf(path, sizeof(program->library_path), "%s/libpab_shadow.so", self);
     if (access(path, R_OK) != 0) {
         return pab_fail(err, PAB_UNAVAILABLE,
-                        "libpab_shadow.so is not beside this binary; a build with sanitizers has "
-                        "none");
+                        "libpab_shadow.so is not beside this binary: build the target pab_shadow "
+                        "(a build with sanitizers has none)");
     }
     return PAB_OK;
 }

@@ -108,8 +108,9 @@ static void tell_end(const struct pab_records *records, size_t index, char *out,
     const char *text = record->end == PAB_END_EXIT     ? "exit"
                        : record->end == PAB_END_DIRECT ? "os._exit()"
                        : went_on                       ? "it became another program by exec"
-                       : kill(record->pid, 0) == 0     ? "none yet: it still runs"
-                                                       : "killed, or another program by exec";
+                       : kill(record->pid, 0) == 0
+                           ? "none yet: it still runs"
+                           : "without exit handlers: killed, or by exec another program";
     snprintf(out, size, "%s", text);
 }
 
@@ -148,7 +149,7 @@ static void show_process(FILE *out, const struct pab_records *records, size_t in
                          const char *end)
 {
     const struct pab_record *record = &records->at[index];
-    char found[64];
+    char found[80];
     tell_end(records, index, found, sizeof(found));
     fprintf(out, "process %d%s  %s\n", record->pid, record->forked != 0 ? " (fork)" : "",
             record->command);

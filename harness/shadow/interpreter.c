@@ -94,7 +94,7 @@ bool pab_interpreter_judge(const struct pab_interpreter *python, const char *cho
     }
     if (chosen == NULL && (known_minor < MINOR_OLDEST || known_minor > MINOR_NEWEST)) {
         snprintf(reason, reason_size,
-                 "CPython %d.%d is not among the versions that are proven, 3.%d to 3.%d; "
+                 "CPython %d.%d is not among the versions whose rules are known, 3.%d to 3.%d; "
                  "--profile NAME tries all the same",
                  python->major, python->minor, MINOR_OLDEST, MINOR_NEWEST);
         return false;

@@ -31,13 +31,14 @@ static size_t range_bytes(size_t wish)
     return limited && limit.rlim_cur / 8 < wish ? limit.rlim_cur / 8 : wish;
 }
 
-bool pab_mirror_open(struct pab_mirror *mirror, size_t arena_bytes)
+bool pab_mirror_open(struct pab_mirror *mirror, size_t arena_bytes, size_t arenas_max)
 {
     assert((arena_bytes & (arena_bytes - 1)) == 0);
     assert(arena_bytes >= (size_t)1 << PAB_MIRROR_SHIFT_MIN);
+    assert(arenas_max <= PAB_MIRROR_ARENAS_MAX);
     pab_mirror_map.shift = (unsigned)__builtin_ctzl(arena_bytes);
     size_t slot_bytes = 2 * arena_bytes;
-    size_t bytes = range_bytes(PAB_MIRROR_ARENAS_MAX * slot_bytes);
+    size_t bytes = range_bytes(arenas_max * slot_bytes);
     size_t least = SLOTS_MIN * slot_bytes;
     void *start = bytes < least ? NULL : pab_pages_reserve(&bytes, least);
     if (start == NULL) {

@@ -37,8 +37,9 @@ struct pab_mirror {
     uint32_t vacant[PAB_MIRROR_ARENAS_MAX]; /* stack */
 };
 
-/* Fills a zeroed mirror. All mirrors of a process have the same size of arenas. */
-bool pab_mirror_open(struct pab_mirror *mirror, size_t arena_bytes);
+/* Fills a zeroed mirror for at most so many arenas at a time, fewer if there are no addresses for
+ * more. All mirrors of a process have the same size of arenas. */
+bool pab_mirror_open(struct pab_mirror *mirror, size_t arena_bytes, size_t arenas_max);
 
 /* The image of a new arena, zeroed; NULL: no memory or addresses for it. */
 void *pab_mirror_add(struct pab_mirror *mirror, uintptr_t real);

@@ -285,10 +285,11 @@ bool pab_twin_owns(const struct pab_twin *twin, const void *block)
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct pab_twin *pab_twin_create(const struct pab_pymalloc_geometry *geometry,
-                                 struct pab_record *record, const unsigned map_shifts[2])
+                                 struct pab_record *record, const unsigned map_shifts[2],
+                                 size_t arenas_max)
 {
     struct pab_twin *twin = pab_pages_map(sizeof(*twin));
-    if (twin == NULL || !pab_mirror_open(&twin->mirror, geometry->arena_bytes)) {
+    if (twin == NULL || !pab_mirror_open(&twin->mirror, geometry->arena_bytes, arenas_max)) {
         return NULL;
     }
     twin->geometry = *geometry;

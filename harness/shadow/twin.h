@@ -62,9 +62,10 @@ struct pab_twin {
 };
 
 /* A twin of a heap that has served nothing yet; NULL: no memory. `map_shifts` are those of the two
- * kinds of nodes, 0 without a map. */
+ * kinds of nodes, 0 without a map; `arenas_max` as for its mirror. */
 struct pab_twin *pab_twin_create(const struct pab_pymalloc_geometry *geometry,
-                                 struct pab_record *record, const unsigned map_shifts[2]);
+                                 struct pab_record *record, const unsigned map_shifts[2],
+                                 size_t arenas_max);
 
 /* Each: `call` as CPython served it. False: ours would not have; the record says how. */
 bool pab_twin_malloc(struct pab_twin *twin, struct pab_call *call);
