@@ -2,7 +2,6 @@
 #include "workloads/capi/world.h"
 #include "workloads/pyobj/pyobj.h"
 
-#define Py_BUILD_CORE
 #include <Python.h>
 #include <internal/pycore_dict.h>
 #include <internal/pycore_interp.h>

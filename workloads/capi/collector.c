@@ -2,7 +2,6 @@
 #include "workloads/capi/methods.h"
 #include "workloads/capi/world.h"
 
-#define Py_BUILD_CORE
 #include <Python.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_interp.h>

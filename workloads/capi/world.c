@@ -4,7 +4,6 @@
 
 #include "workloads/capi/route.h"
 
-#define Py_BUILD_CORE
 #include <Python.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_pystate.h>
