@@ -21,9 +21,10 @@ struct subject {
     bool large;
 };
 
-/* Told by the signal handler when a program brings a runtime down. */
+/* What the signal handler says when a program brings a runtime down. */
 static struct {
-    const char *side, *what;
+    char line[256];
+    size_t length;
     uint64_t seed, program;
 } running;
 
@@ -31,12 +32,8 @@ static struct {
 
 static void crashed(int signal_number)
 {
-    char line[256];
-    int length = snprintf(line, sizeof(line),
-                          "differential: signal %d on the side of %s: %s, seed %" PRIu64
-                          ", program %" PRIu64 "\n",
-                          signal_number, running.side, running.what, running.seed, running.program);
-    ssize_t wrote = write(STDERR_FILENO, line, (size_t)length);
+    (void)signal_number;
+    ssize_t wrote = write(STDERR_FILENO, running.line, running.length);
     _exit(wrote > 0 ? COMPARE_DIFFERENT : COMPARE_ERROR);
 }
 
@@ -60,6 +57,7 @@ static const struct side *load_python(void)
 int compare_open(struct comparison *comparison)
 {
     memset(comparison, 0, sizeof(*comparison));
+    setlinebuf(stdout);
     comparison->sides[0] = differential_side();
     comparison->sides[1] = load_python();
     if (comparison->sides[1] == NULL) {
@@ -73,8 +71,6 @@ int compare_open(struct comparison *comparison)
             return status == PAB_UNAVAILABLE ? COMPARE_SKIPPED : COMPARE_ERROR;
         }
     }
-    running.side = "none";
-    running.what = "starting";
     signal(SIGSEGV, crashed);
     signal(SIGBUS, crashed);
     signal(SIGABRT, crashed);
@@ -86,8 +82,12 @@ int compare_open(struct comparison *comparison)
 static void run_on(struct comparison *comparison, int i, const struct subject *subject)
 {
     const struct side *side = comparison->sides[i];
-    running.side = side->name;
-    running.what = subject->workload == NULL ? side->suite->name : subject->workload;
+    int length =
+        snprintf(running.line, sizeof(running.line),
+                 "differential: %s brought %s down: seed %" PRIu64 ", program %" PRIu64 "\n",
+                 subject->workload == NULL ? side->suite->name : subject->workload, side->name,
+                 running.seed, running.program);
+    running.length = length > 0 ? (size_t)length : 0;
     if (subject->workload == NULL) {
         side->run(&comparison->traces[i], subject->steps, subject->count);
     } else {

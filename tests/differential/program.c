@@ -184,7 +184,7 @@ struct pab_object *pick_any(struct program *p)
     if (kind < KIND_COUNT) {
         return pick(p, (enum kind)kind);
     }
-    return kind == KIND_COUNT ? pick_name(p) : pab_none();
+    return kind == KIND_COUNT ? pick_name(p) : below(p, 2) == 0 ? pab_none() : pab_bool(true);
 }
 
 /* A tuple or frozenset is a key if all in it is: the keys of this kind are made as such. */
@@ -234,6 +234,8 @@ static void finalize(struct pab_object *self)
 {
     struct program *p = current;
     note(p, "finalizer", pab_py_gc_count().count[0]);
+    note(p, "finalized", pab_py_gc_is_finalized(self));
+    note(p, "tracked", pab_py_gc_is_tracked(self));
     if (p->kept != NULL && pab_list_size(p->kept) < 4) {
         pab_must_do(pab_list_append(p->kept, self)); /* it lives on */
     }

@@ -196,10 +196,21 @@ static void forget_kept(struct program *p)
 
 /* --- the collector ------------------------------------------------------------------------------ */
 
+static void count_object(void *arg, struct pab_object *object)
+{
+    (void)object;
+    (*(int64_t *)arg)++;
+}
+
 static void collect(struct program *p)
 {
     int generation = (int)below(p, PAB_GC_GENERATIONS);
     note(p, "collected", pab_py_collect(generation));
+    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
+        int64_t objects = 0;
+        pab_py_gc_visit(i, count_object, &objects);
+        note(p, "objects", objects);
+    }
 }
 
 static void set_threshold(struct program *p)

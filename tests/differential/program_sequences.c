@@ -42,6 +42,16 @@ static void tuple_pack(struct program *p)
     keep(p, TUPLE, pab_tuple_pack(2, a, b));
 }
 
+static void tuple_get(struct program *p)
+{
+    struct pab_object *tuple = pick(p, TUPLE);
+    uint32_t size = (uint32_t)pab_tuple_size(tuple);
+    if (size > 0) {
+        struct pab_object *item = pab_tuple_get_item(tuple, below(p, size));
+        keep(p, TUPLE, pab_tuple_pack(1, item));
+    }
+}
+
 static void tuple_slice(struct program *p)
 {
     struct pab_object *tuple = pick(p, TUPLE);
@@ -131,8 +141,8 @@ static void list_get(struct program *p)
 
 static void list_extend(struct program *p)
 {
-    struct pab_object *list =
-        below(p, 3) == 0 ? pab_must(pab_list_new(below(p, 2) * 4)) : pab_new_ref(pick(p, LIST));
+    struct pab_object *list = below(p, 3) == 0 ? pab_must(pab_list_new(below(p, 2) == 0 ? 0 : 4))
+                                               : pab_new_ref(pick(p, LIST));
     if (pab_list_size(list) == 4) {
         for (int i = 0; i < 4; i++) {
             pab_list_set_item(list, i, pab_new_ref(pab_none()));
@@ -257,6 +267,7 @@ const struct operation sequence_operations[] = {
     {"tuple_make", tuple_make, 6},
     {"tuple_many", tuple_many, 2},
     {"tuple_pack", tuple_pack, 3},
+    {"tuple_get", tuple_get, 2},
     {"tuple_slice", tuple_slice, 3},
     {"tuple_concat", tuple_concat, 3},
     {"tuple_repeat", tuple_repeat, 2},

@@ -24,9 +24,9 @@ static struct pab_object *new_text(struct program *p, uint32_t length)
     uint32_t rare = below(p, 3) == 0 ? 12 : 1;
     for (uint32_t i = 0; i < length && size < sizeof(text) - 4; i++) {
         const char *letter = alphabets[below(p, rare) == 0 ? alphabet : 0][below(p, 6)];
-        size_t bytes = strlen(letter);
-        memcpy(text + size, letter, bytes);
-        size += bytes;
+        while (*letter != '\0') {
+            text[size++] = *letter++;
+        }
     }
     return pab_must(pab_unicode_from_utf8(text, (pab_ssize)size));
 }

@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     }
     if (status == COMPARE_EQUAL) {
         printf("requests: %" PRIu64 " programs and %" PRIu64
-               " events compared with %s in %.0f s, 0 differences\n",
+               " events compared with %s in %.0f s of CPU time, 0 differences\n",
                comparison.programs, comparison.events, comparison.sides[1]->name,
                (double)(clock() - began) / CLOCKS_PER_SEC);
     }

@@ -12,12 +12,12 @@
 
 #define CLASSES_MAX 64
 
-struct pab_object *__real_pab_class_new(const char *name, const char *const *slots,
-                                        pab_finalizer finalizer);
-struct pab_object *__wrap_pab_class_new(const char *name, const char *const *slots,
-                                        pab_finalizer finalizer);
-void __real_pab_py_stop(void);
-void __wrap_pab_py_stop(void);
+struct pab_object *real_class_new(const char *name, const char *const *slots,
+                                  pab_finalizer finalizer) __asm__("__real_pab_class_new");
+struct pab_object *wrap_class_new(const char *name, const char *const *slots,
+                                  pab_finalizer finalizer) __asm__("__wrap_pab_class_new");
+void real_py_stop(void) __asm__("__real_pab_py_stop");
+void wrap_py_stop(void) __asm__("__wrap_pab_py_stop");
 
 static struct {
     struct trace *trace;
@@ -26,11 +26,11 @@ static struct {
     size_t class_count;
 } side;
 
-struct pab_object *__wrap_pab_class_new(const char *name, const char *const *slots,
-                                        pab_finalizer finalizer)
+struct pab_object *wrap_class_new(const char *name, const char *const *slots,
+                                  pab_finalizer finalizer)
 {
     trace_pause(side.trace, true);
-    struct pab_object *class_object = __real_pab_class_new(name, slots, finalizer);
+    struct pab_object *class_object = real_class_new(name, slots, finalizer);
     trace_pause(side.trace, false);
     PAB_CHECK(class_object != NULL && side.class_count < CLASSES_MAX);
     side.classes[side.class_count++] = pab_new_ref(class_object);
@@ -48,7 +48,7 @@ static void note_collector(struct trace *trace)
     }
 }
 
-void __wrap_pab_py_stop(void)
+void wrap_py_stop(void)
 {
     note_collector(side.trace);
     trace_note(side.trace, "last collection", pab_py_collect(PAB_GC_GENERATIONS - 1));
@@ -57,7 +57,7 @@ void __wrap_pab_py_stop(void)
     while (side.class_count > 0) {
         pab_decref(side.classes[--side.class_count]);
     }
-    __real_pab_py_stop();
+    real_py_stop();
     trace_note(side.trace, "blocks left", (int64_t)side.trace->block_count);
 }
 
