@@ -40,6 +40,10 @@ def main():
         return
     for shared in (True, False, True):
         run(shared)
+    for number in range(80):  # more than are likely to be kept apart
+        inner = create(number % 8 != 0)
+        interpreters.run_string(inner, "data = [[i] for i in range(200)]")
+        interpreters.destroy(inner)
     if sys.version_info >= (3, 12):
         threads = [threading.Thread(target=run, args=(False,)) for _ in range(4)]
         for thread in threads:
