@@ -1,5 +1,6 @@
 """`check`: verdicts, what is compared with a real CPython, and every way to ask wrongly."""
 
+import json
 import re
 import shutil
 import signal
@@ -8,7 +9,9 @@ import subprocess
 import time
 import unittest
 
-from support import BAD_CELL, BROKEN, GOOD, UNAVAILABLE, USAGE, CliTest
+import jsonschema
+
+from support import BAD_CELL, BROKEN, GOOD, ROOT, UNAVAILABLE, USAGE, CliTest
 
 ORACLE = "libpython3.11.so.1.0"
 LDCONFIG = shutil.which("ldconfig", path="/usr/sbin:/sbin:/usr/bin")
@@ -174,6 +177,8 @@ class DiffTest(CliTest):
             self.assertRegex(row["compared"], r"CPython 3\.11\.\d+: 20000 operations; \d+ addresses")
         self.assertEqual(run["conformance"]["verdicts"][0]["passed"], 5)
         self.assertTrue(run["complete"])
+        schema = json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(schema).validate(self.document())
 
     def test_other_rule_differs_and_is_cut_down(self):
         done = self.tool(*SMALL, "-b", "pymalloc:tail=release", "--only", "DIFF-001", "-o",

@@ -49,16 +49,18 @@ static enum pab_status expect_elf(const char *file, struct pab_error *err)
     return PAB_OK;
 }
 
+/* A bare name is a file here, if there is one, else one in the loader's own folders. */
 static enum pab_status load(struct pab_oracle *oracle, const char *file, struct pab_error *err)
 {
-    enum pab_status status = file == NULL ? PAB_OK : expect_elf(file, err);
+    const char *name = file == NULL ? PAB_ORACLE_DEFAULT : file;
+    bool is_bare = strchr(name, '/') == NULL;
+    bool is_here = file != NULL && (!is_bare || access(file, F_OK) == 0);
+    enum pab_status status = is_here ? expect_elf(file, err) : PAB_OK;
     if (status != PAB_OK) {
         return status;
     }
-    const char *name = file == NULL ? PAB_ORACLE_DEFAULT : file;
-    /* The loader would search a bare name in its own folders. */
-    bool is_bare = file != NULL && strchr(file, '/') == NULL;
-    int length = snprintf(oracle->file, sizeof(oracle->file), "%s%s", is_bare ? "./" : "", name);
+    int length =
+        snprintf(oracle->file, sizeof(oracle->file), "%s%s", is_bare && is_here ? "./" : "", name);
     if (length < 0 || (size_t)length >= sizeof(oracle->file)) {
         return pab_fail(err, PAB_USAGE, "oracle %.40s...: the path is too long", name);
     }
