@@ -2,8 +2,8 @@
  *
  * A program that keeps a large heap pays for each full collection by its size, whether it finds
  * trash or not. The body is all about that: it makes `nodes` objects with the collector off, runs
- * `collections` full collections, and lets go of everything. A third each are lists, dicts and
- * instances with a __dict__; each holds an int of its own and refers to three others:
+ * `collections` full collections, and lets go of everything. About a third each are lists, dicts
+ * and instances with a __dict__; each holds an int of its own and refers to three others:
  *
  *      next     the successor on one ring through all nodes, in random order
  *      left     any node               right    any node
@@ -31,12 +31,15 @@ static const struct pab_param full_collection_params[] = {
     {0},
 };
 
+enum kind { LIST, DICT, INSTANCE, KIND_COUNT };
+
 enum name { VALUE, NEXT, LEFT, RIGHT, NAME_COUNT };
 
 static const char *const name_texts[NAME_COUNT] = {"value", "next", "left", "right"};
 
 struct full_collection {
     struct pab_program py;
+    uint8_t *kinds;       /* of each node */
     uint32_t *successors; /* on the ring */
     /* Reset at the start of each body: */
     struct pab_object *nodes;
@@ -55,11 +58,11 @@ static void give(struct full_collection *w, uint32_t index, enum name name,
                  struct pab_object *value)
 {
     struct pab_object *node = node_at(w, index);
-    switch (index % 3) {
-    case 0:
+    switch ((enum kind)w->kinds[index]) {
+    case LIST:
         pab_must_do(pab_list_append(node, value));
         break;
-    case 1:
+    case DICT:
         pab_must_do(pab_dict_set_item(node, w->names[name], value));
         break;
     default:
@@ -68,12 +71,28 @@ static void give(struct full_collection *w, uint32_t index, enum name name,
     }
 }
 
+/* What give() gave to a node of this kind; borrowed. */
+static struct pab_object *look_up(struct full_collection *w, struct pab_object *node,
+                                  enum kind kind, enum name name)
+{
+    if (kind == LIST) {
+        return pab_list_get_item(node, (pab_ssize)name);
+    }
+    struct pab_object *value = kind == DICT ? pab_dict_get_item(node, w->names[name])
+                                            : pab_must(pab_object_get_attr(node, w->names[name]));
+    PAB_CHECK(value != NULL);
+    if (kind == INSTANCE) {
+        pab_decref(value); /* the node still has it */
+    }
+    return value;
+}
+
 static struct pab_object *new_node(struct full_collection *w, uint32_t index)
 {
-    switch (index % 3) {
-    case 0:
+    switch ((enum kind)w->kinds[index]) {
+    case LIST:
         return pab_must(pab_list_new(0));
-    case 1:
+    case DICT:
         return pab_must(pab_dict_new());
     default:
         return pab_must(pab_instance_new(w->node_class));
@@ -134,6 +153,20 @@ static void note(struct full_collection *w, pab_ssize value)
     w->py.sum = pab_checksum_add(w->py.sum, (uint64_t)value);
 }
 
+/* What is still there: so many values along the ring, and how long the list is. */
+static void look_around(struct full_collection *w)
+{
+    struct pab_object *node = node_at(w, 0);
+    uint32_t index = 0;
+    note(w, pab_list_size(w->nodes));
+    for (int left = 16; left > 0; left--) {
+        node = look_up(w, node, (enum kind)w->kinds[index], NEXT);
+        index = w->successors[index];
+        struct pab_object *value = look_up(w, node, (enum kind)w->kinds[index], VALUE);
+        note(w, (pab_ssize)pab_long_as_int64(value));
+    }
+}
+
 static void full_collection_body(struct pab_run *run)
 {
     struct full_collection *w = run->state;
@@ -144,6 +177,7 @@ static void full_collection_body(struct pab_run *run)
     for (uint64_t i = 0; i < w->py.params[COLLECTIONS]; i++) {
         note(w, pab_py_collect(PAB_GC_GENERATIONS - 1));
     }
+    look_around(w);
     w->py.ops = w->py.params[COLLECTIONS] * (w->py.params[NODES] + 1);
     pab_run_phase(run, PAB_PHASE_DRAIN);
     pab_unbind(&w->nodes);
@@ -154,18 +188,20 @@ static void full_collection_body(struct pab_run *run)
     pab_program_end(&w->py, run);
 }
 
-/* One cycle through all nodes (Sattolo's shuffle). */
+/* Kinds, and one cycle through all nodes (Sattolo's shuffle). */
 static enum pab_status full_collection_setup(struct pab_run *run, struct pab_error *err)
 {
     (void)err;
     uint32_t count = (uint32_t)run->params[NODES];
     struct full_collection *w = pab_program_new(run, sizeof(*w));
     w->successors = pab_inputs_take(run->inputs, count * sizeof(*w->successors));
-    for (uint32_t i = 0; i < count; i++) {
-        w->successors[i] = i;
-    }
+    w->kinds = pab_inputs_take(run->inputs, count);
     struct pab_rng rng;
     pab_rng_seed(&rng, run->seed);
+    for (uint32_t i = 0; i < count; i++) {
+        w->successors[i] = i;
+        w->kinds[i] = (uint8_t)pab_rng_below(&rng, KIND_COUNT);
+    }
     for (uint32_t i = count - 1; i > 0; i--) {
         uint32_t other = pab_rng_below(&rng, i);
         uint32_t swapped = w->successors[i];
