@@ -3,6 +3,7 @@
 #include "workloads/support/rng.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -200,11 +201,33 @@ static uint64_t program_seed(uint64_t seed, uint64_t program)
     return pab_splitmix64(&state);
 }
 
-int compare_programs(struct comparison *comparison, uint64_t seed, uint64_t first, uint64_t count)
+static bool read_number(const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return errno == 0 && *text != '-' && end != text && *end == '\0';
+}
+
+bool compare_range(int argc, char **argv, struct compare_range *range)
+{
+    *range = (struct compare_range){.programs = 1000, .seed = 1};
+    uint64_t *const places[] = {&range->programs, &range->seed, &range->first};
+    for (int i = 1; i < argc; i++) {
+        if (i > (int)ARRAY_COUNT(places) || !read_number(argv[i], places[i - 1])) {
+            fprintf(stderr, "usage: %s [PROGRAMS] [SEED] [FIRST]\n", argv[0]);
+            return false;
+        }
+    }
+    return true;
+}
+
+int compare_programs(struct comparison *comparison, const struct compare_range *range)
 {
     static struct step steps[STEPS_MAX];
+    uint64_t seed = range->seed;
     running.seed = seed;
-    for (uint64_t program = first; program < first + count; program++) {
+    for (uint64_t program = range->first; program < range->first + range->programs; program++) {
         running.program = program;
         const struct suite *suite = comparison->sides[0]->suite;
         size_t step_count = suite->generate(program_seed(seed, program), steps);

@@ -22,11 +22,20 @@ struct comparison {
     uint64_t programs, events; /* compared so far; events of one side */
 };
 
+/* Which programs: a number of them, from number `first` of `seed` on. */
+struct compare_range {
+    uint64_t programs, seed, first;
+};
+
+/* From a command line [PROGRAMS] [SEED] [FIRST]; 1000, 1 and 0 unless given. False: wrong, and
+ * the usage was printed. */
+bool compare_range(int argc, char **argv, struct compare_range *range);
+
 /* Loads the module (DIFFERENTIAL_MODULE, a path) and starts both runtimes. An exit status. */
 int compare_open(struct comparison *comparison);
 
-/* Programs number first..first+count-1 of `seed`. Stops at the first that differs. */
-int compare_programs(struct comparison *comparison, uint64_t seed, uint64_t first, uint64_t count);
+/* Stops at the first program that differs. */
+int compare_programs(struct comparison *comparison, const struct compare_range *range);
 
 /* One body of a workload, with the parameters of the memory pass if `large`. */
 int compare_workload(struct comparison *comparison, const char *name, bool large);

@@ -8,18 +8,8 @@
  */
 #include "tests/differential/compare.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <time.h>
-
-static bool number(const char *text, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
 
 static int compare_workloads(struct comparison *comparison, bool large)
 {
@@ -41,24 +31,21 @@ static int compare_workloads(struct comparison *comparison, bool large)
 
 int main(int argc, char **argv)
 {
-    uint64_t numbers[3] = {1000, 1, 0};
-    for (int i = 1; i < argc; i++) {
-        if (i > 3 || !number(argv[i], &numbers[i - 1])) {
-            fprintf(stderr, "usage: requests [PROGRAMS] [SEED] [FIRST]\n");
-            return COMPARE_USAGE;
-        }
+    struct compare_range range;
+    if (!compare_range(argc, argv, &range)) {
+        return COMPARE_USAGE;
     }
     static struct comparison comparison;
     int status = compare_open(&comparison);
     if (status == COMPARE_EQUAL) {
         status = compare_workloads(&comparison, false);
     }
-    if (status == COMPARE_EQUAL && numbers[0] > 1000) {
+    if (status == COMPARE_EQUAL && range.programs > 1000) {
         status = compare_workloads(&comparison, true);
     }
     clock_t began = clock();
     if (status == COMPARE_EQUAL) {
-        status = compare_programs(&comparison, numbers[1], numbers[2], numbers[0]);
+        status = compare_programs(&comparison, &range);
     }
     if (status == COMPARE_EQUAL) {
         printf("requests: %" PRIu64 " programs and %" PRIu64
