@@ -14,7 +14,7 @@ import jsonschema
 from support import GOOD, HANG_SECONDS, ROOT, TOOL, good_cells, planned_cells, samples_of
 
 LIBRARIES = ("system", "jemalloc", "tcmalloc", "mimalloc")
-BACKENDS = (*LIBRARIES, "pymalloc", "pymalloc+jemalloc", "libpython", "null")
+BACKENDS = (*LIBRARIES, "pymalloc", "pymalloc+jemalloc", "libpython", "cpython", "null")
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 
 
@@ -115,9 +115,12 @@ class DocumentTest(unittest.TestCase):
                     self.assertEqual(found, {workload[key]})
 
     def test_requests_are_the_same_on_every_backend(self):
+        """On CPython, too, but for what its classes ask for."""
         for workload in self.run_["workloads"]:
+            has_classes = workload["id"] in ("cyclic_graphs", "full_collection")
+            backends = [name for name in BACKENDS if not (has_classes and name == "cpython")]
             with self.subTest(workload=workload["id"]):
-                found = {sample["mem"]["request_hash"] for backend in BACKENDS
+                found = {sample["mem"]["request_hash"] for backend in backends
                          for sample in samples_of(self.document, backend, "memory")
                          if sample["workload"] == workload["id"]}
                 self.assertEqual(found, {workload["demand"]["request_hash"]})
