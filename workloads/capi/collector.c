@@ -15,14 +15,18 @@ static struct _gc_runtime_state *collector(void)
     return &_PyInterpreterState_GET()->gc;
 }
 
+/* Finalizers may ask for a collection within one: only when the outermost ends, results are the
+ * program's own again. */
 pab_ssize pab_py_collect(int generation)
 {
+    static int nested;
+    nested++;
     pab_world_collects(true);
     struct pab_object *result =
         pab_method_call(PAB_METHOD_GC_COLLECT, NULL, pab_index_argument(generation));
     pab_ssize collected = PyLong_AsSsize_t((PyObject *)result);
     pab_decref(result);
-    pab_world_collects(false);
+    pab_world_collects(--nested > 0);
     return collected;
 }
 
