@@ -64,13 +64,14 @@ struct pab_object *pab_index_argument(pab_ssize value)
     static struct {
         PyLongObject head;
         digit more[2];
-    } number = {.head = {.ob_base = {PyObject_HEAD_INIT(&PyLong_Type)}}};
+    } number;
     size_t left = value < 0 ? 0 - (size_t)value : (size_t)value;
     Py_ssize_t count = 0;
     for (; left > 0; left >>= PyLong_SHIFT) {
         number.head.ob_digit[count++] = (digit)(left & PyLong_MASK);
     }
     Py_SET_SIZE((PyVarObject *)&number.head, value < 0 ? -count : count);
+    Py_SET_TYPE((PyObject *)&number.head, &PyLong_Type);
     Py_SET_REFCNT((PyObject *)&number.head, 1000);
     return (struct pab_object *)&number.head;
 }
