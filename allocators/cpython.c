@@ -3,6 +3,7 @@
  * model comes in a module that is built where CPython's headers are, and that the worker asks. */
 #include "allocators/dso.h"
 #include "allocators/libpython.h"
+#include "allocators/spec.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,17 @@ static enum pab_status find_module(char *path, size_t size, struct pab_error *er
         return pab_fail(err, PAB_UNAVAILABLE,
                         "it was not built: install the Debian package libpython3.11-dev, then "
                         "build again");
+    }
+    return PAB_OK;
+}
+
+/* The interpreter lives on blocks from before any hooks; its own come with PYTHONMALLOC. */
+static enum pab_status cpython_check_spec(const struct pab_spec *spec, struct pab_error *err)
+{
+    if (pab_spec_is(spec, "hooks", "debug")) {
+        return pab_fail(err, PAB_USAGE,
+                        "cpython takes no hooks=debug: they must stand before an interpreter "
+                        "starts; libpython:hooks=debug shows what they cost");
     }
     return PAB_OK;
 }
@@ -51,6 +63,7 @@ const struct pab_backend pab_backend_cpython = {
     .package = "libpython3.11-dev",
     .contract = PAB_BACKEND_CONTRACT,
     .caps = PAB_CAP_RUNTIME,
+    .check_spec = cpython_check_spec,
     .open = cpython_open,
     .probe = pab_libpython_probe,
     .counter = pab_libpython_counter,

@@ -31,6 +31,7 @@ class CommonKeysTest(CliTest):
         self.expect_refused("null:gc.threshold1=2147483648", "0..2147483647")
         self.expect_refused("null:gc.treshold0=1", "gc.treshold0", "gc.threshold0")
         self.expect_refused("pymalloc+system:gc=off", "before the '+'", "pymalloc:gc=off+system")
+        self.expect_refused("cpython:hooks=debug", "libpython:hooks=debug")
 
     def test_listed_once(self):
         done = self.tool("list", "backends", "--json")
