@@ -198,6 +198,41 @@ static void test_deep_nests_die(void **state)
     pab_decref(name);
 }
 
+/* What the trashcan put off is as good as dead: a weak reference to it no longer gives it away. */
+static struct pab_object *weakref_to_last;
+static bool last_was_gone;
+
+static void look_for_last(struct pab_object *self)
+{
+    (void)self;
+    last_was_gone = pab_weakref_get(weakref_to_last) == pab_none();
+}
+
+static void test_put_off_is_gone(void **state)
+{
+    (void)state;
+    struct pab_object *last_class = pab_must(pab_class_new("Last", NULL, NULL));
+    struct pab_object *witness_class = pab_must(pab_class_new("Witness", NULL, look_for_last));
+    struct pab_object *last = pab_must(pab_instance_new(last_class));
+    weakref_to_last = pab_must(pab_weakref_new(last, NULL));
+    struct pab_object *nest = wrap(0, NULL, NULL, last);
+    for (int depth = PAB_TRASH_DEPTH - 2; depth >= 0; depth--) {
+        struct pab_object *outer = pab_must(pab_list_new(0));
+        if (depth == PAB_TRASH_DEPTH - 2) { /* released when `last` has just been put off */
+            append_new(outer, pab_must(pab_instance_new(witness_class)));
+        }
+        append_new(outer, nest);
+        nest = outer;
+    }
+    last_was_gone = false;
+    pab_decref(nest);
+    assert_true(last_was_gone);
+    assert_ptr_equal(pab_weakref_get(weakref_to_last), pab_none());
+    pab_decref(weakref_to_last);
+    pab_decref(witness_class);
+    pab_decref(last_class);
+}
+
 /* --- orders --------------------------------------------------------------------------------- */
 
 static void test_release_orders(void **state)
@@ -432,6 +467,7 @@ int main(void)
         PYOBJ_TEST(test_tuple_of_20_quirk),
         PYOBJ_TEST(test_parked_objects_stay_counted),
         PYOBJ_TEST(test_deep_nests_die),
+        PYOBJ_TEST(test_put_off_is_gone),
         PYOBJ_TEST(test_release_orders),
         PYOBJ_TEST(test_attribute_orders),
         PYOBJ_TEST(test_tracking),

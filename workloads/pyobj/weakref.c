@@ -86,10 +86,11 @@ struct pab_object *pab_weakref_new(struct pab_object *object, struct pab_object 
     return self;
 }
 
+/* One that nobody refers to waits in the trashcan for its dealloc: it must not be revived. */
 struct pab_object *pab_weakref_get(struct pab_object *weakref)
 {
     struct pab_object *referent = as_weakref(weakref)->referent;
-    return referent == NULL ? pab_none() : referent;
+    return referent == NULL || referent->refcnt == 0 ? pab_none() : referent;
 }
 
 /* --- when the referent dies ------------------------------------------------------------------ */
