@@ -92,6 +92,7 @@ struct pab_verify_totals pab_records_total(const struct pab_records *records)
     for (size_t i = 0; i < records->count; i++) {
         totals.compared += calls_of(&records->at[i]);
         totals.mismatches += records->at[i].mismatches;
+        totals.skipped += records->at[i].skipped;
     }
     return totals;
 }
@@ -215,6 +216,9 @@ void pab_verify_report(FILE *out, const struct pab_records *records, pid_t root,
                 lost);
     }
     struct pab_verify_totals totals = pab_records_total(records);
+    if (totals.skipped > 0) {
+        fprintf(out, "%" PRIu64 " calls were NOT compared: see `skipped` above\n", totals.skipped);
+    }
     fprintf(out, "%" PRIu64 " calls compared, %" PRIu64 " mismatches\n", totals.compared,
             totals.mismatches);
 }

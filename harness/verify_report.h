@@ -20,7 +20,7 @@ uint64_t pab_records_lost(const struct pab_records *records);
 void pab_records_free(struct pab_records *records);
 
 struct pab_verify_totals {
-    uint64_t compared, mismatches;
+    uint64_t compared, mismatches, skipped;
 };
 
 struct pab_verify_totals pab_records_total(const struct pab_records *records);

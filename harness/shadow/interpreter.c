@@ -50,6 +50,7 @@ bool pab_interpreter_find(struct pab_interpreter *out)
     *(void **)&out->interpreter_main = exported("PyInterpreterState_Main");
     *(void **)&out->thread_state =
         either_exported("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
+    *(void **)&out->own_thread_state = exported("PyGILState_GetThisThreadState");
     *(void **)&out->thread_interpreter = exported("PyThreadState_GetInterpreter");
     *(void **)&out->interpreter_id = exported("PyInterpreterState_GetID");
     read_version(out);

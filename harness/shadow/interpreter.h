@@ -46,7 +46,8 @@ struct pab_interpreter {
     int (*holds_gil)(void);
     void *(*interpreter_head)(void);
     void *(*interpreter_main)(void);
-    void *(*thread_state)(void); /* NULL where a thread has none; no error */
+    void *(*thread_state)(void); /* of the GIL's holder up to 3.11, of this thread since; or NULL */
+    void *(*own_thread_state)(void); /* of this thread, with the GIL or without; or NULL */
     void *(*thread_interpreter)(void *thread_state);
     int64_t (*interpreter_id)(void *interpreter);
 };

@@ -73,6 +73,18 @@ static void after_fork_child(void)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+/* PyGILState_Check() says yes to all once a second interpreter has begun, also to a thread that
+ * Python does not know, such as faulthandler's watchdog. */
+static bool holds_gil(const struct pab_interpreter *python)
+{
+    if (python->holds_gil == NULL || python->thread_state == NULL ||
+        python->own_thread_state == NULL || python->holds_gil() == 0) {
+        return false;
+    }
+    const void *own = python->own_thread_state();
+    return own != NULL && own == python->thread_state();
+}
+
 /* After finalization, up to 3.11, the heap is still there to be looked at; before it, only the
  * thread with the GIL may look. */
 static void end_record(enum pab_record_end end)
@@ -86,8 +98,7 @@ static void end_record(enum pab_record_end end)
         return;
     }
     bool initialized = python->is_initialized != NULL && python->is_initialized() != 0;
-    bool is_safe = initialized ? python->holds_gil != NULL && python->holds_gil() != 0
-                               : !pab_shadow.per_interpreter;
+    bool is_safe = initialized ? holds_gil(python) : !pab_shadow.per_interpreter;
     if (is_safe) {
         pab_hooks_take_statistics();
     }

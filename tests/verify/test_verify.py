@@ -107,6 +107,16 @@ class ProcessesTest(VerifyTest):
         self.assertRegex(done.stderr, r"end +os\._exit\(\)")
         self.assertIn(f"the last after {calls} calls", done.stderr)
 
+    def test_no_statistics_without_the_gil(self):
+        script = ("import faulthandler, time, _xxsubinterpreters as interpreters\n"
+                  "interpreters.destroy(interpreters.create())\n"
+                  "faulthandler.dump_traceback_later(0.2, exit=True)  # from a thread of its own\n"
+                  "time.sleep(60)\n")
+        done = self.python(script)
+        calls = self.expect_equal(done, 1)
+        self.assertRegex(done.stderr, r"end +os\._exit\(\)")
+        self.assertNotIn(f"the last after {calls} calls", done.stderr)
+
     def test_statistics_after_finalization(self):
         done = self.python("pass")
         calls = self.expect_equal(done)
@@ -137,6 +147,14 @@ class ProcessesTest(VerifyTest):
         done = self.python(script)
         self.expect_equal(done)
         self.assertIn("not compared: PYTHONMALLOC=malloc", done.stderr)
+
+    def test_what_is_skipped_is_told_last(self):
+        script = "data = [[] for _ in range(900000)]; print(len(data))"
+        done = self.verify("--", "sh", "-c", f"ulimit -v 300000; exec {PYTHON} -c '{script}'")
+        self.expect_equal(done)
+        self.assertEqual(done.stdout, "900000\n")
+        self.assertRegex(done.stderr, r"skipped +\d+ calls: no memory or addresses")
+        self.assertRegex(done.stderr.splitlines()[-2], r"^\d+ calls were NOT compared")
 
     def test_child_that_lives_longer(self):
         done = self.python("import os, time\nif os.fork() == 0:\n os.close(1)\n os.close(2)\n"
