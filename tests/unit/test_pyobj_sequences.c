@@ -303,6 +303,52 @@ static void test_dict_pop_keys_items(void **state)
     pab_decref(dict);
 }
 
+/* --- a dict that a finalizer makes larger while a list of its entries is being made ------------ */
+
+static struct pab_object *growing;
+
+static void grow(struct pab_object *self)
+{
+    (void)self;
+    for (int i = 100; i < 110; i++) {
+        set_number(growing, i, i);
+    }
+}
+
+/* The next allocation of a container collects, and that calls grow(). */
+static void arm_growth(struct pab_object *cls)
+{
+    pab_py_gc_enable(false);
+    struct pab_object *trash = pab_must(pab_instance_new(cls));
+    struct pab_object *name = interned("me");
+    pab_must_do(pab_object_set_attr(trash, name, trash));
+    pab_decref(name);
+    pab_decref(trash);
+    pab_py_gc_set_threshold(1, 10, 10);
+    pab_py_gc_enable(true);
+}
+
+static void test_dict_grows_under_its_list(void **state)
+{
+    (void)state;
+    static struct pab_object *(*const list_of[])(struct pab_object *) = {pab_dict_keys,
+                                                                         pab_dict_items};
+    struct pab_object *cls = pab_must(pab_class_new("Growing", NULL, grow));
+    for (size_t i = 0; i < ARRAY_COUNT(list_of); i++) {
+        growing = range_dict(0, 4);
+        arm_growth(cls);
+        struct pab_object *list = pab_must(list_of[i](growing));
+        pab_py_gc_set_threshold(700, 10, 10);
+        assert_int_equal(pab_dict_size(growing), 14);
+        assert_int_equal(pab_list_size(list), 14);
+        assert_non_null(pab_list_get_item(list, 13));
+        pab_decref(list);
+        pab_decref(growing);
+        pab_py_collect(2); /* parks no list: the next one is a new allocation */
+    }
+    pab_decref(cls);
+}
+
 /* The dict of an instance shares keys: popping leaves it so, taking over a table ends it. */
 static void test_split_dict(void **state)
 {
@@ -337,6 +383,7 @@ int main(void)
         PYOBJ_TEST(test_replace_temporaries),
         PYOBJ_TEST(test_dict_update),
         PYOBJ_TEST(test_dict_pop_keys_items),
+        PYOBJ_TEST(test_dict_grows_under_its_list),
         PYOBJ_TEST(test_split_dict),
     };
     return cmocka_run_group_tests_name("pyobj_sequences", tests, NULL, NULL);

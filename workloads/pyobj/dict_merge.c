@@ -165,9 +165,24 @@ struct pab_object *pab_dict_copy(struct pab_object *object)
 
 /* --- lists --------------------------------------------------------------------------------- */
 
+/* make() gives a list of so many places for the entries; once more, if a collection in it changed
+ * the dict. */
+static struct pab_object *make_places(struct pab_object *dict,
+                                      struct pab_object *(*make)(pab_ssize count))
+{
+    for (;;) {
+        pab_ssize count = pab_as_dict(dict)->used;
+        struct pab_object *list = make(count);
+        if (list == NULL || count == pab_as_dict(dict)->used) {
+            return list;
+        }
+        pab_decref(list);
+    }
+}
+
 struct pab_object *pab_dict_keys(struct pab_object *dict)
 {
-    struct pab_object *list = pab_list_new(pab_as_dict(dict)->used);
+    struct pab_object *list = make_places(dict, pab_list_new);
     pab_ssize position = 0;
     struct pab_object *key;
     struct pab_object *value;
@@ -192,16 +207,10 @@ static struct pab_object *new_pairs(pab_ssize count)
     return list;
 }
 
-/* All memory is asked for first, and once more if a collection changed the dict meanwhile. */
+/* All memory is asked for first. */
 struct pab_object *pab_dict_items(struct pab_object *dict)
 {
-    pab_ssize count = pab_as_dict(dict)->used;
-    struct pab_object *list = new_pairs(count);
-    while (list != NULL && count != pab_as_dict(dict)->used) {
-        pab_decref(list);
-        count = pab_as_dict(dict)->used;
-        list = new_pairs(count);
-    }
+    struct pab_object *list = make_places(dict, new_pairs);
     pab_ssize position = 0;
     struct pab_object *key;
     struct pab_object *value;
