@@ -280,6 +280,7 @@ enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
 {
     struct checking checking = {checks, record, watch->progress, watch->interrupted, result};
     memset(result, 0, sizeof(*result));
+    watch->progress->unit = "checks";
     pab_progress_expect(watch->progress, checks->plan.spec_count * checks->chosen_count, 1);
     enum pab_status status = PAB_OK;
     for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {

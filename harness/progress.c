@@ -12,6 +12,7 @@ void pab_progress_begin(struct pab_progress *progress, bool quiet)
     const char *terminal = getenv("TERM");
     memset(progress, 0, sizeof(*progress));
     progress->quiet = quiet;
+    progress->unit = "cells";
     progress->terminal =
         isatty(STDERR_FILENO) != 0 && terminal != NULL && strcmp(terminal, "dumb") != 0;
     progress->began_ns = pab_wall_ns();
@@ -28,6 +29,9 @@ static double seconds_left(const struct pab_progress *progress)
 {
     double done = progress->weight_done - progress->weight_skipped;
     double seconds = (double)(pab_wall_ns() - progress->began_ns) * 1e-9;
+    if (progress->done == progress->total) {
+        return 0;
+    }
     if (done <= 0 || seconds < 1) {
         return -1;
     }
@@ -66,8 +70,8 @@ void pab_progress_step(struct pab_progress *progress, double weight)
     if (tenths > progress->tenths) {
         char left[16];
         format_left(progress, left, sizeof(left));
-        fprintf(stderr, "%3u %% (%zu of %zu cells), %s left\n", 10 * tenths, progress->done,
-                progress->total, left);
+        fprintf(stderr, "%3u %% (%zu of %zu %s), %s left\n", 10 * tenths, progress->done,
+                progress->total, progress->unit, left);
         progress->tenths = tenths;
     }
 }

@@ -17,6 +17,7 @@ struct pab_progress {
     double weight_skipped; /* of cells that cost no time now: done before, or left out */
     unsigned tenths;
     bool quiet, terminal;
+    const char *unit; /* what is counted: "cells", unless somebody sets another */
 };
 
 void pab_progress_begin(struct pab_progress *progress, bool quiet);

@@ -168,17 +168,26 @@ class OracleTest(CliTest):
 @unittest.skipUnless(HAS_ORACLE, f"no {ORACLE} here")
 class DiffTest(CliTest):
     def test_same(self):
-        done = self.tool(*SMALL, "-b", "pymalloc", "--only", "DIFF-*", "-o", "out.json")
+        done = self.tool("check", "-b", "pymalloc", "--only", "DIFF-*", "--ops", "100000", "-o",
+                         "out.json")
         self.expect_exit(done, GOOD)
+        self.assertIn("100 % (5 of 5 checks), 0:00 left", done.stderr)
         self.assertEqual(set(verdicts_of(done.stdout).values()), {"PASS"})
         self.assertEqual(len(verdicts_of(done.stdout)), 5)
         run = self.document()["pyallocbench"]
         for row in run["conformance"]["checks"]:
-            self.assertRegex(row["compared"], r"CPython 3\.11\.\d+: 20000 operations; \d+ addresses")
+            self.assertRegex(row["compared"],
+                             r"CPython 3\.11\.\d+: 100000 operations; \d+ addresses")
         self.assertEqual(run["conformance"]["verdicts"][0]["passed"], 5)
         self.assertTrue(run["complete"])
         schema = json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator(schema).validate(self.document())
+
+    def test_no_refusal_proves_nothing_about_refusals(self):
+        done = self.tool(*SMALL, "-b", "pymalloc", "--only", "DIFF-003,DIFF-001")
+        self.expect_exit(done, GOOD)
+        self.assertEqual(verdicts_of(done.stdout), {"DIFF-001": "PASS", "DIFF-003": "SKIP"})
+        self.assertIn("too few operations", done.stdout)
 
     def test_other_rule_differs_and_is_cut_down(self):
         done = self.tool(*SMALL, "-b", "pymalloc:tail=release", "--only", "DIFF-001", "-o",

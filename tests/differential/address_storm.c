@@ -72,6 +72,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         break;
     case OPTION_OPS:
         arguments->ops = parse_whole(state, "ops", value);
+        if (arguments->ops == 0) {
+            argp_failure(state, USAGE, 0, "--ops 0: at least one is needed");
+        }
         break;
     case OPTION_SEED:
         arguments->seed = parse_whole(state, "seed", value);
@@ -110,7 +113,7 @@ static const char *mix_name(size_t index)
 static unsigned parse_names(const char *list, const char *(*name)(size_t index), size_t count)
 {
     unsigned bits = 0;
-    while (*list != '\0') {
+    do {
         size_t length = strcspn(list, ",");
         size_t index = 0;
         while (index < count &&
@@ -123,7 +126,7 @@ static unsigned parse_names(const char *list, const char *(*name)(size_t index),
         }
         bits |= 1u << index;
         list += length + (list[length] == ',');
-    }
+    } while (*list != '\0');
     return bits;
 }
 
@@ -219,14 +222,15 @@ static int run_all(const struct arguments *arguments, struct pab_storm_plan *pla
 {
     unsigned mixes = parse_names(arguments->mixes, mix_name, PAB_STORM_MIX_COUNT);
     unsigned arenas = parse_names(arguments->arenas, arenas_name, PAB_STORM_ARENAS_COUNT);
-    if (!oracle->has_arenas) {
-        arenas &= 1u << PAB_STORM_ALIGNED; /* it takes them itself */
+    if (arenas != 0 && !oracle->has_arenas) {
+        arenas = 1u << PAB_STORM_ALIGNED; /* it takes them itself */
     }
     if (mixes == 0 || arenas == 0) {
         return USAGE;
     }
     int worst = SAME;
-    plan->ops = arguments->ops / (count_bits(mixes) * count_bits(arenas));
+    uint64_t storms = count_bits(mixes) * count_bits(arenas);
+    plan->ops = arguments->ops / storms + (arguments->ops % storms != 0);
     for (unsigned bit = 0; bit < PAB_STORM_MIX_COUNT * PAB_STORM_ARENAS_COUNT; bit++) {
         plan->mix = (enum pab_storm_mix)(bit / PAB_STORM_ARENAS_COUNT);
         plan->arenas = (enum pab_storm_arenas)(bit % PAB_STORM_ARENAS_COUNT);

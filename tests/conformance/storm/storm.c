@@ -55,7 +55,8 @@ static void classify(const struct storm_trial *trial, int status)
     } else {
         snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
     }
-    if (result->ops == 0) {
+    bool in_start = result->ops == 0 && result->started > 0;
+    if (result->ops == 0 && !(in_start && WIFSIGNALED(status))) {
         char why[256];
         snprintf(why, sizeof(why), "the process ended with %s before the first operation", how);
         broke(outcome, why);
@@ -63,8 +64,9 @@ static void classify(const struct storm_trial *trial, int status)
     }
     outcome->differs = true;
     snprintf(result->text, sizeof(result->text),
-             "seed %" PRIu64 ", operation %" PRIu64 ": the process ended with %s in it",
-             trial->plan->seed, result->ops, how);
+             "seed %" PRIu64 ", %s %" PRIu64 ": the process ended with %s in it", trial->plan->seed,
+             in_start ? "call at the start" : "operation", in_start ? result->started : result->ops,
+             how);
 }
 
 void pab_storm_try(const struct storm_trial *trial)

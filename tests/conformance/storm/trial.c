@@ -295,7 +295,7 @@ static enum pab_oracle_domain domain_of(const void *ctx)
 
 static void *hook_malloc(void *ctx, size_t size)
 {
-    storm.started++;
+    storm.outcome->result.started = ++storm.started; /* should the process die in it */
     void *block = both_malloc(domain_of(ctx), size);
     settle_below();
     return block;
@@ -303,7 +303,7 @@ static void *hook_malloc(void *ctx, size_t size)
 
 static void *hook_calloc(void *ctx, size_t count, size_t size)
 {
-    storm.started++;
+    storm.outcome->result.started = ++storm.started;
     void *block = both_calloc(domain_of(ctx), count, size);
     settle_below();
     return block;
@@ -311,7 +311,7 @@ static void *hook_calloc(void *ctx, size_t count, size_t size)
 
 static void *hook_realloc(void *ctx, void *ptr, size_t size)
 {
-    storm.started++;
+    storm.outcome->result.started = ++storm.started;
     void *block = both_realloc(domain_of(ctx), ptr, size);
     settle_below();
     return block;
@@ -319,7 +319,7 @@ static void *hook_realloc(void *ctx, void *ptr, size_t size)
 
 static void hook_free(void *ctx, void *ptr)
 {
-    storm.started++;
+    storm.outcome->result.started = ++storm.started;
     both_free(domain_of(ctx), ptr);
     settle_below();
 }
