@@ -219,6 +219,10 @@ bool compare_range(int argc, char **argv, struct compare_range *range)
             return false;
         }
     }
+    if (range->programs == 0 || range->first > UINT64_MAX - range->programs) {
+        fprintf(stderr, "%s: there is no such range of programs\n", argv[0]);
+        return false;
+    }
     return true;
 }
 
