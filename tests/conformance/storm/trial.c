@@ -14,8 +14,8 @@
 
 #define FIRST_BLOCK    ((uintptr_t)PAB_POOL_HEADER_BYTES)
 #define PAGE_MASK      ((uintptr_t)4095)
-#define AHEAD          16u /* calls whose blocks are fetched into the cache meanwhile */
-#define SAMPLE_EVERY   64u /* slots of which one holds a pattern */
+#define AHEAD          ((size_t)16) /* calls whose blocks are fetched into the cache meanwhile */
+#define SAMPLE_EVERY   64u          /* slots of which one holds a pattern */
 #define COUNT_EVERY    ((uint64_t)1 << 19)
 #define PROGRESS_EVERY ((uint64_t)1 << 22)
 
