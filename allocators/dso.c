@@ -36,6 +36,24 @@ static void *dso_realloc(void *ctx, void *ptr, size_t size)
     return entry->realloc(ptr, at_least_one(size));
 }
 
+static void *dso_malloc_as_is(void *ctx, size_t size)
+{
+    const struct pab_entry_points *entry = ctx;
+    return entry->malloc(size);
+}
+
+static void *dso_calloc_as_is(void *ctx, size_t count, size_t size)
+{
+    const struct pab_entry_points *entry = ctx;
+    return entry->calloc(count, size);
+}
+
+static void *dso_realloc_as_is(void *ctx, void *ptr, size_t size)
+{
+    const struct pab_entry_points *entry = ctx;
+    return entry->realloc(ptr, size);
+}
+
 static void dso_free(void *ctx, void *ptr)
 {
     const struct pab_entry_points *entry = ctx;
@@ -127,9 +145,9 @@ enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void
     heap->state = handle;
     heap->domain[domain] = (struct pab_alloc){
         .ctx = entry,
-        .malloc = dso_malloc,
-        .calloc = dso_calloc,
-        .realloc = dso_realloc,
+        .malloc = names->zero_as_is ? dso_malloc_as_is : dso_malloc,
+        .calloc = names->zero_as_is ? dso_calloc_as_is : dso_calloc,
+        .realloc = names->zero_as_is ? dso_realloc_as_is : dso_realloc,
         .free = dso_free,
         .usable_size = entry->usable_size == NULL ? NULL : dso_usable_size,
     };

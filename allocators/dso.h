@@ -11,6 +11,7 @@
 /* The names under which one object exports the functions of one domain; NULL: has none. */
 struct pab_dso_names {
     const char *malloc, *calloc, *realloc, *free, *usable_size;
+    bool zero_as_is; /* they keep the contract for 0 bytes themselves; else 0 is asked for as 1 */
 };
 
 /* Whose functions an object's own calls of malloc and free reach. PAB_BIND_SELF: its own, even if

@@ -13,12 +13,13 @@ static const struct pab_key keys[] = {
     {0},
 };
 
+/* 0 bytes as they are: CPython takes such a block from the raw domain, a byte from a pool. */
 static const struct pab_dso_names domain_names[PAB_DOMAIN_COUNT] = {
     [PAB_DOMAIN_RAW] = {"PyMem_RawMalloc", "PyMem_RawCalloc", "PyMem_RawRealloc", "PyMem_RawFree",
-                        NULL},
-    [PAB_DOMAIN_MEM] = {"PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free", NULL},
+                        NULL, true},
+    [PAB_DOMAIN_MEM] = {"PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free", NULL, true},
     [PAB_DOMAIN_OBJ] = {"PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyObject_Free",
-                        NULL},
+                        NULL, true},
 };
 
 static bool is_free_threaded(const char *version)

@@ -55,6 +55,37 @@ static void test_domains_by_profile(void **state)
     }
 }
 
+/* A block of no bytes comes from the raw domain: the pool's free block is left to the next byte
+ * that is asked for. CPython must be asked for the same, or it would do less than it does. */
+static void expect_no_bytes_from_pools(const char *spec)
+{
+    struct pab_heap heap;
+    open_heap(&heap, spec);
+    struct pab_alloc *mem = &heap.domain[PAB_DOMAIN_MEM];
+    char *keeps_the_pool = take(&heap, PAB_DOMAIN_MEM, 1);
+    char *block = take(&heap, PAB_DOMAIN_MEM, 64);
+    char *next = take(&heap, PAB_DOMAIN_MEM, 1);
+    give(&heap, PAB_DOMAIN_MEM, next);
+    char *shrunk = mem->realloc(mem->ctx, block, 0);
+    char *none = take(&heap, PAB_DOMAIN_MEM, 0);
+    char *cleared = mem->calloc(mem->ctx, 0, 8);
+    assert_true(shrunk != NULL && shrunk != next && none != next && cleared != next);
+    assert_ptr_equal(take(&heap, PAB_DOMAIN_MEM, 1), next);
+    give(&heap, PAB_DOMAIN_MEM, next);
+    give(&heap, PAB_DOMAIN_MEM, cleared);
+    give(&heap, PAB_DOMAIN_MEM, none);
+    give(&heap, PAB_DOMAIN_MEM, shrunk);
+    give(&heap, PAB_DOMAIN_MEM, keeps_the_pool);
+    pab_heap_close(&heap);
+}
+
+static void test_no_bytes_are_raw(void **state)
+{
+    (void)state;
+    expect_no_bytes_from_pools("pymalloc");
+    expect_no_bytes_from_pools("libpython");
+}
+
 static void test_plain_spec_is_3_11_over_system(void **state)
 {
     (void)state;
@@ -175,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_domains_by_profile),
+        cmocka_unit_test(test_no_bytes_are_raw),
         cmocka_unit_test(test_plain_spec_is_3_11_over_system),
         cmocka_unit_test(test_keys_override_the_profile),
         cmocka_unit_test(test_values_that_do_not_fit_are_refused),
