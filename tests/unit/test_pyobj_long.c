@@ -216,6 +216,28 @@ static void test_literals(void **state)
     }
 }
 
+/* By 2**64, of which the lowest 64 bits are 0; by 2**63, as an int64 negative; by 2**60. */
+static void test_shifts_without_end(void **state)
+{
+    (void)state;
+    static const char *const counts[] = {"18446744073709551616", "9223372036854775808",
+                                         "1152921504606846976"};
+    static const char *const numbers[] = {"5", "-5", "1234567890123456789", "-1234567890123456789"};
+    for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
+        struct pab_object *count = decimal(counts[i]);
+        for (size_t j = 0; j < ARRAY_COUNT(numbers); j++) {
+            struct pab_object *object = decimal(numbers[j]);
+            assert_decimal(pab_long_rshift(object, count), numbers[j][0] == '-' ? "-1" : "0");
+            assert_null(pab_long_lshift(object, count));
+            pab_decref(object);
+        }
+        struct pab_object *zero = number(0);
+        assert_decimal(pab_long_lshift(zero, count), "0");
+        pab_decref(zero);
+        pab_decref(count);
+    }
+}
+
 /* --- hashes and order of mixed numbers ------------------------------------------------------- */
 
 static void assert_hash(struct pab_object *object, int64_t expected)
@@ -401,13 +423,10 @@ static void test_text_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PYOBJ_TEST(test_identities),
-        PYOBJ_TEST(test_literals),
-        PYOBJ_TEST(test_hashes),
-        PYOBJ_TEST(test_float_against_int),
-        PYOBJ_TEST(test_product_temporaries),
-        PYOBJ_TEST(test_quotient_temporaries),
-        PYOBJ_TEST(test_text_requests),
+        PYOBJ_TEST(test_identities),           PYOBJ_TEST(test_literals),
+        PYOBJ_TEST(test_shifts_without_end),   PYOBJ_TEST(test_hashes),
+        PYOBJ_TEST(test_float_against_int),    PYOBJ_TEST(test_product_temporaries),
+        PYOBJ_TEST(test_quotient_temporaries), PYOBJ_TEST(test_text_requests),
     };
     return cmocka_run_group_tests_name("pyobj_long", tests, NULL, NULL);
 }

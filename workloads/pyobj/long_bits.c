@@ -11,9 +11,13 @@ struct shift {
     int bits;
 };
 
+/* From 2**60 on, so many digits that nothing is left, or that no memory is enough. */
 static struct shift shift_of(struct pab_object *count)
 {
     assert(pab_is_long(count) && ((struct pab_long *)count)->size >= 0);
+    if (((struct pab_long *)count)->size > 2) {
+        return (struct shift){PTRDIFF_MAX / sizeof(uint32_t), 0};
+    }
     pab_ssize bits = pab_long_as_int64(count);
     return (struct shift){bits / PAB_LONG_SHIFT, (int)(bits % PAB_LONG_SHIFT)};
 }
