@@ -407,21 +407,62 @@ bool pab_object_equal(struct pab_object *a, struct pab_object *b)
 
 enum { FLOAT_TEXT_BYTES = 40 };
 
+/* Makes "1.09e+05" into "1.10e+05". False if all digits are 9. */
+static bool next_decimal(char *digits)
+{
+    for (char *at = strchr(digits, 'e') - 1; at >= digits && *at != '-'; at--) {
+        if (*at == '.') {
+            continue;
+        }
+        if (*at != '9') {
+            ++*at;
+            return true;
+        }
+        *at = '0';
+    }
+    return false;
+}
+
+/* The least digits, in the form of "%e", that come back as the number; how many. */
+static int shortest_digits(double value, char digits[FLOAT_TEXT_BYTES])
+{
+    int exponent;
+    bool is_power = fabs(frexp(value, &exponent)) == 0.5;
+    /* Up to 15 digits come back from any number that has all its bits. */
+    for (int count = fabs(value) < 0x1p-1022 ? 1 : 15;; count++) {
+        snprintf(digits, FLOAT_TEXT_BYTES, "%.*e", count - 1, value);
+        if (count == 17 || strtod(digits, NULL) == value) {
+            return count;
+        }
+        /* The doubles above a power of two lie twice as far apart as those below: the decimal
+         * above may come back where the nearest one, below, does not. */
+        if (is_power && next_decimal(digits) && strtod(digits, NULL) == value) {
+            return count;
+        }
+    }
+}
+
+/* Writes a "%e" form without the zeros at the end of its digits, or its point. */
+static int write_scientific(const char *digits, char *text)
+{
+    const char *exponent = strchr(digits, 'e');
+    const char *end = exponent;
+    while (end[-1] == '0') {
+        end--;
+    }
+    end -= end[-1] == '.';
+    return snprintf(text, FLOAT_TEXT_BYTES, "%.*s%s", (int)(end - digits), digits, exponent);
+}
+
 /* repr()'s rules: scientific below 1e-4 and from 1e16 on, else with a point in it. */
 static int format_float(double value, char *text)
 {
     char digits[FLOAT_TEXT_BYTES];
-    /* Up to 15 digits come back from any number that has all its bits. */
-    int precision = fabs(value) < 0x1p-1022 ? 1 : 15;
-    do {
-        snprintf(digits, sizeof(digits), "%.*e", precision - 1, value);
-    } while (strtod(digits, NULL) != value && ++precision <= 17);
+    int precision = shortest_digits(value, digits);
     int exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent >= 16) {
-        int length = snprintf(text, FLOAT_TEXT_BYTES, "%.*g", precision, value);
-        return length;
+        return write_scientific(digits, text);
     }
-    /* %g drops the zeros at the end of the shortest form, but turns scientific too early. */
     int length = snprintf(text, FLOAT_TEXT_BYTES, "%.*f",
                           precision - 1 - exponent > 0 ? precision - 1 - exponent : 1, value);
     while (length > 2 && text[length - 1] == '0' && text[length - 2] != '.') {
