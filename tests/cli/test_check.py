@@ -6,12 +6,11 @@ import shutil
 import signal
 import struct
 import subprocess
-import time
 import unittest
 
 import jsonschema
 
-from support import BAD_CELL, BROKEN, GOOD, ROOT, UNAVAILABLE, USAGE, CliTest
+from support import BAD_CELL, BROKEN, GOOD, ROOT, TOOL, UNAVAILABLE, USAGE, CliTest
 
 ORACLE = "libpython3.11.so.1.0"
 LDCONFIG = shutil.which("ldconfig", path="/usr/sbin:/sbin:/usr/bin")
@@ -221,11 +220,12 @@ class DiffTest(CliTest):
         self.assertEqual(set(verdicts_of(done.stdout).values()), {"SKIP"})
 
     def test_interrupted(self):
-        process = self.start("check", "-q", "-b", "pymalloc", "--only", "DIFF-001", "--ops",
-                             "100000000000", "-o", "out.json")
-        time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=20), 130)
+        with subprocess.Popen([TOOL, "check", "-q", "-b", "pymalloc", "--only", "DIFF-001", "--ops",
+                               "100000000000", "-o", "out.json"], cwd=self.dir, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            self.assertIn("pymalloc", process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=60), 130)
         self.assertFalse(self.document()["pyallocbench"]["complete"])
 
 
