@@ -133,7 +133,8 @@ static const char *reason_for_nothing(const struct pab_records *records)
 {
     if (records->count == 0) {
         return "no Python ran in it whose symbols could be seen at its start (one that is linked "
-               "statically, set-uid, or loads its libpython later, cannot be shadowed)";
+               "statically, set-uid, begun without our environment, or loads its libpython later, "
+               "cannot be shadowed)";
     }
     if (records->at[0].refused[0] != '\0') {
         return records->at[0].refused;

@@ -219,6 +219,13 @@ class DiffTest(CliTest):
         self.expect_exit(done, UNAVAILABLE)
         self.assertEqual(set(verdicts_of(done.stdout).values()), {"SKIP"})
 
+    def test_hooks_are_not_what_is_compared(self):
+        done = self.tool(*SMALL, "-b", "pymalloc:hooks=debug", "--only", "DIFF-001")
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertEqual(verdicts_of(done.stdout), {"DIFF-001": "SKIP"})
+        self.assertEqual(verdicts_of(self.tool(*SMALL, "-b", "pymalloc:hooks=none", "--only",
+                                               "DIFF-001").stdout), {"DIFF-001": "PASS"})
+
     def test_interrupted(self):
         with subprocess.Popen([TOOL, "check", "-q", "-b", "pymalloc", "--only", "DIFF-001", "--ops",
                                "100000000000", "-o", "out.json"], cwd=self.dir, text=True,
