@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* --- weak references ---------------------------------------------------------------------------- */
+/* --- weak references ------------------------------------------------------------------------ */
 
 struct watch {
     struct pab_weakref head;
@@ -189,7 +189,7 @@ static void death_in_the_callback_counts(void **state)
     assert_int_equal(toy.blocks, 0);
 }
 
-/* --- uncollectable, saved ------------------------------------------------------------------------ */
+/* --- uncollectable, saved ------------------------------------------------------------------- */
 
 static struct toy_log garbage, reports;
 

@@ -222,7 +222,7 @@ static void use_sets(struct program *p)
     keep(p, pab_set_copy(set));
     keep(p, pab_set_intersection(set, set));
     keep(p, pab_frozenset_new(set));
-    /* Keys that need no memory, into tables that perhaps can never grow: no search may be endless. */
+    /* Keys that need no memory, into tables that may never grow: no search may be endless. */
     struct pab_object *small = keep(p, pab_set_new(NULL));
     for (int64_t i = 0; i < 60 && !is_none(small); i++) {
         struct pab_object *item = pab_long_from_int64(i);

@@ -303,7 +303,7 @@ static void test_dict_pop_keys_items(void **state)
     pab_decref(dict);
 }
 
-/* --- a dict that a finalizer makes larger while a list of its entries is being made ------------ */
+/* --- a dict that a finalizer makes larger while a list of its entries is made --------------- */
 
 static struct pab_object *growing;
 

@@ -364,7 +364,7 @@ struct pab_object *pab_dict_get_item(struct pab_object *object, struct pab_objec
     return entry < 0 ? NULL : entry_at(dict, entry, &found);
 }
 
-/* Takes the entry of `key` out: its value, whose reference is the caller's; NULL if there is none. */
+/* Takes the entry of `key` out: its value, whose reference is the caller's; or NULL. */
 static struct pab_object *entry_remove(struct pab_dict *dict, struct pab_object *key)
 {
     struct pab_dict_keys *keys = dict->keys;

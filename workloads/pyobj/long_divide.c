@@ -77,7 +77,7 @@ static void add_back(uint32_t *v, const struct pab_long *w)
     }
 }
 
-/* One digit of the quotient: v[0 .. w's length] by w, whose top bit is set. Leaves the rest in v. */
+/* One digit of the quotient: v[0 .. w's length] by w, whose top bit is set. The rest stays in v. */
 static uint32_t quotient_digit(uint32_t *v, const struct pab_long *w)
 {
     pab_ssize n = w->size;
