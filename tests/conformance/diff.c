@@ -13,8 +13,7 @@ enum pab_status pab_diff_admit(const struct pab_check_run *run, struct pab_error
         return pab_fail(err, PAB_UNAVAILABLE,
                         "only the built-in pymalloc claims CPython's addresses");
     }
-    const char *hooks = pab_spec_get(run->spec, "hooks");
-    if (hooks != NULL && strcmp(hooks, "none") != 0) {
+    if (pab_spec_is(run->spec, "hooks", "debug")) {
         return pab_fail(
             err, PAB_UNAVAILABLE,
             "its hooks pad every block; what is held to CPython is pymalloc below them");
