@@ -1,6 +1,7 @@
 """`check`: verdicts, what is compared with a real CPython, and every way to ask wrongly."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -130,8 +131,15 @@ class OracleTest(CliTest):
         self.expect_refused("mips.so", "another architecture")
 
     def test_cut_off(self):
-        (self.dir / "cut.so").write_bytes((BROKEN / "bump.so").read_bytes()[:200])
-        self.expect_refused("cut.so", "cannot be loaded")
+        whole = (BROKEN / "bump.so").read_bytes()
+        for length in (200, 5000):  # within the table of segments; within a segment
+            with self.subTest(length):
+                (self.dir / "cut.so").write_bytes(whole[:length])
+                self.expect_refused("cut.so", "damaged")
+
+    def test_pipe(self):
+        os.mkfifo(self.dir / "pipe")
+        self.expect_refused("pipe", "no ELF")
 
     def pretend(self, version, *extra):
         """A library that only says that it is a CPython."""

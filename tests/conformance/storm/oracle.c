@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,18 +25,27 @@ static void *symbol(const struct pab_oracle *oracle, const char *name)
 
 /* --- is it one? ----------------------------------------------------------------------------- */
 
-/* Reads the file's head: what the loader would say of a stranger is for programmers. */
-static enum pab_status expect_elf(const char *file, struct pab_error *err)
+/* Whether all that the loader would map is there: what is missing would be a SIGBUS in it. */
+static bool is_whole(int fd, const Elf64_Ehdr *head)
+{
+    struct stat status;
+    bool whole = fstat(fd, &status) == 0;
+    for (unsigned i = 0; whole && i < head->e_phnum; i++) {
+        Elf64_Phdr segment;
+        off_t at = (off_t)(head->e_phoff + (uint64_t)i * sizeof(segment));
+        whole = pread(fd, &segment, sizeof(segment), at) == (ssize_t)sizeof(segment) &&
+                (segment.p_type != PT_LOAD ||
+                 segment.p_offset + segment.p_filesz <= (uint64_t)status.st_size);
+    }
+    return whole;
+}
+
+static enum pab_status judge_elf(const char *file, int fd, struct pab_error *err)
 {
     Elf64_Ehdr head;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, &head, sizeof(head));
-    int why = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
+    ssize_t got = read(fd, &head, sizeof(head));
     if (got < 0) {
-        return pab_fail(err, PAB_USAGE, "oracle %s: cannot be read: %s", file, strerror(why));
+        return pab_fail(err, PAB_USAGE, "oracle %s: cannot be read: %s", file, strerror(errno));
     }
     if (got < EI_NIDENT || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
         return pab_fail(err, PAB_USAGE, "oracle %s: it is no ELF file; name a libpython3.X.so.1.0",
@@ -46,7 +56,21 @@ static enum pab_status expect_elf(const char *file, struct pab_error *err)
         return pab_fail(err, PAB_USAGE,
                         "oracle %s: it was built for another architecture than this program", file);
     }
-    return PAB_OK;
+    return is_whole(fd, &head)
+               ? PAB_OK
+               : pab_fail(err, PAB_USAGE, "oracle %s: it is damaged: its end is missing", file);
+}
+
+/* Reads the file's head: what the loader would say of a stranger is for programmers. */
+static enum pab_status expect_elf(const char *file, struct pab_error *err)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for a FIFO's writer */
+    if (fd < 0) {
+        return pab_fail(err, PAB_USAGE, "oracle %s: cannot be read: %s", file, strerror(errno));
+    }
+    enum pab_status status = judge_elf(file, fd, err);
+    close(fd);
+    return status;
 }
 
 /* A bare name is a file here, if there is one, else one in the loader's own folders. */
