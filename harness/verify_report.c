@@ -77,20 +77,11 @@ void pab_records_free(struct pab_records *records)
     *records = (struct pab_records){0};
 }
 
-static uint64_t calls_of(const struct pab_record *record)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < PAB_CALL_KINDS; i++) {
-        sum += record->calls[i];
-    }
-    return sum;
-}
-
 struct pab_verify_totals pab_records_total(const struct pab_records *records)
 {
     struct pab_verify_totals totals = {0};
     for (size_t i = 0; i < records->count; i++) {
-        totals.compared += calls_of(&records->at[i]);
+        totals.compared += pab_record_calls(&records->at[i]);
         totals.mismatches += records->at[i].mismatches;
         totals.skipped += records->at[i].skipped;
     }
@@ -120,8 +111,9 @@ static void show_counts(FILE *out, const struct pab_record *record)
     fprintf(out,
             "  calls       %" PRIu64 " compared: malloc %" PRIu64 ", calloc %" PRIu64
             ", realloc %" PRIu64 ", free %" PRIu64 "\n",
-            calls_of(record), record->calls[PAB_CALL_MALLOC], record->calls[PAB_CALL_CALLOC],
-            record->calls[PAB_CALL_REALLOC], record->calls[PAB_CALL_FREE]);
+            pab_record_calls(record), record->calls[PAB_CALL_MALLOC],
+            record->calls[PAB_CALL_CALLOC], record->calls[PAB_CALL_REALLOC],
+            record->calls[PAB_CALL_FREE]);
     fprintf(out, "  addresses   %" PRIu64 " in pools, %" PRIu64 " raw, %" PRIu64 " NULL\n",
             record->in_pools, record->raw, record->failed);
     fprintf(out, "  arenas      %" PRIu64 " taken, %" PRIu64 " released\n", record->arenas_taken,

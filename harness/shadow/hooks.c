@@ -110,12 +110,8 @@ static inline struct pab_twin *twin_of_call(struct thread_call *mine)
 
 __attribute__((noinline, cold)) static void checkpoint(void)
 {
-    const struct pab_record *record = pab_shadow.record;
     pab_shadow.until_checkpoint = CHECKPOINT_CALLS;
-    uint64_t calls = 0;
-    for (int i = 0; i < PAB_CALL_KINDS; i++) {
-        calls += record->calls[i];
-    }
+    uint64_t calls = pab_record_calls(pab_shadow.record);
     int (*is_finalizing)(void) = pab_shadow.python.is_finalizing;
     bool finalizing = is_finalizing != NULL && is_finalizing() != 0;
     if (calls >= hooks.next_statistics || (finalizing && !hooks.seen_finalizing)) {

@@ -59,4 +59,14 @@ struct pab_record {
     char unmeasured[96]; /* why the statistics were not, or no longer, compared */
 };
 
+/* Of every kind, compared. */
+static inline uint64_t pab_record_calls(const struct pab_record *record)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < PAB_CALL_KINDS; i++) {
+        sum += record->calls[i];
+    }
+    return sum;
+}
+
 #endif

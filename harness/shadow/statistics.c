@@ -205,10 +205,7 @@ bool pab_statistics_compare(const struct pab_interpreter *python, struct pab_twi
         return true;
     }
     read_ours(python, twin, &own);
-    uint64_t calls = 0;
-    for (int i = 0; i < PAB_CALL_KINDS; i++) {
-        calls += record->calls[i];
-    }
+    uint64_t calls = pab_record_calls(record);
     char difference[160];
     if (find_difference(&theirs, &own, difference, sizeof(difference))) {
         if (record->mismatches++ == 0) {

@@ -163,15 +163,6 @@ static void tell_place(const struct pab_twin *twin, const void *image, char *out
              (size_t)(offset / twin->geometry.pool_bytes), (size_t)(offset & pool_mask));
 }
 
-static uint64_t calls_so_far(const struct pab_record *record)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < PAB_CALL_KINDS; i++) {
-        sum += record->calls[i];
-    }
-    return sum;
-}
-
 /* "call 24533, obj malloc(48): CPython's block is at ..., ours ...". */
 static void tell_difference(struct pab_twin *twin, const char *real_place, const char *our_place)
 {
@@ -187,7 +178,7 @@ static void tell_difference(struct pab_twin *twin, const char *real_place, const
                  twin->complaint[0] == '\0' ? "" : "; ", real_place, our_place);
     }
     snprintf(record->mismatch, sizeof(record->mismatch), "call %llu, %s %s(%s): %s%s",
-             (unsigned long long)calls_so_far(record) + 1, domain_names[call->domain],
+             (unsigned long long)pab_record_calls(record) + 1, domain_names[call->domain],
              kind_names[call->kind], size, twin->complaint, places);
     snprintf(record->stopped, sizeof(record->stopped),
              "after a mismatch the heaps differ for good");
