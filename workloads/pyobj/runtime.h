@@ -56,7 +56,7 @@ struct pab_py {
     struct pab_free_lists free_lists;
     struct pab_object *trash_later; /* linked through the prev word of the GC header */
     int trash_depth;
-    int64_t live_objects;        /* kept up in debug builds only */
+    int64_t live_objects; /* kept up in debug builds only */
     struct pab_class classes[PAB_CLASS_MAX];
     struct pab_statics statics;
 };
