@@ -33,13 +33,14 @@ class Problem(Exception):
 
 
 def compile_commands(build):
-    """Yields (source path, object path relative to `build`, argument list)."""
+    """Yields (source path, folder to compile in, object path in it, argument list)."""
     path = build / "compile_commands.json"
     if not path.exists():
         raise Problem(f"{path} is missing: configure and build first (cmake --preset release)")
     for entry in json.loads(path.read_text()):
         words = shlex.split(entry["command"])
-        yield pathlib.Path(entry["file"]), words[words.index("-o") + 1], words
+        yield (pathlib.Path(entry["file"]), pathlib.Path(entry["directory"]),
+               words[words.index("-o") + 1], words)
 
 
 def link_command(build, target):
@@ -60,9 +61,9 @@ def link_command(build, target):
     return found[0].parents[2], shlex.split(found[0].read_text())
 
 
-def is_linked(build, folder, words, object_path):
-    """Whether the link command takes `object_path`, itself or within its target's archive."""
-    if str((build / object_path).resolve()) in linked_files(folder, words):
+def is_linked(folder, words, object_folder, object_path):
+    """Whether the link command takes an object file, itself or within its target's archive."""
+    if str((object_folder / object_path).resolve()) in linked_files(folder, words):
         return True
     parts = pathlib.PurePath(object_path).parts
     archive = "lib" + parts[parts.index("CMakeFiles") + 1].removesuffix(".dir") + ".a"
@@ -82,8 +83,8 @@ def build_step(words, folder, complaint):
 def relink(build, source, text, target, scratch):
     """Compiles `text` in place of `source`, links `target` with it. Returns the new program."""
     folder, link = link_command(build, target)
-    for file, object_path, words in compile_commands(build):
-        if file == source and is_linked(build, folder, link, object_path):
+    for file, object_folder, object_path, words in compile_commands(build):
+        if file == source and is_linked(folder, link, object_folder, object_path):
             break
     else:
         raise Problem(f"{target} does not contain {source}")
@@ -94,10 +95,10 @@ def relink(build, source, text, target, scratch):
     words[words.index("-o") + 1] = str(planted)
     words[words.index("-c") + 1] = str(copy)
     words = [word for word in words if word != "-Werror"]
-    build_step(words, build, f"{source} does not compile with the planted bug")
+    build_step(words, object_folder, f"{source} does not compile with the planted bug")
 
     program = scratch / pathlib.PurePath(target).name
-    original = str((build / object_path).resolve())
+    original = str((object_folder / object_path).resolve())
     link = [word for word in link if str((folder / word).resolve()) != original]
     at = link.index("-o")
     link[at + 1] = str(program)
