@@ -460,6 +460,83 @@ static void test_shared_objects(void **state)
     assert_int_equal(f->live_blocks, 0);
 }
 
+/* --- operands that a finalizer changes ------------------------------------------------------ */
+
+static struct pab_object *shrinking; /* the list that the next finalizer empties but for 3 items */
+
+static void shrink_finalizer(struct pab_object *self)
+{
+    (void)self;
+    pab_must_do(pab_list_set_slice(shrinking, 3, pab_list_size(shrinking), NULL));
+}
+
+/* [1000 .. 1029], and garbage whose finalizer shrinks it within the next allocation. */
+static struct pab_object *list_about_to_shrink(struct pab_object *cls)
+{
+    pab_py_gc_enable(false);
+    struct pab_object *list = pab_must(pab_list_new(0));
+    for (int i = 0; i < 30; i++) {
+        append_new(list, number(1000 + i));
+    }
+    struct pab_object *garbage = pab_must(pab_instance_new(cls));
+    struct pab_object *name = interned("me");
+    pab_must_do(pab_object_set_attr(garbage, name, garbage));
+    pab_decref(name);
+    pab_decref(garbage);
+    shrinking = list;
+    pab_py_gc_set_threshold(1, 10, 10);
+    pab_py_gc_enable(true);
+    return list;
+}
+
+static struct pab_object *second_to_20th(struct pab_object *list)
+{
+    return pab_list_get_slice(list, 1, 20);
+}
+
+static struct pab_object *twice(struct pab_object *list)
+{
+    return pab_list_repeat(list, 2);
+}
+
+static struct pab_object *with_itself(struct pab_object *list)
+{
+    return pab_list_concat(list, list);
+}
+
+static void test_operands_shrink(void **state)
+{
+    (void)state;
+    static const struct {
+        struct pab_object *(*make)(struct pab_object *list);
+        pab_ssize size;
+        int64_t values[6];
+    } cases[] = {
+        {pab_list_as_tuple, 3, {1000, 1001, 1002}},
+        {second_to_20th, 2, {1001, 1002}},
+        {twice, 6, {1000, 1001, 1002, 1000, 1001, 1002}},
+        {with_itself, 6, {1000, 1001, 1002, 1000, 1001, 1002}},
+    };
+    struct pab_object *cls = pab_must(pab_class_new("Shrinks", NULL, shrink_finalizer));
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct pab_object *list = list_about_to_shrink(cls);
+        struct pab_object *made = pab_must(cases[i].make(list));
+        pab_py_gc_enable(false);
+        assert_int_equal(pab_list_size(list), 3);
+        bool is_tuple = made->type == &pab_tuple_type;
+        assert_int_equal(is_tuple ? pab_tuple_size(made) : pab_list_size(made), cases[i].size);
+        for (pab_ssize j = 0; j < cases[i].size; j++) {
+            struct pab_object *item =
+                is_tuple ? pab_tuple_get_item(made, j) : pab_list_get_item(made, j);
+            assert_int_equal(pab_long_as_int64(item), cases[i].values[j]);
+        }
+        pab_decref(made);
+        pab_decref(list);
+        pab_py_collect(2); /* empties the free lists, so that the next list must be allocated */
+    }
+    pab_decref(cls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +553,7 @@ int main(void)
         PYOBJ_TEST(test_resurrection),
         PYOBJ_TEST(test_interned_strs_are_mortal),
         PYOBJ_TEST(test_shared_objects),
+        PYOBJ_TEST(test_operands_shrink),
     };
     return cmocka_run_group_tests_name("pyobj_memory", tests, NULL, NULL);
 }

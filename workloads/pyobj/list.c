@@ -310,17 +310,20 @@ int pab_list_extend(struct pab_object *object, struct pab_object *sequence)
 
 /* --- slices -------------------------------------------------------------------------------- */
 
-static struct pab_object *list_from_items(struct pab_object **items, pab_ssize count)
+/* Adds to `result`, which has the room, up to `count` items from `low` on: what `list` still has
+ * after the allocation of `result`. */
+static inline void list_take(struct pab_list *result, const struct pab_list *list, pab_ssize low,
+                             pab_ssize count)
 {
-    struct pab_list *list = list_new_exact(count);
-    if (list == NULL) {
-        return NULL;
+    assert(result->size + count <= result->allocated);
+    struct pab_object **from = list->items;
+    struct pab_object **to = result->items + result->size;
+    pab_ssize end = low + count < list->size ? low + count : list->size;
+    pab_ssize taken = end > low ? end - low : 0;
+    for (pab_ssize i = 0; i < taken; i++) {
+        to[i] = pab_new_ref(from[low + i]);
     }
-    for (pab_ssize i = 0; i < count; i++) {
-        list->items[i] = pab_new_ref(items[i]);
-    }
-    list->size = count;
-    return &list->base;
+    result->size += taken;
 }
 
 struct pab_object *pab_list_get_slice(struct pab_object *object, pab_ssize low, pab_ssize high)
@@ -328,7 +331,12 @@ struct pab_object *pab_list_get_slice(struct pab_object *object, pab_ssize low, 
     struct pab_list *list = as_list(object);
     low = clamp(low, 0, list->size);
     high = clamp(high, low, list->size);
-    return low == high ? pab_list_new(0) : list_from_items(list->items + low, high - low);
+    struct pab_list *slice = list_new_exact(high - low);
+    if (slice == NULL) {
+        return NULL;
+    }
+    list_take(slice, list, low, high - low);
+    return &slice->base;
 }
 
 enum { RECYCLE_ON_STACK = 8 };
@@ -418,37 +426,33 @@ struct pab_object *pab_list_concat(struct pab_object *a, struct pab_object *b)
 {
     struct pab_list *left = as_list(a);
     struct pab_list *right = as_list(b);
-    struct pab_list *sum = list_new_exact(left->size + right->size);
+    pab_ssize left_size = left->size;
+    pab_ssize right_size = right->size;
+    struct pab_list *sum = list_new_exact(left_size + right_size);
     if (sum == NULL) {
         return NULL;
     }
-    for (pab_ssize i = 0; i < left->size; i++) {
-        sum->items[i] = pab_new_ref(left->items[i]);
-    }
-    for (pab_ssize i = 0; i < right->size; i++) {
-        sum->items[left->size + i] = pab_new_ref(right->items[i]);
-    }
-    sum->size = left->size + right->size;
+    list_take(sum, left, 0, left_size);
+    list_take(sum, right, 0, right_size);
     return &sum->base;
 }
 
 struct pab_object *pab_list_repeat(struct pab_object *object, pab_ssize count)
 {
     struct pab_list *list = as_list(object);
+    pab_ssize each = list->size;
     pab_ssize size;
-    if (__builtin_mul_overflow(list->size, count < 0 ? 0 : count, &size)) {
+    count = count < 0 ? 0 : count;
+    if (__builtin_mul_overflow(each, count, &size)) {
         return NULL;
     }
     struct pab_list *result = list_new_exact(size);
     if (result == NULL) {
         return NULL;
     }
-    for (pab_ssize i = 0; i < size; i += list->size) {
-        for (pab_ssize j = 0; j < list->size; j++) {
-            result->items[i + j] = pab_new_ref(list->items[j]);
-        }
+    for (; each > 0 && count > 0; count--) {
+        list_take(result, list, 0, each);
     }
-    result->size = size;
     return &result->base;
 }
 

@@ -169,6 +169,9 @@ int pab_list_append(struct pab_object *list, struct pab_object *item);
 int pab_list_insert(struct pab_object *list, pab_ssize where, struct pab_object *item);
 struct pab_object *pab_list_pop(struct pab_object *list, pab_ssize index); /* list.pop(index) */
 int pab_list_extend(struct pab_object *list, struct pab_object *sequence); /* a list or a tuple */
+/* A slice, sum, product or tuple of lists is allocated first, and the collection that this may
+ * start may run a finalizer that changes a list: then it holds, of the items that it was to hold,
+ * those that are still there. */
 struct pab_object *pab_list_get_slice(struct pab_object *list, pab_ssize low, pab_ssize high);
 /* list[low:high] = items; items NULL deletes the slice. */
 int pab_list_set_slice(struct pab_object *list, pab_ssize low, pab_ssize high,

@@ -61,6 +61,15 @@ static bool tuple_park(struct pab_py *py, struct pab_tuple *tuple)
     return true;
 }
 
+/* Parks or frees the object itself; its items are gone. */
+static void tuple_discard(struct pab_py *py, struct pab_tuple *tuple)
+{
+    pab_object_dead(py);
+    if (!tuple_park(py, tuple)) {
+        pab_gc_free(&py->gc, tuple, 0);
+    }
+}
+
 static void tuple_dealloc(struct pab_object *self)
 {
     struct pab_py *py = pab_py();
@@ -73,10 +82,7 @@ static void tuple_dealloc(struct pab_object *self)
     for (pab_ssize i = tuple->size - 1; i >= 0; i--) {
         pab_xdecref(tuple->items[i]);
     }
-    pab_object_dead(py);
-    if (!tuple_park(py, tuple)) {
-        pab_gc_free(&py->gc, tuple, 0);
-    }
+    tuple_discard(py, tuple);
     pab_trash_end(py);
 }
 
@@ -172,11 +178,28 @@ static struct pab_object *tuple_of(struct pab_object *const *first, pab_ssize fi
     return &tuple->base;
 }
 
+/* The items are looked up after the allocation, whose collection may have changed the list: of a
+ * longer one the tuple takes the beginning, a shorter one asks for a shorter tuple. */
 struct pab_object *pab_list_as_tuple(struct pab_object *object)
 {
     assert(object->type == &pab_list_type);
+    struct pab_py *py = pab_py();
     struct pab_list *list = (struct pab_list *)object;
-    return tuple_of(list->items, list->size, NULL, 0);
+    while (list->size > 0) {
+        struct pab_tuple *tuple = tuple_alloc(py, list->size);
+        if (tuple == NULL) {
+            return NULL;
+        }
+        if (tuple->size <= list->size) {
+            for (pab_ssize i = 0; i < tuple->size; i++) {
+                tuple->items[i] = pab_new_ref(list->items[i]);
+            }
+            pab_gc_track(&py->gc, tuple);
+            return &tuple->base;
+        }
+        tuple_discard(py, tuple);
+    }
+    return empty_tuple(py);
 }
 
 static inline struct pab_tuple *as_tuple(struct pab_object *object)
