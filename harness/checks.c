@@ -184,26 +184,36 @@ static json_t *check_row(const struct pab_spec *spec, const struct pab_check *ch
     return row;
 }
 
-static enum pab_status run_check(struct checking *checking, const struct pab_spec *spec,
-                                 const struct pab_check *check, size_t counts[PAB_SKIP + 1],
-                                 struct pab_error *err)
+/* PAB_USAGE: the check refuses what was asked for. */
+static enum pab_status run_check_job(struct checking *checking, enum pab_job_kind kind,
+                                     const struct pab_spec *spec, const struct pab_check *check,
+                                     struct pab_outcome *out, struct pab_error *err)
 {
     static struct pab_job job;
-    static struct pab_outcome outcome;
     const struct pab_checks_request *request = &checking->checks->request;
     memset(&job, 0, sizeof(job));
-    job.kind = PAB_JOB_CHECK;
+    job.kind = kind;
     job.seed = request->seed;
     job.ops = request->ops;
     snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
     snprintf(job.subject, sizeof(job.subject), "%s", check->id);
     snprintf(job.oracle, sizeof(job.oracle), "%s", request->oracle == NULL ? "" : request->oracle);
-    enum pab_status status = run_job(checking, spec, &job, &outcome, err);
+    enum pab_status status = run_job(checking, spec, &job, out, err);
+    if (status == PAB_OK && *checking->interrupted == 0 && !out->ok &&
+        strcmp(out->kind, "usage") == 0) {
+        return pab_fail(err, PAB_USAGE, "%s", out->message);
+    }
+    return status;
+}
+
+static enum pab_status run_check(struct checking *checking, const struct pab_spec *spec,
+                                 const struct pab_check *check, size_t counts[PAB_SKIP + 1],
+                                 struct pab_error *err)
+{
+    static struct pab_outcome outcome;
+    enum pab_status status = run_check_job(checking, PAB_JOB_CHECK, spec, check, &outcome, err);
     if (status != PAB_OK || *checking->interrupted != 0) {
         return status;
-    }
-    if (!outcome.ok && strcmp(outcome.kind, "usage") == 0) {
-        return pab_fail(err, PAB_USAGE, "%s", outcome.message);
     }
     counts[outcome.ok ? outcome.verdict.verdict : PAB_FAIL]++;
     add_row(checking, "checks", check_row(spec, check, &outcome));
@@ -274,6 +284,39 @@ static enum pab_status run_backend(struct checking *checking, size_t index, stru
     return status;
 }
 
+static const struct pab_check *first_with_admit(const struct pab_checks *checks)
+{
+    for (size_t i = 0; i < checks->chosen_count; i++) {
+        if (checks->chosen[i]->admit != NULL) {
+            return checks->chosen[i];
+        }
+    }
+    return NULL;
+}
+
+/* Has a named oracle judged for every backend while nothing is printed yet. */
+static enum pab_status admit_oracle(struct checking *checking, struct pab_error *err)
+{
+    const struct pab_checks *checks = checking->checks;
+    if (checks->request.oracle == NULL) {
+        return PAB_OK;
+    }
+    static struct pab_outcome outcome;
+    const struct pab_check *check = first_with_admit(checks);
+    if (check == NULL) {
+        return pab_fail(err, PAB_USAGE, "--oracle %s: none of the chosen checks uses an oracle",
+                        checks->request.oracle);
+    }
+    enum pab_status status = PAB_OK;
+    for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
+        if (*checking->interrupted == 0) {
+            status =
+                run_check_job(checking, PAB_JOB_ADMIT, checks->plan.specs[i], check, &outcome, err);
+        }
+    }
+    return status;
+}
+
 enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
                                const struct pab_checks_watch *watch,
                                struct pab_checks_result *result, struct pab_error *err)
@@ -282,7 +325,7 @@ enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
     memset(result, 0, sizeof(*result));
     watch->progress->unit = "checks";
     pab_progress_expect(watch->progress, checks->plan.spec_count * checks->chosen_count, 1);
-    enum pab_status status = PAB_OK;
+    enum pab_status status = admit_oracle(&checking, err);
     for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
         if (*watch->interrupted == 0) {
             status = run_backend(&checking, i, err);

@@ -21,6 +21,7 @@
 
 enum pab_job_kind {
     PAB_JOB_PROBE,  /* open, prove identity */
+    PAB_JOB_ADMIT,  /* ... and have one check judge what was asked for, without running it */
     PAB_JOB_CHECK,  /* ... and run one conformance check */
     PAB_JOB_DEMAND, /* ... run one body under exact accounting: q(t), checksum, request hash */
     PAB_JOB_TIME,   /* ... time the body */
@@ -33,7 +34,7 @@ struct pab_job {
     char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
     uint64_t seed;
     uint64_t ops;      /* CHECK: 0: the check's own choice */
-    char oracle[1024]; /* CHECK: a file, or empty */
+    char oracle[1024]; /* ADMIT, CHECK: a file, or empty */
     uint64_t params[PAB_PARAMS_MAX];
     double min_time_s; /* TIME: Google Benchmark's, for one repetition */
     uint32_t reps;     /* TIME */

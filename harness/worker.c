@@ -158,7 +158,11 @@ static void run_check(struct pab_error *err)
     run.seed = worker.job.seed;
     run.ops = worker.job.ops;
     run.progress = check_progress;
-    note.verdict = admit_check(check, &run) ? check->run(&run) : PAB_SKIP;
+    bool admitted = admit_check(check, &run);
+    if (worker.job.kind == PAB_JOB_ADMIT) {
+        return;
+    }
+    note.verdict = admitted ? check->run(&run) : PAB_SKIP;
     static_assert(sizeof(note.reason) == sizeof(run.reason) &&
                       sizeof(note.compared) == sizeof(run.compared) &&
                       sizeof(note.detail) == sizeof(run.detail),
@@ -213,7 +217,7 @@ int pab_worker_main(void)
     close(PAB_JOB_FD);
     struct pab_error err;
     open_heap(&err);
-    if (worker.job.kind == PAB_JOB_CHECK) {
+    if (worker.job.kind == PAB_JOB_CHECK || worker.job.kind == PAB_JOB_ADMIT) {
         stage("checking");
         run_check(&err);
     } else if (worker.job.kind != PAB_JOB_PROBE) {

@@ -110,6 +110,16 @@ class OracleTest(CliTest):
     def test_no_file(self):
         self.expect_refused("none.so", "none.so", "No such file")
 
+    def test_before_anything_is_printed(self):
+        for backends in ("system,pymalloc", "system"):
+            with self.subTest(backends):
+                done = self.tool(*SMALL, "-b", backends, "--oracle", "none.so")
+                self.expect_one_line(done, USAGE, "none.so", "No such file")
+
+    def test_for_no_check(self):
+        done = self.tool(*SMALL, "-b", "pymalloc", "--only", "PRE-001", "--oracle", ORACLE)
+        self.expect_one_line(done, USAGE, ORACLE, "none of the chosen checks")
+
     def test_folder(self):
         self.expect_refused(".", "cannot be read")
 

@@ -9,6 +9,13 @@ static struct pab_oracle oracle;
 
 enum pab_status pab_diff_admit(const struct pab_check_run *run, struct pab_error *err)
 {
+    enum pab_status status = PAB_OK;
+    if (run->oracle != NULL) { /* first: a wrong one is refused whatever it is for */
+        status = pab_oracle_open(&oracle, run->oracle, err);
+    }
+    if (status != PAB_OK) {
+        return status;
+    }
     if (strcmp(run->spec->backend->name, "pymalloc") != 0) {
         return pab_fail(err, PAB_UNAVAILABLE,
                         "only the built-in pymalloc claims CPython's addresses");
@@ -18,7 +25,9 @@ enum pab_status pab_diff_admit(const struct pab_check_run *run, struct pab_error
             err, PAB_UNAVAILABLE,
             "its hooks pad every block; what is held to CPython is pymalloc below them");
     }
-    enum pab_status status = pab_oracle_open(&oracle, run->oracle, err);
+    if (run->oracle == NULL) {
+        status = pab_oracle_open(&oracle, NULL, err);
+    }
     return status == PAB_OK ? pab_oracle_expect_fit(&oracle, run->spec, err) : status;
 }
 
