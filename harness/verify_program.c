@@ -193,14 +193,32 @@ static void reset_dispositions(const struct dispositions *before)
     }
 }
 
-static void set_environment(const struct pab_program *program)
+/* What comes while it is not yet known whom to pass it on to, waits. */
+static void block_passed_on(sigset_t *before)
 {
-    char text[8300];
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
+        sigaddset(&blocked, passed_on[i]);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, before);
+}
+
+/* Ours in front of those that are preloaded anyway; malloc'ed, NULL without memory. */
+static char *preload_list(const struct pab_program *program)
+{
     const char *others = getenv("LD_PRELOAD");
     bool alone = others == NULL || others[0] == '\0';
-    snprintf(text, sizeof(text), "%s%s%.4000s", program->library_path, alone ? "" : ":",
-             alone ? "" : others);
-    setenv("LD_PRELOAD", text, 1);
+    char *list = NULL;
+    int length = asprintf(&list, "%s%s%s", program->library_path, alone ? "" : ":",
+                          alone ? "" : others);
+    return length < 0 ? NULL : list;
+}
+
+static void set_environment(const struct pab_program *program, const char *preload)
+{
+    char text[32];
+    setenv("LD_PRELOAD", preload, 1);
     setenv(PAB_SHADOW_DIR, program->dir, 1);
     snprintf(text, sizeof(text), "%d", (int)getpid());
     setenv(PAB_SHADOW_ROOT, text, 1);
@@ -213,8 +231,11 @@ static void set_environment(const struct pab_program *program)
 /* In the child: tells through the pipe, which exec closes, why there was none. */
 _Noreturn static void become(const struct pab_program *program, int report_fd)
 {
-    set_environment(program);
-    execv(program->path, program->command);
+    char *preload = preload_list(program);
+    if (preload != NULL) {
+        set_environment(program, preload);
+        execv(program->path, program->command);
+    }
     int reason = errno;
     (void)!write(report_fd, &reason, sizeof(reason));
     _exit(127);
@@ -245,14 +266,18 @@ enum pab_status pab_program_run(struct pab_program *program, struct pab_error *e
         return pab_fail(err, PAB_IO, "cannot make a pipe: %s", strerror(errno));
     }
     struct dispositions before;
+    sigset_t mask_before;
     set_dispositions(&before);
     (void)fflush(NULL);
+    block_passed_on(&mask_before);
     program->pid = fork();
     if (program->pid == 0) {
         reset_dispositions(&before);
+        sigprocmask(SIG_SETMASK, &mask_before, NULL);
         become(program, ends[1]);
     }
     child_pid = program->pid;
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
     close(ends[1]);
     enum pab_status status = program->pid < 0
                                  ? pab_fail(err, PAB_IO, "cannot fork: %s", strerror(errno))

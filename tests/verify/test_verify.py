@@ -58,6 +58,12 @@ class PassedThroughTest(VerifyTest):
         self.assertEqual((done.stdout, done.stderr), ("", "err\n"))
         self.assertEqual(self.counts((self.dir / "found.txt").read_text())[1], 0)
 
+    def test_long_preload_list(self):
+        others = ":".join(["libm.so.6"] * 500)
+        done = self.python("import os; print(os.environ['LD_PRELOAD'])", LD_PRELOAD=others)
+        self.expect_equal(done)
+        self.assertEqual(done.stdout.partition(":")[2], others + "\n")
+
     def test_arguments_stay_the_program_s(self):
         done = self.verify("--", PYTHON, "-c", "import sys; print(sys.argv[1:])", "--profile", "--")
         self.expect_equal(done)
