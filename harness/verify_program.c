@@ -210,8 +210,8 @@ static char *preload_list(const struct pab_program *program)
     const char *others = getenv("LD_PRELOAD");
     bool alone = others == NULL || others[0] == '\0';
     char *list = NULL;
-    int length = asprintf(&list, "%s%s%s", program->library_path, alone ? "" : ":",
-                          alone ? "" : others);
+    int length =
+        asprintf(&list, "%s%s%s", program->library_path, alone ? "" : ":", alone ? "" : others);
     return length < 0 ? NULL : list;
 }
 
