@@ -124,7 +124,7 @@ __attribute__((noinline, cold)) static void checkpoint(void)
 static inline void close_call(struct thread_call *mine, const struct pab_twin *judge)
 {
     struct pab_record *record = pab_shadow.record;
-    if (rarely(judge == NULL)) {
+    if (rarely(judge == NULL || judge->gave_up)) {
         record->skipped++;
     } else {
         record->calls[mine->call.kind]++;

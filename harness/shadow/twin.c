@@ -117,6 +117,7 @@ static void *follow_taken(void *ctx, size_t size)
         snprintf(twin->record->stopped, sizeof(twin->record->stopped),
                  "no memory or addresses were left for the image of an arena");
         twin->stopped = true;
+        twin->gave_up = true;
         return NULL;
     }
     note_nodes(twin, event->arena);
@@ -189,9 +190,6 @@ __attribute__((noinline, cold)) static bool differ(struct pab_twin *twin, const 
 {
     struct pab_record *record = twin->record;
     const struct pab_call *call = twin->call;
-    if (twin->stopped) { /* we could not follow; no finding */
-        return false;
-    }
     if (call->events_used < call->event_count) {
         const struct pab_arena_event *event = &call->events[call->events_used];
         complain(twin, "CPython %s an arena, ours does not", event->taken ? "takes" : "releases");
@@ -212,6 +210,9 @@ __attribute__((noinline, cold)) static bool differ(struct pab_twin *twin, const 
 static inline bool settle(struct pab_twin *twin, const void *ours)
 {
     const struct pab_call *call = twin->call;
+    if (twin->gave_up) {
+        return false;
+    }
     const void *image = pab_mirror_image(call->result);
     const void *expected = image;
     if (image != NULL) {
@@ -222,8 +223,7 @@ static inline bool settle(struct pab_twin *twin, const void *ours)
     } else {
         twin->record->failed++;
     }
-    if (ours == expected && call->events_used == call->event_count && twin->complaint[0] == '\0' &&
-        !twin->stopped) {
+    if (ours == expected && call->events_used == call->event_count && twin->complaint[0] == '\0') {
         return true;
     }
     return differ(twin, ours, image);

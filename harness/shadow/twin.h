@@ -54,8 +54,9 @@ struct pab_twin {
     struct pab_pymalloc_geometry geometry;
     struct pab_call *call;
     struct pab_record *record;
-    void *descriptors; /* the table that our pymalloc took from its raw domain */
-    bool stopped;
+    void *descriptors;   /* the table that our pymalloc took from its raw domain */
+    bool stopped;        /* no further call is for it */
+    bool gave_up;        /* ... nor is the one in which it stopped: it could not follow */
     char complaint[160]; /* what was wrong about an arena during this call; "": nothing */
     struct pab_node_set middle_nodes, bottom_nodes;
     struct pab_mirror mirror;
@@ -67,7 +68,8 @@ struct pab_twin *pab_twin_create(const struct pab_pymalloc_geometry *geometry,
                                  struct pab_record *record, const unsigned map_shifts[2],
                                  size_t arenas_max);
 
-/* Each: `call` as CPython served it. False: ours would not have; the record says how. */
+/* Each: `call` as CPython served it. False: ours would not have, and the record says how; or the
+ * twin gave up and the call is not compared. */
 bool pab_twin_malloc(struct pab_twin *twin, struct pab_call *call);
 bool pab_twin_calloc(struct pab_twin *twin, struct pab_call *call, size_t count, size_t size);
 bool pab_twin_realloc(struct pab_twin *twin, struct pab_call *call);
