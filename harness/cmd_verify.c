@@ -131,6 +131,10 @@ static void remove_folder(const char *dir)
 /* Why nothing was compared; the first record is that of the program itself, if there is any. */
 static const char *reason_for_nothing(const struct pab_records *records)
 {
+    if (records->count == 0 && records->roomless > 0) {
+        return "there was no room for the record of a process: a limit of file sizes (ulimit -f), "
+               "or the temporary folder is full";
+    }
     if (records->count == 0) {
         return "no Python ran in it whose symbols could be seen at its start (one that is linked "
                "statically, set-uid, begun without our environment, or loads its libpython later, "
@@ -165,7 +169,8 @@ static int judge(const struct arguments *arguments, const struct pab_records *re
 static enum pab_status read_settled(const char *dir, struct pab_records *out, struct pab_error *err)
 {
     enum pab_status status = pab_records_read(dir, out, err);
-    for (int i = 0; status == PAB_OK && pab_records_lost(out) > 0 && i < SETTLE_TRIALS; i++) {
+    for (int i = 0;
+         status == PAB_OK && pab_records_lost(out) + out->roomless > 0 && i < SETTLE_TRIALS; i++) {
         pab_records_free(out);
         usleep(SETTLE_US);
         status = pab_records_read(dir, out, err);

@@ -12,17 +12,19 @@
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static bool read_record(const char *dir, const char *name, struct pab_record *out)
+enum reading { READ_WHOLE, READ_SHORT, READ_FOREIGN };
+
+static enum reading read_record(const char *dir, const char *name, struct pab_record *out)
 {
     char path[4500];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        return false;
+        return READ_FOREIGN;
     }
-    bool whole = fread(out, sizeof(*out), 1, file) == 1 && out->format == PAB_RECORD_FORMAT;
+    bool whole = fread(out, sizeof(*out), 1, file) == 1;
     fclose(file);
-    return whole;
+    return !whole ? READ_SHORT : out->format == PAB_RECORD_FORMAT ? READ_WHOLE : READ_FOREIGN;
 }
 
 static int compare_begun(const void *left, const void *right)
@@ -56,7 +58,12 @@ enum pab_status pab_records_read(const char *dir, struct pab_records *out, struc
     bool complete = true;
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         struct pab_record record;
-        if (entry->d_name[0] != '.' && read_record(dir, entry->d_name, &record)) {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        enum reading reading = read_record(dir, entry->d_name, &record);
+        out->roomless += reading == READ_SHORT;
+        if (reading == READ_WHOLE) {
             complete = complete && append_record(out, &record);
         }
     }
@@ -199,6 +206,10 @@ void pab_verify_report(FILE *out, const struct pab_records *records, pid_t root,
     }
     if (hidden > 0) {
         fprintf(out, "and %zu processes more, without anything remarkable\n", hidden);
+    }
+    if (records->roomless > 0) {
+        fprintf(out, "NOT compared, for want of room for their records: %zu processes\n",
+                records->roomless);
     }
     uint64_t lost = pab_records_lost(records);
     if (lost > 0) {

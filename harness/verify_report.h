@@ -12,6 +12,7 @@
 struct pab_records {
     struct pab_record *at;
     size_t count;
+    size_t roomless; /* processes whose record found no room in the folder, not yet at least */
 };
 
 enum pab_status pab_records_read(const char *dir, struct pab_records *out, struct pab_error *err);

@@ -1,8 +1,10 @@
 #include "harness/shadow/journal.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +31,15 @@ static int create_file(const char *dir, uint32_t *number)
     return -1;
 }
 
+/* Room on the disk now: a write to a mapping without it would be a SIGBUS. To pass the limit of
+ * file sizes would be a SIGXFSZ, of which the program could die. */
+static bool make_room(int fd)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= sizeof(struct pab_record) &&
+           posix_fallocate(fd, 0, sizeof(struct pab_record)) == 0;
+}
+
 struct pab_record *pab_journal_open(const char *dir, struct pab_record *place)
 {
     uint32_t image = 0;
@@ -36,9 +47,8 @@ struct pab_record *pab_journal_open(const char *dir, struct pab_record *place)
     if (fd < 0) {
         return NULL;
     }
-    /* Room on the disk now: a write to a mapping without it would be a SIGBUS. */
     void *start = MAP_FAILED;
-    if (posix_fallocate(fd, 0, sizeof(struct pab_record)) == 0) {
+    if (make_room(fd)) {
         start = mmap(place, sizeof(struct pab_record), PROT_READ | PROT_WRITE,
                      MAP_SHARED | (place != NULL ? MAP_FIXED : 0), fd, 0);
     }

@@ -223,6 +223,22 @@ class RefusedTest(VerifyTest):
         done = self.verify("--", "sh", "-c", "exit 3")
         self.expect_one_line(done, UNAVAILABLE, "no Python")
 
+    def test_no_room_for_a_record(self):
+        script = f"ulimit -f 0; exec {PYTHON} -c 'print(1)'"
+        done = self.verify("--", "sh", "-c", script)
+        self.expect_one_line(done, UNAVAILABLE, "no room", "ulimit -f")
+        self.assertEqual(done.stdout, "1\n", "the program itself was touched")
+
+    def test_no_room_for_the_record_of_a_child(self):
+        done = self.python("import os, resource, signal\n"
+                           "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+                           "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
+                           "pid = os.fork()\n"
+                           "if pid == 0:\n os._exit(6)\n"
+                           "os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))")
+        self.expect_equal(done, 6)
+        self.assertIn("want of room for their records: 1 processes", done.stderr)
+
     def test_versions(self):
         for version, word in (("3.7.17 (fake)", "3.7"), ("2.7.18 (fake)", "2.7"),
                               ("3.16.0a1 (fake)", "3.16"), ("4.0.0 (fake)", "4.0"),
