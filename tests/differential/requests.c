@@ -35,6 +35,7 @@ int main(int argc, char **argv)
     if (!compare_range(argc, argv, &range)) {
         return COMPARE_USAGE;
     }
+    clock_t began = clock();
     static struct comparison comparison;
     int status = compare_open(&comparison);
     if (status == COMPARE_EQUAL) {
@@ -43,7 +44,6 @@ int main(int argc, char **argv)
     if (status == COMPARE_EQUAL && range.programs > 1000) {
         status = compare_workloads(&comparison, true);
     }
-    clock_t began = clock();
     if (status == COMPARE_EQUAL) {
         status = compare_programs(&comparison, &range);
     }
