@@ -38,21 +38,27 @@ static void crashed(int signal_number)
     _exit(wrote > 0 ? COMPARE_DIFFERENT : COMPARE_ERROR);
 }
 
-static const struct side *load_python(void)
+/* An exit status: what was not built is skipped, what was and does not fit is an error. */
+static int load_python(const struct side **side)
 {
     if (access(DIFFERENTIAL_MODULE, R_OK) != 0) {
         fprintf(stderr, "differential: skipped: the side of CPython was not built; it needs "
                         "libpython3.11-dev\n");
-        return NULL;
+        return COMPARE_SKIPPED;
     }
     void *module = dlopen(DIFFERENTIAL_MODULE, RTLD_NOW | RTLD_LOCAL);
     if (module == NULL) {
         fprintf(stderr, "differential: skipped: %s\n", dlerror());
-        return NULL;
+        return COMPARE_SKIPPED;
     }
     const struct side *(*get)(void) = NULL;
     *(void **)&get = dlsym(module, SIDE_SYMBOL);
-    return get == NULL ? NULL : get();
+    if (get == NULL) {
+        fprintf(stderr, "differential: %s\n", dlerror());
+        return COMPARE_ERROR;
+    }
+    *side = get();
+    return COMPARE_EQUAL;
 }
 
 int compare_open(struct comparison *comparison)
@@ -60,9 +66,9 @@ int compare_open(struct comparison *comparison)
     memset(comparison, 0, sizeof(*comparison));
     setlinebuf(stdout);
     comparison->sides[0] = differential_side();
-    comparison->sides[1] = load_python();
-    if (comparison->sides[1] == NULL) {
-        return COMPARE_SKIPPED;
+    int loaded = load_python(&comparison->sides[1]);
+    if (loaded != COMPARE_EQUAL) {
+        return loaded;
     }
     for (int i = 0; i < 2; i++) {
         struct pab_error err;
