@@ -144,6 +144,46 @@ const char *pab_nearest(const char *word, const char *(*candidate)(size_t index)
     return best;
 }
 
+/* The nearest of the words offered. Unlike names, keys and choices are listed in the message too,
+ * and often differ in a digit alone: so only a third of the letters may be wrong, and of two that
+ * are equally near neither is meant. */
+struct guess {
+    const char *word;
+    size_t limit;
+    char best[64]; /* empty: none */
+};
+
+static struct guess guess_begin(const char *word)
+{
+    return (struct guess){.word = word, .limit = strlen(word) / 3};
+}
+
+static void guess_offer(struct guess *guess, const char *candidate, size_t length)
+{
+    char text[sizeof(guess->best)];
+    if (length >= sizeof(text)) {
+        return;
+    }
+    memcpy(text, candidate, length);
+    text[length] = '\0';
+    size_t distance = edit_distance(guess->word, text);
+    assert(distance > 0); /* else it would have been found */
+    if (distance < guess->limit || (distance == guess->limit && guess->best[0] == '\0')) {
+        memcpy(guess->best, text, length + 1);
+        guess->limit = distance;
+    } else if (distance == guess->limit) {
+        guess->best[0] = '\0'; /* only a nearer one can be meant now */
+        guess->limit--;
+    }
+}
+
+/* Ends the guessing: " (did you mean 'hooks'?)", or nothing. `out` is at least 96 bytes. */
+static const char *guess_hint(const struct guess *guess, char *out, size_t size)
+{
+    snprintf(out, size, guess->best[0] == '\0' ? "%s" : " (did you mean '%s'?)", guess->best);
+    return out;
+}
+
 static const char *backend_name(size_t index)
 {
     return pab_backend_at(index)->name;
@@ -238,6 +278,19 @@ static bool choice_has(const char *choices, const char *word)
     return false;
 }
 
+static enum pab_status fail_choice(const struct pab_spec_value *value, const char *what,
+                                   struct pab_error *err)
+{
+    struct guess guess = guess_begin(value->text);
+    for (const char *at = value->key->choices; at != NULL; at = strchr(at, '|')) {
+        at += *at == '|';
+        guess_offer(&guess, at, strcspn(at, "|"));
+    }
+    char hint[96];
+    return pab_fail(err, PAB_USAGE, "%s cannot be '%s'%s; it is one of %s", what, value->text,
+                    guess_hint(&guess, hint, sizeof(hint)), value->key->choices);
+}
+
 static enum pab_status check_range(const struct pab_spec_value *value, const char *what,
                                    struct pab_error *err)
 {
@@ -265,8 +318,7 @@ static enum pab_status check_value(const struct pab_backend *backend, struct pab
     switch (key->kind) {
     case PAB_KEY_CHOICE:
         if (!choice_has(key->choices, value->text)) {
-            return pab_fail(err, PAB_USAGE, "%s cannot be '%s'; it is one of %s", what, value->text,
-                            key->choices);
+            return fail_choice(value, what, err);
         }
         return PAB_OK;
     case PAB_KEY_PATH:
@@ -288,6 +340,11 @@ static enum pab_status check_value(const struct pab_backend *backend, struct pab
     return PAB_OK;
 }
 
+static uint64_t clamp_to(const struct pab_key *key, uint64_t number)
+{
+    return number < key->min ? key->min : number > key->max ? key->max : number;
+}
+
 /* A key that stands alone: says so, with a value that would do. */
 static enum pab_status fail_bare_key(const struct pab_backend *backend, const struct pab_key *key,
                                      struct pab_error *err)
@@ -295,12 +352,30 @@ static enum pab_status fail_bare_key(const struct pab_backend *backend, const st
     char example[32] = "FILE";
     if (key->kind == PAB_KEY_CHOICE) {
         snprintf(example, sizeof(example), "%.*s", (int)strcspn(key->choices, "|"), key->choices);
-    } else if (key->kind != PAB_KEY_PATH) {
-        uint64_t usual = key->max < 4096 ? key->max : 4096;
-        pab_size_format(usual > key->min ? usual : key->min, example, sizeof(example));
+    } else if (key->kind == PAB_KEY_NUMBER) {
+        snprintf(example, sizeof(example), "%llu", (unsigned long long)clamp_to(key, 1000));
+    } else if (key->kind == PAB_KEY_SIZE) {
+        pab_size_format(clamp_to(key, 4096), example, sizeof(example));
     }
     return pab_fail(err, PAB_USAGE, "%s needs a value: %s:%s=%s", key->name, backend->name,
                     key->name, example);
+}
+
+static enum pab_status fail_unknown_key(const struct pab_backend *backend, const char *name,
+                                        struct pab_error *err)
+{
+    const struct pab_key *const lists[] = {backend->keys, common_keys};
+    struct guess guess = guess_begin(name);
+    char keys[256] = "";
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        join_keys(lists[i], keys, sizeof(keys));
+        for (const struct pab_key *key = lists[i]; key != NULL && key->name != NULL; key++) {
+            guess_offer(&guess, key->name, strlen(key->name));
+        }
+    }
+    char hint[96];
+    return pab_fail(err, PAB_USAGE, "%s has no key '%s'%s; its keys: %s", backend->name, name,
+                    guess_hint(&guess, hint, sizeof(hint)), keys);
 }
 
 /* One word behind the backend's name: key=value, or the bare file of a backend that takes one. */
@@ -317,11 +392,8 @@ static enum pab_status parse_word(struct pab_spec *spec, char *word, struct pab_
         key = find_key(backend, "path", 4);
     }
     if (key == NULL) {
-        char keys[256] = "";
-        join_keys(backend->keys, keys, sizeof(keys));
-        join_keys(common_keys, keys, sizeof(keys));
-        return pab_fail(err, PAB_USAGE, "%s has no key '%.*s'; its keys: %s", backend->name,
-                        (int)length, word, keys);
+        word[length] = '\0';
+        return fail_unknown_key(backend, word, err);
     }
     if (pab_spec_get(spec, key->name) != NULL) {
         return pab_fail(err, PAB_USAGE, "%s: '%s' is given twice", backend->name, key->name);

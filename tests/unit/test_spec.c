@@ -159,9 +159,24 @@ static void keys_without_a_value(void **state)
     (void)state;
     expect_error("pymalloc:pool", "pool needs a value: pymalloc:pool=4K");
     expect_error("pymalloc:align", "pymalloc:align=16");
+    expect_error("pymalloc:gc.threshold0", "needs a value: pymalloc:gc.threshold0=1000");
     expect_error("pymalloc:tail", "tail needs a value: pymalloc:tail=keep");
     expect_error("library:./mine.so:attach", "library:attach=dlopen");
     expect_error("libpython:path", "libpython:path=FILE");
+}
+
+static void the_nearest_word_is_named(void **state)
+{
+    (void)state;
+    expect_error("system:hook=debug", "no key 'hook' (did you mean 'hooks'?); its keys: hooks, gc");
+    expect_error("system:hooks=debg", "cannot be 'debg' (did you mean 'debug'?); it is one of ");
+    expect_error("pymalloc:treshold=64", "no key 'treshold' (did you mean 'threshold'?)");
+    expect_error("pymalloc:tail=kep", "(did you mean 'keep'?)");
+    expect_error("system:threshold0=9", "(did you mean 'gc.threshold0'?)");
+    /* as near to three keys, or to several releases; and what is no typing error */
+    expect_error("system:gc.threshold3=1", "no key 'gc.threshold3'; its keys: ");
+    expect_error("pymalloc:profile=3.1", "cannot be '3.1'; it is one of ");
+    expect_error("system:hooks=true", "cannot be 'true'; it is one of ");
 }
 
 static void other_names_of_backends(void **state)
@@ -275,6 +290,7 @@ int main(void)
         cmocka_unit_test(every_key_at_once),
         cmocka_unit_test(mistakes_with_common_keys),
         cmocka_unit_test(keys_without_a_value),
+        cmocka_unit_test(the_nearest_word_is_named),
         cmocka_unit_test(other_names_of_backends),
         cmocka_unit_test(only_utf8_parses),
         cmocka_unit_test(sizes_parse),
