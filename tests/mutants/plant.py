@@ -27,6 +27,10 @@ TABLE = pathlib.Path(__file__).with_name("mutants.toml")
 HANG_S = 300  # an alarm, no measure: a planted bug may loop for ever
 CANNOT_RUN = 77
 
+# What a proof may come to. A crash or a hang is a find only of a mutant with `may_crash = true`:
+# any accident does the same, so it shows nothing of what the proof compares.
+FOUND, SURVIVED, CRASHED, HUNG, CANNOT = "found", "SURVIVED", "crashed", "hung", "cannot run"
+
 
 class Problem(Exception):
     """What the user has to put right."""
@@ -117,7 +121,7 @@ def mutate(mutant, name):
 
 
 def run_proof(proof, program, build):
-    """Returns (found, how): found is None where the proof cannot run here."""
+    """Returns (verdict, how): the verdict is one of the words above."""
     words = [word.format(program=program, build=build, root=ROOT) for word in proof["command"]]
     environment = dict(os.environ, **{key: value.format(program=program, build=build)
                                       for key, value in proof.get("environment", {}).items()})
@@ -125,19 +129,19 @@ def run_proof(proof, program, build):
         result = subprocess.run(words, capture_output=True, text=True, errors="replace",
                                 timeout=HANG_S, check=False, env=environment)
     except subprocess.TimeoutExpired:
-        return True, "hangs"
+        return HUNG, f"no end within {HANG_S} s"
     code = result.returncode
     lines = (result.stderr + result.stdout).strip().splitlines()
     if code == CANNOT_RUN:
-        return None, lines[-1] if lines else "cannot run here"
+        return CANNOT, lines[-1] if lines else "cannot run here"
     if code < 0:
-        return True, f"dies of signal {-code}"
+        return CRASHED, f"dies of signal {-code}"
     if code == 0:
-        return False, "passes"
+        return SURVIVED, "passes"
     told = [line for line in lines if proof.get("tells", "") in line]
     if code != proof.get("exit", 4) or not told:
-        return False, f"exit {code}: {lines[-1] if lines else ''}"
-    return True, told[0].strip()
+        return SURVIVED, f"exit {code}: {lines[-1] if lines else ''}"
+    return FOUND, told[0].strip()
 
 
 def relink_and_run(proof, source, text, build):
@@ -154,10 +158,10 @@ def controls(table, names, build):
     cannot = {}
     for proof, file in pairs:
         source = ROOT / file
-        found, how = relink_and_run(table["proof"][proof], source, source.read_text(), build)
-        if found is None:
+        verdict, how = relink_and_run(table["proof"][proof], source, source.read_text(), build)
+        if verdict == CANNOT:
             cannot[proof] = how
-        elif found or how != "passes":
+        elif how != "passes":
             failed.append(f"{proof} with {file} unchanged: {how}")
     return failed, cannot
 
@@ -170,10 +174,10 @@ def plant_all(table, names, build, cannot):
         for proof in mutant["found_by"]:
             if proof in cannot:
                 continue
-            found, how = relink_and_run(table["proof"][proof], ROOT / mutant["file"], text, build)
-            print(f"{name:<24} {proof:<12} {'found' if found else 'SURVIVED':<9} {how}",
-                  flush=True)
-            if not found:
+            verdict, how = relink_and_run(table["proof"][proof], ROOT / mutant["file"], text, build)
+            print(f"{name:<24} {proof:<12} {verdict:<9} {how}", flush=True)
+            accident = verdict in (CRASHED, HUNG) and mutant.get("may_crash", False)
+            if verdict != FOUND and not accident:
                 survived.append(name)
     return survived
 
