@@ -3,6 +3,7 @@
  *   generate.c   seed -> calls
  *   listing.c    calls <-> text
  *   mirror.c     the two regions that arenas come from, and where one side's block is on the other
+ *   raw.c        the raw domain below both sides
  *   trial.c      one process: calls -> both sides, compared
  *   storm.c      starts trials; shrink.c: many, with ever fewer calls
  */
@@ -106,6 +107,27 @@ void pab_storm_pages_add(struct storm_pages *pages, uintptr_t arena, uint32_t pl
 void pab_storm_pages_drop(struct storm_pages *pages, uintptr_t arena, size_t arena_bytes);
 /* The offset in our region that mirrors `block`; SIZE_MAX: it lies in no arena. */
 size_t pab_storm_pages_offset(const struct storm_pages *pages, const void *block);
+
+/* --- raw.c ---------------------------------------------------------------------------------- */
+
+/* What one side asked of the raw domain below it: a hash of every call, in order. */
+struct storm_raw {
+    uint64_t history;
+};
+
+/* Stands for every block of the raw domain; realloc copies at most a pool's block into it. */
+extern unsigned char pab_storm_raw_block[4096];
+
+/* A table of either side; ctx is its storm_raw. */
+void *pab_storm_raw_malloc(void *ctx, size_t size);
+void *pab_storm_raw_calloc(void *ctx, size_t count, size_t size);
+void *pab_storm_raw_realloc(void *ctx, void *ptr, size_t size);
+void pab_storm_raw_free(void *ctx, void *ptr);
+
+/* CPython's: what is larger than any block of a storm is a table that its allocator keeps for
+ * itself, and is real. */
+void *pab_storm_raw_table_malloc(void *ctx, size_t size);
+void *pab_storm_raw_table_calloc(void *ctx, size_t count, size_t size);
 
 /* --- listing.c ------------------------------------------------------------------------------ */
 

@@ -19,11 +19,6 @@
 #define COUNT_EVERY    ((uint64_t)1 << 19)
 #define PROGRESS_EVERY ((uint64_t)1 << 22)
 
-/* What one side asked of the raw domain below it: a hash of every call, in order. */
-struct storm_raw {
-    uint64_t history;
-};
-
 struct storm {
     const struct storm_trial *trial;
     struct storm_outcome *outcome;
@@ -40,7 +35,7 @@ struct storm {
     struct storm_region their_region, our_region;
     struct pab_pymalloc *pm;
     size_t their_pool_bytes;
-    int64_t count_distance; /* blocks that CPython counts and ours cannot know */
+    int64_t count_distance; /* blocks that an interpreter took before our hooks were in */
     uint64_t counts_compared;
     void *blocks[STORM_SLOTS];   /* theirs */
     uint16_t sizes[STORM_SLOTS]; /* of sampled ones */
@@ -49,12 +44,6 @@ struct storm {
 };
 
 static struct storm storm;
-
-/* Stands for every block of the raw domain; realloc copies at most a pool's block into it. */
-static union {
-    unsigned char bytes[4096];
-    max_align_t align;
-} scratch;
 
 /* --- the ends ------------------------------------------------------------------------------- */
 
@@ -106,7 +95,7 @@ static _Noreturn void differ_address(enum storm_call call, size_t size, const vo
 {
     char their_place[96];
     char our_place[96];
-    if (storm.paged && ours != &scratch) {
+    if (storm.paged && ours != pab_storm_raw_block) {
         snprintf(their_place, sizeof(their_place), "%s, offset %zu of a page",
                  pab_storm_pages_offset(&storm.pages, theirs) == SIZE_MAX ? "outside known arenas"
                                                                           : "elsewhere in an arena",
@@ -132,58 +121,6 @@ static _Noreturn void differ_arenas(void)
            ours->released);
 }
 
-/* --- the raw domain below both -------------------------------------------------------------- */
-
-/* Any size passed on as 0 stands for 1: who makes it so differs between releases. */
-static inline void raw_note(struct storm_raw *raw, uint64_t call, size_t size)
-{
-    uint64_t what = call << 32 | (size + (size == 0));
-    raw->history = (raw->history ^ what) * 0x9E3779B97F4A7C15u;
-    raw->history ^= raw->history >> 29;
-}
-
-static void *raw_malloc(void *ctx, size_t size)
-{
-    raw_note(ctx, STORM_MALLOC, size);
-    return &scratch;
-}
-
-static void *raw_calloc(void *ctx, size_t count, size_t size)
-{
-    raw_note(ctx, STORM_CALLOC, count * size);
-    return &scratch;
-}
-
-/* What is larger than any block of a storm is a table that CPython's allocator keeps for itself. */
-static void *their_raw_malloc(void *ctx, size_t size)
-{
-    return size > STORM_SIZE_MOST ? malloc(size) : raw_malloc(ctx, size);
-}
-
-static void *their_raw_calloc(void *ctx, size_t count, size_t size)
-{
-    return count * size > STORM_SIZE_MOST ? calloc(count, size) : raw_calloc(ctx, count, size);
-}
-
-/* An allocator's own vector begins as NULL; a caller's block never does. */
-static void *raw_realloc(void *ctx, void *ptr, size_t size)
-{
-    if (ptr != &scratch) {
-        return realloc(ptr, size);
-    }
-    raw_note(ctx, STORM_REALLOC, size);
-    return ptr;
-}
-
-static void raw_free(void *ctx, void *ptr)
-{
-    if (ptr != &scratch) {
-        free(ptr);
-    } else {
-        raw_note(ctx, STORM_FREE, 0);
-    }
-}
-
 /* --- block for block ------------------------------------------------------------------------ */
 
 /* Where ours must have what CPython has at `theirs`. */
@@ -199,7 +136,7 @@ static inline void *mirror_of(const void *theirs)
             return storm.our_region.base + paged_offset;
         }
     }
-    return theirs == NULL ? NULL : &scratch;
+    return theirs == NULL ? NULL : pab_storm_raw_block;
 }
 
 /* CPython's block for a new one of ours: from now on its pages mirror the arena's. */
@@ -231,7 +168,7 @@ static inline void settle(enum storm_call call, size_t size, void *theirs, void 
 {
     void *expected = mirror_of(theirs);
     storm.compared++;
-    storm.pooled += expected != &scratch;
+    storm.pooled += expected != pab_storm_raw_block;
     if (__builtin_expect(ours != expected, false)) {
         differ_address(call, size, theirs, ours);
     }
@@ -335,7 +272,7 @@ static void fill_sample(uint32_t slot, size_t size)
 {
     unsigned char *ours = mirror_of(storm.blocks[slot]);
     storm.sizes[slot] = (uint16_t)size;
-    if (ours != scratch.bytes) {
+    if (ours != pab_storm_raw_block) {
         for (size_t i = 0; i < size; i++) {
             ours[i] = pattern(slot, i);
         }
@@ -345,7 +282,7 @@ static void fill_sample(uint32_t slot, size_t size)
 static void expect_sample(uint32_t slot, size_t size)
 {
     const unsigned char *ours = mirror_of(storm.blocks[slot]);
-    if (ours == scratch.bytes) {
+    if (ours == pab_storm_raw_block) {
         return;
     }
     for (size_t i = 0; i < size; i++) {
@@ -358,7 +295,7 @@ static void expect_sample(uint32_t slot, size_t size)
 static void expect_zeroes(const void *block, size_t size)
 {
     const unsigned char *ours = mirror_of(block);
-    for (size_t i = 0; ours != scratch.bytes && i < size; i++) {
+    for (size_t i = 0; ours != pab_storm_raw_block && i < size; i++) {
         if (ours[i] != 0) {
             differ("%s: byte %zu of a calloc block of %zu bytes of ours is not zero", moment(), i,
                    size);
@@ -499,10 +436,10 @@ static enum pab_status open_ours(struct pab_error *err)
     };
     struct pab_alloc raw = {
         .ctx = &storm.our_raw,
-        .malloc = raw_malloc,
-        .calloc = raw_calloc,
-        .realloc = raw_realloc,
-        .free = raw_free,
+        .malloc = pab_storm_raw_malloc,
+        .calloc = pab_storm_raw_calloc,
+        .realloc = pab_storm_raw_realloc,
+        .free = pab_storm_raw_free,
     };
     enum pab_status status =
         pab_pymalloc_create(&storm.pm, &storm.trial->plan->geometry, &raw, &source, err);
@@ -539,7 +476,8 @@ static void start(void)
     }
     struct pab_oracle_hooks hooks = {
         .arenas = {&storm.their_region, pab_storm_region_alloc, pab_storm_region_free},
-        .raw = {&storm.their_raw, their_raw_malloc, their_raw_calloc, raw_realloc, raw_free},
+        .raw = {&storm.their_raw, pab_storm_raw_table_malloc, pab_storm_raw_table_calloc,
+                pab_storm_raw_realloc, pab_storm_raw_free},
     };
     for (int domain = 0; domain < PAB_ORACLE_DOMAINS; domain++) {
         hooks.domain[domain] = (struct pab_oracle_table){&storm.python[domain], hook_malloc,
@@ -555,6 +493,10 @@ static void start(void)
     int64_t counted = 0;
     if (pab_oracle_count_blocks(oracle, &counted)) {
         storm.count_distance = counted - (int64_t)stats.blocks;
+    }
+    if (storm.count_distance != 0 && !oracle->interpreted) {
+        differ("before the first call CPython counts %" PRId64 " live blocks, ours %" PRIu64,
+               counted, stats.blocks);
     }
 }
 
