@@ -12,6 +12,7 @@
 #define OPERATIONS_MAX 128
 #define STEPS_LEAST    20
 #define STEPS_SPREAD   280
+#define ELEMENTS_NOTED 32 /* of one container */
 
 static const struct operation *const tables[] = {
     number_operations, text_operations, sequence_operations, mapping_operations, object_operations};
@@ -100,6 +101,44 @@ static void note_bytes(struct program *p, const char *bytes, pab_ssize size)
     note(p, "bytes", (int64_t)sum);
 }
 
+/* Which objects a container begins with: each by the block that it lies in. */
+static uint64_t add_element(const struct program *p, uint64_t sum, const struct pab_object *element)
+{
+    return pab_checksum_add(sum, trace_block_of(p->trace, element));
+}
+
+static void note_tuple(struct program *p, struct pab_object *tuple)
+{
+    pab_ssize size = pab_tuple_size(tuple);
+    uint64_t sum = (uint64_t)size;
+    for (pab_ssize i = 0; i < size && i < ELEMENTS_NOTED; i++) {
+        sum = add_element(p, sum, pab_tuple_get_item(tuple, i));
+    }
+    note(p, "tuple", (int64_t)sum);
+}
+
+static void note_list(struct program *p, struct pab_object *list)
+{
+    pab_ssize size = pab_list_size(list);
+    uint64_t sum = (uint64_t)size;
+    for (pab_ssize i = 0; i < size && i < ELEMENTS_NOTED; i++) {
+        sum = add_element(p, sum, pab_list_get_item(list, i));
+    }
+    note(p, "list", (int64_t)sum);
+}
+
+static void note_dict(struct program *p, struct pab_object *dict)
+{
+    struct pab_object *key = NULL;
+    struct pab_object *value = NULL;
+    pab_ssize position = 0;
+    uint64_t sum = (uint64_t)pab_dict_size(dict);
+    for (int i = 0; i < ELEMENTS_NOTED && pab_dict_next(dict, &position, &key, &value); i++) {
+        sum = add_element(p, add_element(p, sum, key), value);
+    }
+    note(p, "dict", (int64_t)sum);
+}
+
 static void note_value(struct program *p, enum kind kind, struct pab_object *object)
 {
     double real = 0;
@@ -123,13 +162,13 @@ static void note_value(struct program *p, enum kind kind, struct pab_object *obj
         note_bytes(p, pab_bytearray_as_string(object), pab_bytearray_size(object));
         break;
     case TUPLE:
-        note(p, "tuple", pab_tuple_size(object));
+        note_tuple(p, object);
         break;
     case LIST:
-        note(p, "list", pab_list_size(object));
+        note_list(p, object);
         break;
     case DICT:
-        note(p, "dict", pab_dict_size(object));
+        note_dict(p, object);
         break;
     case SET:
     case FROZENSET:

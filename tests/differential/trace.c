@@ -58,6 +58,19 @@ static uint64_t add_block(struct trace *trace, const void *block)
     return place->number;
 }
 
+uint64_t trace_block_of(const struct trace *trace, const struct pab_object *object)
+{
+    /* None; the collector's; the collector's behind the pointers of an instance. */
+    static const uintptr_t header_bytes[] = {0, 16, 32};
+    for (size_t i = 0; i < ARRAY_COUNT(header_bytes); i++) {
+        const struct trace_block *found = find_block(trace, (uintptr_t)object - header_bytes[i]);
+        if (found->address != 0) {
+            return found->number;
+        }
+    }
+    return 0;
+}
+
 /* Its number, or 0: not known. Later members of its run move back (Knuth, TAOCP 6.4, R). */
 static uint64_t remove_block(struct trace *trace, const void *block)
 {

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+struct pab_object;
 struct trace;
 
 struct trace_lane { /* ctx of one domain's table */
@@ -52,6 +53,9 @@ void trace_pause(struct trace *trace, bool paused);
 
 /* One step of the program begins. */
 void trace_step(struct trace *trace, size_t step);
+/* The block that an object lies in, with or without a header before it; 0: it is static, or was
+ * made while the trace paused. */
+uint64_t trace_block_of(const struct trace *trace, const struct pab_object *object);
 /* A value that both runtimes must agree on. `what` is a literal. */
 void trace_note(struct trace *trace, const char *what, int64_t value);
 
