@@ -45,8 +45,9 @@ struct pab_checks_watch {
     const volatile int *interrupted;
 };
 
-/* Runs them, reports every row as it comes (check_report.h) and adds it to `record`. PAB_USAGE when a check refuses what was
- * asked for; PAB_OK also when checks fail or `interrupted` ends it early. */
+/* Runs them, reports every row as it comes (check_report.h) and adds it to `record`.
+ * PAB_USAGE when a check refuses what was asked for; PAB_OK also when checks fail or `interrupted`
+ * ends it early. */
 enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
                                const struct pab_checks_watch *watch,
                                struct pab_checks_result *result, struct pab_error *err);

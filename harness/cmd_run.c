@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DEFAULT_OUTPUT "pyallocbench.json"
-#define ROUNDS_MAX     2000 /* pairs of rounds are all looked at: memory and time grow as its square */
+#define ROUNDS_MAX     2000 /* all pairs of rounds are looked at: memory and time grow as n^2 */
 
 enum option_key {
     OPTION_PRESET = 256,

@@ -1,7 +1,7 @@
 /* tests/conformance/diff.h -- what the DIFF checks share. Depends on harness/check.h, storm.h.
  *
- * Each DIFF check is a storm: the built-in pymalloc, with the geometry of the spec under test, and a
- * libpython get the same calls, and every address is compared.
+ * Each DIFF check is a storm: the built-in pymalloc, with the geometry of the spec under test, and
+ * a libpython get the same calls, and every address is compared.
  */
 #ifndef PAB_TESTS_CONFORMANCE_DIFF_H
 #define PAB_TESTS_CONFORMANCE_DIFF_H

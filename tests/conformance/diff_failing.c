@@ -1,4 +1,5 @@
-/* tests/conformance/diff_failing.c -- where no arena is to be had, a small request goes raw and stays raw. */
+/* tests/conformance/diff_failing.c -- where no arena is to be had, a small request goes raw and
+ * stays raw. */
 #include "tests/conformance/diff.h"
 
 static enum pab_verdict diff_failing_run(struct pab_check_run *run)

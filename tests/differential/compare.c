@@ -29,7 +29,7 @@ static struct {
     uint64_t seed, program;
 } running;
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------- */
 
 static void crashed(int signal_number)
 {
@@ -84,7 +84,7 @@ int compare_open(struct comparison *comparison)
     return COMPARE_EQUAL;
 }
 
-/* --- one subject on both sides ------------------------------------------------------------------ */
+/* --- one subject on both sides -------------------------------------------------------------- */
 
 static void run_on(struct comparison *comparison, int i, const struct subject *subject)
 {
@@ -114,7 +114,7 @@ static bool differ(struct comparison *comparison, const struct subject *subject,
     return a->hash != b->hash || (limit == UINT64_MAX && a->events != b->events);
 }
 
-/* --- cutting down ------------------------------------------------------------------------------- */
+/* --- cutting down --------------------------------------------------------------------------- */
 
 /* Drops stretches of steps, long ones first, as long as the rest still differs. */
 static void cut_down(struct comparison *comparison, struct step *steps, size_t *count)
@@ -136,7 +136,7 @@ static void cut_down(struct comparison *comparison, struct step *steps, size_t *
     }
 }
 
-/* --- telling ------------------------------------------------------------------------------------ */
+/* --- telling -------------------------------------------------------------------------------- */
 
 /* The first event that differs: both sides are deterministic, so halving finds it. */
 static uint64_t first_difference(struct comparison *comparison, const struct subject *subject)
@@ -199,7 +199,7 @@ static void report(struct comparison *comparison, const struct subject *subject)
     fflush(stdout);
 }
 
-/* --- what the programs of this folder call ------------------------------------------------------ */
+/* --- what the programs of this folder call -------------------------------------------------- */
 
 static uint64_t program_seed(uint64_t seed, uint64_t program)
 {

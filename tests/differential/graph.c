@@ -10,7 +10,7 @@ enum { STEPS_LEAST = 20, STEPS_MOST = 160 };
 
 struct graph graph;
 
-/* --- drawing programs --------------------------------------------------------------------------- */
+/* --- drawing programs ----------------------------------------------------------------------- */
 
 /* Parts of 256. */
 struct share {
@@ -138,7 +138,7 @@ static void graph_describe(const struct step *step, char *out, size_t size)
              names[it.op], it.into, it.from, it.place, it.other, it.action);
 }
 
-/* --- what can be seen ----------------------------------------------------------------------------- */
+/* --- what can be seen ----------------------------------------------------------------------- */
 
 static void note(const char *what, int64_t value)
 {
@@ -184,7 +184,7 @@ static void observe(void)
     graph.collections = collections;
 }
 
-/* --- one program ---------------------------------------------------------------------------------- */
+/* --- one program ---------------------------------------------------------------------------- */
 
 /* The class learns every name, so that no later instance runs out of room: it would get a dict
  * that the program does not know of. */

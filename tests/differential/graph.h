@@ -88,7 +88,7 @@ struct graph {
 };
 extern struct graph graph;
 
-/* --- graph_nodes.c: objects by number, variables ------------------------------------------------ */
+/* --- graph_nodes.c: objects by number, variables -------------------------------------------- */
 
 void graph_nodes_reset(void);
 /* Whoever makes one object may assume that there is room, even if finalizers made some, too. */
@@ -108,7 +108,7 @@ void graph_store(uint8_t variable, struct pab_object *object);
 void graph_finalize(struct pab_object *self);
 struct pab_object *graph_call_back(struct pab_object *self, struct pab_object *weakref);
 
-/* --- graph_make.c, graph_steps.c: the operations ------------------------------------------------- */
+/* --- graph_make.c, graph_steps.c: the operations -------------------------------------------- */
 
 struct pab_object *graph_instance_new(enum graph_kind kind, uint8_t action);
 void graph_set_attribute(struct pab_object *object, uint8_t place, struct pab_object *value);

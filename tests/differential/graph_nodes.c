@@ -57,7 +57,7 @@ struct pab_object *graph_number(struct pab_object *object, enum graph_kind kind,
     return object;
 }
 
-/* --- variables --------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------ */
 
 struct pab_object *graph_hold(uint8_t variable)
 {
@@ -72,7 +72,7 @@ void graph_store(uint8_t variable, struct pab_object *object)
     pab_xdecref(old);
 }
 
-/* --- finalizers and callbacks ------------------------------------------------------------------- */
+/* --- finalizers and callbacks --------------------------------------------------------------- */
 
 static void act(const struct graph_node *node, struct pab_object *it)
 {

@@ -1,4 +1,4 @@
-/* tests/differential/graph_steps.c -- the operations of graph.h on objects, and on the collector. */
+/* tests/differential/graph_steps.c -- the operations of graph.h on objects and on the collector. */
 #include "tests/differential/graph.h"
 
 enum { LIST_ITEMS = 8 /* beyond that, LINK replaces */ };
@@ -173,7 +173,7 @@ static void dict_of(const struct graph_step *step)
     pab_xdecref(from);
 }
 
-/* --- steps that ask the collector ----------------------------------------------------------------- */
+/* --- steps that ask the collector ----------------------------------------------------------- */
 
 static void collect(const struct graph_step *step)
 {

@@ -36,7 +36,7 @@ static void gather_operations(void)
     }
 }
 
-/* --- generation --------------------------------------------------------------------------------- */
+/* --- generation ----------------------------------------------------------------------------- */
 
 static uint32_t draw_operation(struct pab_rng *rng)
 {
@@ -70,7 +70,7 @@ static void program_describe(const struct step *step, char *out, size_t size)
     snprintf(out, size, "%s (%08x %08x)", operations.all[step->op]->name, step->a, step->b);
 }
 
-/* --- notes -------------------------------------------------------------------------------------- */
+/* --- notes ---------------------------------------------------------------------------------- */
 
 void note(struct program *p, const char *what, int64_t value)
 {
@@ -182,7 +182,7 @@ static void note_value(struct program *p, enum kind kind, struct pab_object *obj
     }
 }
 
-/* --- variables ---------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------ */
 
 /* The place of the new value. The old one goes last of all, as STORE_FAST has it. */
 static size_t assign(struct program *p, enum kind kind, struct pab_object *object)
@@ -254,7 +254,7 @@ struct pab_object *new_list(struct program *p, uint32_t length)
     return list;
 }
 
-/* --- a program's course ------------------------------------------------------------------------- */
+/* --- a program's course --------------------------------------------------------------------- */
 
 /* Names of one letter would be shared by the whole process once they are interned. */
 static void make_names(struct program *p)

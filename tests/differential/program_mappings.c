@@ -10,7 +10,7 @@ static struct pab_object *new_key(struct program *p)
                             : pab_new_ref(pick_key(p));
 }
 
-/* --- dict --------------------------------------------------------------------------------------- */
+/* --- dict ----------------------------------------------------------------------------------- */
 
 static void dict_make(struct program *p)
 {
@@ -116,7 +116,7 @@ static void dict_many(struct program *p)
     keep(p, LIST, list);
 }
 
-/* --- set, frozenset ----------------------------------------------------------------------------- */
+/* --- set, frozenset ------------------------------------------------------------------------- */
 
 static struct pab_object *pick_set(struct program *p)
 {

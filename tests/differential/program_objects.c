@@ -4,7 +4,7 @@
 
 #include "workloads/support/locals.h"
 
-/* --- functions, weak references ----------------------------------------------------------------- */
+/* --- functions, weak references ------------------------------------------------------------- */
 
 /* The callback of every weak reference: notes that it ran, and for whom. */
 static struct pab_object *called(struct pab_object *self, struct pab_object *weakref)
@@ -37,7 +37,7 @@ static void weakref_get(struct program *p)
     note(p, "gone", pab_weakref_get(pick(p, WEAKREF)) == pab_none());
 }
 
-/* --- instances ---------------------------------------------------------------------------------- */
+/* --- instances ------------------------------------------------------------------------------ */
 
 static void instance_make(struct program *p)
 {
@@ -111,7 +111,7 @@ static void attribute_dict(struct program *p)
     keep(p, DICT, pab_object_dict(pick(p, INSTANCE)));
 }
 
-/* --- graphs ------------------------------------------------------------------------------------- */
+/* --- graphs --------------------------------------------------------------------------------- */
 
 /* One more level around `inner`, which it takes. */
 static struct pab_object *wrap(struct program *p, struct pab_object *inner)
@@ -194,7 +194,7 @@ static void forget_kept(struct program *p)
     pab_must_do(pab_list_clear(p->kept));
 }
 
-/* --- the collector ------------------------------------------------------------------------------ */
+/* --- the collector -------------------------------------------------------------------------- */
 
 static void count_object(void *arg, struct pab_object *object)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- str ---------------------------------------------------------------------------------------- */
+/* --- str ------------------------------------------------------------------------------------ */
 
 /* Characters of one, two, three and four bytes of UTF-8, with letters that lower() changes. */
 static const char *const alphabets[4][6] = {
@@ -169,7 +169,7 @@ static void str_compare(struct program *p)
     pab_decref(same);
 }
 
-/* --- bytes, bytearray --------------------------------------------------------------------------- */
+/* --- bytes, bytearray ----------------------------------------------------------------------- */
 
 static void fill(struct program *p, char *data, pab_ssize size)
 {

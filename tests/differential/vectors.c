@@ -21,7 +21,7 @@ static struct {
     size_t numbered_count;
 } vectors;
 
-/* --- expectations ------------------------------------------------------------------------------- */
+/* --- expectations --------------------------------------------------------------------------- */
 
 void expect(const char *what, int64_t actual, int64_t expected)
 {
@@ -66,7 +66,7 @@ void expect_list_of(int generation, const int64_t *expected, size_t count)
     expect_log_of("the list", expected, count);
 }
 
-/* --- objects -------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------- */
 
 void drop(struct pab_object **place)
 {
@@ -130,7 +130,7 @@ struct pab_object *new_mortal_class(void)
     return pab_must(pab_class_new("Mortal", NULL, note_death));
 }
 
-/* --- the suite ------------------------------------------------------------------------------------ */
+/* --- the suite ------------------------------------------------------------------------------ */
 
 static const struct vector *vector_at(size_t index)
 {

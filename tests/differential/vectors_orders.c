@@ -105,7 +105,7 @@ static void deep_chain_keeps_its_order(void)
     drop(&mortal);
 }
 
-/* --- the order of a list ------------------------------------------------------------------------ */
+/* --- the order of a list -------------------------------------------------------------------- */
 
 /* a <- b <- c and a <- d, of which c alone is held: turned around once, and stable from then on. */
 static void chain_is_reversed_once(void)
@@ -168,7 +168,7 @@ static void generations_are_merged_behind(void)
     drop(&plain);
 }
 
-/* --- what is tracked ------------------------------------------------------------------------------ */
+/* --- what is tracked ------------------------------------------------------------------------ */
 
 static void expect_tracked(const char *what, struct pab_object *object, bool tracked)
 {

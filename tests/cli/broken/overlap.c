@@ -1,4 +1,4 @@
-/* tests/cli/broken/overlap.c -- hands out blocks of which every larger one reaches into the next. */
+/* tests/cli/broken/overlap.c -- hands out blocks of which all larger ones reach into the next. */
 #include "tests/cli/broken/broken.h"
 
 size_t broken_stride(size_t size)

@@ -179,7 +179,7 @@ static uint32_t draw_range_bits(struct storm_generator *generator)
     return drawn < 2 ? STORM_SLOT_BITS - drawn : 6 + pab_rng_below(&generator->rng, 8);
 }
 
-/* Of two shares that are all, a phase acts on every slot that it draws; else it grows or shrinks. */
+/* Of two shares that are all, a phase acts on every slot it draws; else it grows or shrinks. */
 static uint8_t draw_share(struct storm_generator *generator)
 {
     uint32_t drawn = pab_rng_below(&generator->rng, 256);
