@@ -22,11 +22,6 @@ static const struct pab_dso_names domain_names[PAB_DOMAIN_COUNT] = {
                         NULL, true},
 };
 
-static bool is_free_threaded(const char *version)
-{
-    return strstr(version, "free-threading") != NULL;
-}
-
 /* Up to 3.11 the allocator works before the interpreter is started; from 3.12 its state belongs
  * to an interpreter (Objects/obmalloc.c). Asking by symbol avoids parsing a version. */
 static bool needs_interpreter(const struct pab_heap *heap)
@@ -70,7 +65,7 @@ enum pab_status pab_libpython_probe(struct pab_heap *heap, struct pab_identity *
     if (version == NULL) {
         return pab_fail(err, PAB_IDENTITY, "%s has no Py_GetVersion()", out->path);
     }
-    if (is_free_threaded(version())) {
+    if (pab_libpython_is_free_threaded(version())) {
         return pab_fail(err, PAB_UNAVAILABLE,
                         "%s is a free-threaded build: it has mimalloc in place of pymalloc",
                         out->path);

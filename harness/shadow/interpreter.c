@@ -1,5 +1,6 @@
 #include "harness/shadow/interpreter.h"
 
+#include "allocators/libpython.h"
 #include "allocators/pymalloc/pymalloc.h"
 
 #include <dlfcn.h>
@@ -81,13 +82,13 @@ bool pab_interpreter_judge(const struct pab_interpreter *python, const char *cho
                            char profile[8], char *reason, size_t reason_size)
 {
     int known_minor = python->major == 3 ? python->minor : 0;
-    if (strstr(python->version_text, "free-threading") != NULL) {
+    if (pab_libpython_is_free_threaded(python->version_text)) {
         snprintf(reason, reason_size,
                  "a free-threaded build serves all from mimalloc, there is "
                  "no pymalloc in it to compare with");
         return false;
     }
-    if (exported("_Py_NegativeRefcount") != NULL) {
+    if (exported(PAB_LIBPYTHON_DEBUG_SYMBOL) != NULL) {
         snprintf(reason, reason_size,
                  "a debug build has debug hooks above pymalloc from the "
                  "start; use a release build");

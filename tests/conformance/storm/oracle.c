@@ -1,5 +1,7 @@
 #include "tests/conformance/storm/oracle.h"
 
+#include "allocators/libpython.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -122,13 +124,13 @@ static enum pab_status learn_version(struct pab_oracle *oracle, struct pab_error
         return pab_fail(err, PAB_USAGE, "oracle %s: it is CPython %.*s; " PROVEN, oracle->file,
                         (int)strcspn(text, " "), text);
     }
-    if (strstr(text, "free-threading") != NULL) {
+    if (pab_libpython_is_free_threaded(text)) {
         return pab_fail(err, PAB_USAGE,
                         "oracle %s: it is a free-threaded build: it has mimalloc in place of "
                         "pymalloc",
                         oracle->file);
     }
-    if (symbol(oracle, "_Py_NegativeRefcount") != NULL) {
+    if (symbol(oracle, PAB_LIBPYTHON_DEBUG_SYMBOL) != NULL) {
         return pab_fail(err, PAB_USAGE, "oracle %s: it is a debug build, whose hooks pad blocks",
                         oracle->file);
     }
