@@ -128,7 +128,7 @@ static void show_stage(struct checking *checking, const char *what, const struct
     }
 }
 
-/* Runs one job to its end; the outcome is copied out. */
+/* Runs one job to its end; the outcome is copied out. PAB_USAGE: a check refuses what was asked. */
 static enum pab_status run_job(struct checking *checking, const struct pab_spec *spec,
                                const struct pab_job *job, struct pab_outcome *out,
                                struct pab_error *err)
@@ -158,6 +158,9 @@ static enum pab_status run_job(struct checking *checking, const struct pab_spec 
         out->curve = NULL;
     }
     pab_worker_destroy(worker);
+    if (*checking->interrupted == 0 && !out->ok && strcmp(out->kind, "usage") == 0) {
+        return pab_fail(err, PAB_USAGE, "%s", out->message);
+    }
     return PAB_OK;
 }
 
@@ -184,34 +187,29 @@ static json_t *check_row(const struct pab_spec *spec, const struct pab_check *ch
     return row;
 }
 
-/* PAB_USAGE: the check refuses what was asked for. */
-static enum pab_status run_check_job(struct checking *checking, enum pab_job_kind kind,
-                                     const struct pab_spec *spec, const struct pab_check *check,
-                                     struct pab_outcome *out, struct pab_error *err)
+static void make_check_job(const struct checking *checking, enum pab_job_kind kind,
+                           const struct pab_spec *spec, const struct pab_check *check,
+                           struct pab_job *out)
 {
-    static struct pab_job job;
     const struct pab_checks_request *request = &checking->checks->request;
-    memset(&job, 0, sizeof(job));
-    job.kind = kind;
-    job.seed = request->seed;
-    job.ops = request->ops;
-    snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
-    snprintf(job.subject, sizeof(job.subject), "%s", check->id);
-    snprintf(job.oracle, sizeof(job.oracle), "%s", request->oracle == NULL ? "" : request->oracle);
-    enum pab_status status = run_job(checking, spec, &job, out, err);
-    if (status == PAB_OK && *checking->interrupted == 0 && !out->ok &&
-        strcmp(out->kind, "usage") == 0) {
-        return pab_fail(err, PAB_USAGE, "%s", out->message);
-    }
-    return status;
+    memset(out, 0, sizeof(*out));
+    out->kind = kind;
+    out->seed = request->seed;
+    out->ops = request->ops;
+    snprintf(out->backend, sizeof(out->backend), "%s", spec->id);
+    snprintf(out->subject, sizeof(out->subject), "%s", check->id);
+    snprintf(out->oracle, sizeof(out->oracle), "%s",
+             request->oracle == NULL ? "" : request->oracle);
 }
 
 static enum pab_status run_check(struct checking *checking, const struct pab_spec *spec,
                                  const struct pab_check *check, size_t counts[PAB_SKIP + 1],
                                  struct pab_error *err)
 {
+    static struct pab_job job;
     static struct pab_outcome outcome;
-    enum pab_status status = run_check_job(checking, PAB_JOB_CHECK, spec, check, &outcome, err);
+    make_check_job(checking, PAB_JOB_CHECK, spec, check, &job);
+    enum pab_status status = run_job(checking, spec, &job, &outcome, err);
     if (status != PAB_OK || *checking->interrupted != 0) {
         return status;
     }
@@ -301,6 +299,7 @@ static enum pab_status admit_oracle(struct checking *checking, struct pab_error 
     if (checks->request.oracle == NULL) {
         return PAB_OK;
     }
+    static struct pab_job job;
     static struct pab_outcome outcome;
     const struct pab_check *check = first_with_admit(checks);
     if (check == NULL) {
@@ -309,9 +308,10 @@ static enum pab_status admit_oracle(struct checking *checking, struct pab_error 
     }
     enum pab_status status = PAB_OK;
     for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
+        const struct pab_spec *spec = checks->plan.specs[i];
         if (*checking->interrupted == 0) {
-            status =
-                run_check_job(checking, PAB_JOB_ADMIT, checks->plan.specs[i], check, &outcome, err);
+            make_check_job(checking, PAB_JOB_ADMIT, spec, check, &job);
+            status = run_job(checking, spec, &job, &outcome, err);
         }
     }
     return status;
