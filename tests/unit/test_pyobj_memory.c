@@ -420,6 +420,18 @@ static void test_resurrection(void **state)
     logged_done(cls);
 }
 
+/* What was frozen and then dropped is found when the runtime stops, by the fixture's last line. */
+static void test_frozen_garbage(void **state)
+{
+    (void)state;
+    struct pab_object *list = pab_must(pab_list_new(0));
+    pab_must_do(pab_list_append(list, list));
+    pab_py_gc_freeze();
+    pab_decref(list);
+    assert_int_equal(pab_py_collect(2), 0);
+    assert_int_equal(pab_py_gc_freeze_count(), 1);
+}
+
 /* --- interning ------------------------------------------------------------------------------ */
 
 static void test_interned_strs_are_mortal(void **state)
@@ -551,6 +563,7 @@ int main(void)
         PYOBJ_TEST(test_self_cycles),
         PYOBJ_TEST(test_ring_with_finalizers),
         PYOBJ_TEST(test_resurrection),
+        PYOBJ_TEST(test_frozen_garbage),
         PYOBJ_TEST(test_interned_strs_are_mortal),
         PYOBJ_TEST(test_shared_objects),
         PYOBJ_TEST(test_operands_shrink),

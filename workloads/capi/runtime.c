@@ -50,6 +50,7 @@ void pab_py_start(struct pab_heap *heap, void *storage)
  * cache of type attributes holds names, too. */
 void pab_py_stop(void)
 {
+    pab_py_gc_unfreeze();
     pab_py_collect(PAB_GC_GENERATIONS - 1);
     PyType_ClearCache();
     pab_world_wind_up();

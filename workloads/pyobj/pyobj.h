@@ -25,8 +25,8 @@ typedef intptr_t pab_ssize; /* Py_ssize_t */
  * nothing. */
 size_t pab_py_storage_bytes(void);
 void pab_py_start(struct pab_heap *heap, void *storage);
-/* Full collection, then every cache and free list is emptied: afterwards the heap holds no block
- * of this runtime, unless the workload leaked a reference. */
+/* Full collection, of frozen objects too, then every cache and free list is emptied: afterwards
+ * the heap holds no block of this runtime, unless the workload leaked a reference. */
 void pab_py_stop(void);
 
 struct pab_gc *pab_py_gc(void); /* the current runtime's collector */

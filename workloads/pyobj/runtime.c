@@ -172,6 +172,7 @@ void pab_py_stop(void)
 {
     struct pab_py *py = pab_py();
     assert(py->trash_depth == 0 && py->trash_later == NULL);
+    pab_gc_unfreeze(&py->gc);
     pab_gc_collect(&py->gc, PAB_GC_GENERATIONS - 1);
     interned_release(py);
     free_lists_clear(py);
