@@ -139,8 +139,7 @@ enum pab_status pab_program_check(struct pab_program *program, struct pab_error 
     const char *value = getenv("PYTHONMALLOC");
     if (value != NULL && value[0] != '\0') {
         return pab_fail(err, PAB_UNAVAILABLE,
-                        "PYTHONMALLOC=%s replaces the allocator that is to be compared; unset it",
-                        value);
+                        "PYTHONMALLOC=%s sets allocators anew, after ours; unset it", value);
     }
     enum pab_status status = find_library(program, err);
     /* The loader takes blanks and colons for separators, and knows no escape. */

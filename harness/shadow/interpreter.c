@@ -96,9 +96,9 @@ bool pab_interpreter_judge(const struct pab_interpreter *python, const char *cho
     }
     if (chosen == NULL && (known_minor < MINOR_OLDEST || known_minor > MINOR_NEWEST)) {
         snprintf(reason, reason_size,
-                 "CPython %d.%d is not among the versions whose rules are known, 3.%d to 3.%d; "
-                 "--profile NAME tries all the same",
-                 python->major, python->minor, MINOR_OLDEST, MINOR_NEWEST);
+                 "CPython %d.%d is not among the versions whose rules are known, 3.%d to 3.%d%s",
+                 python->major, python->minor, MINOR_OLDEST, MINOR_NEWEST,
+                 known_minor < MINOR_OLDEST ? "" : "; --profile NAME tries all the same");
         return false;
     }
     if (!has_hooks(python) || (known_minor >= 12 && !knows_interpreters(python))) {
@@ -106,7 +106,8 @@ bool pab_interpreter_judge(const struct pab_interpreter *python, const char *cho
         return false;
     }
     if (replacing_variable() != NULL) {
-        snprintf(reason, reason_size, "PYTHONMALLOC=%.40s replaces the allocator; unset it",
+        snprintf(reason, reason_size,
+                 "PYTHONMALLOC=%.40s sets allocators anew, after ours; unset it",
                  replacing_variable());
         return false;
     }
