@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised when a table changes shape; the registry refuses a backend written for another. */
-#define PAB_BACKEND_CONTRACT 1u
+#define PAB_BACKEND_CONTRACT 2u
 
 enum pab_domain {
     PAB_DOMAIN_RAW, /* PyMem_Raw*:   any size, in CPython the system allocator */
@@ -70,6 +70,7 @@ enum pab_cap {
     PAB_CAP_FAKE = 1u << 4,        /* does no real work: a floor, shown but never ranked */
     PAB_CAP_DEFAULT = 1u << 5,     /* part of the default set of `run` */
     PAB_CAP_RUNTIME = 1u << 6,     /* brings its own runtime: workloads run on that, not on pyobj */
+    PAB_CAP_C_API = 1u << 7,       /* exports C's malloc family: that contract holds for it, too */
 };
 
 struct pab_debug;
@@ -136,6 +137,8 @@ struct pab_backend {     /* immutable */
     uint64_t (*counter)(struct pab_heap *heap);
     /* Forgets every block at once; the caller promises that none is live. Optional. */
     void (*reset)(struct pab_heap *heap);
+    /* Gives back to the system whatever it can at once. Optional. */
+    void (*purge)(struct pab_heap *heap);
     /* Visits the counts of the heap's structure. Optional. */
     void (*stats)(struct pab_heap *heap, pab_stat_visit visit, void *arg);
 };

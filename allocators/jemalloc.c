@@ -61,14 +61,26 @@ static uint64_t jemalloc_counter(struct pab_heap *heap)
     return allocated;
 }
 
+/* 4096 stands for all arenas (jemalloc.h: MALLCTL_ARENAS_ALL). */
+static void jemalloc_purge(struct pab_heap *heap)
+{
+    mallctl_fn mallctl = NULL;
+    *(void **)&mallctl = pab_dso_symbol(heap, "mallctl");
+    if (mallctl != NULL) {
+        (void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+        (void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
+    }
+}
+
 const struct pab_backend pab_backend_jemalloc = {
     .name = "jemalloc",
     .summary = "jemalloc: size-classed slabs in arenas, time-based purging",
     .package = "libjemalloc2",
     .contract = PAB_BACKEND_CONTRACT,
-    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT,
+    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT | PAB_CAP_C_API,
     .worker_env = pab_dso_static_tls_env,
     .open = jemalloc_open,
     .probe = jemalloc_probe,
     .counter = jemalloc_counter,
+    .purge = jemalloc_purge,
 };

@@ -81,13 +81,23 @@ static uint64_t mimalloc_counter(struct pab_heap *heap)
     return used;
 }
 
+static void mimalloc_purge(struct pab_heap *heap)
+{
+    void (*collect)(bool) = NULL;
+    *(void **)&collect = pab_dso_symbol(heap, "mi_collect");
+    if (collect != NULL) {
+        collect(true);
+    }
+}
+
 const struct pab_backend pab_backend_mimalloc = {
     .name = "mimalloc",
     .summary = "mimalloc: size-segregated pages with sharded free lists",
     .package = "libmimalloc2.0",
     .contract = PAB_BACKEND_CONTRACT,
-    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT,
+    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT | PAB_CAP_C_API,
     .open = mimalloc_open,
     .probe = mimalloc_probe,
     .counter = mimalloc_counter,
+    .purge = mimalloc_purge,
 };

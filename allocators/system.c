@@ -42,13 +42,23 @@ static uint64_t system_counter(struct pab_heap *heap)
     return info == NULL ? 0 : info().uordblks;
 }
 
+static void system_purge(struct pab_heap *heap)
+{
+    int (*trim)(size_t) = NULL;
+    *(void **)&trim = pab_dso_symbol(heap, "malloc_trim");
+    if (trim != NULL) {
+        trim(0);
+    }
+}
+
 const struct pab_backend pab_backend_system = {
     .name = "system",
     .summary = "the C library's malloc (glibc: ptmalloc with thread caches)",
     .package = "libc6",
     .contract = PAB_BACKEND_CONTRACT,
-    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT,
+    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT | PAB_CAP_C_API,
     .open = system_open,
     .probe = system_probe,
     .counter = system_counter,
+    .purge = system_purge,
 };

@@ -63,13 +63,28 @@ static uint64_t tcmalloc_counter(struct pab_heap *heap)
     return read_property(heap, "generic.current_allocated_bytes");
 }
 
+static void tcmalloc_purge(struct pab_heap *heap)
+{
+    void (*mark_idle)(void) = NULL;
+    void (*release)(void) = NULL;
+    *(void **)&mark_idle = pab_dso_symbol(heap, "MallocExtension_MarkThreadIdle");
+    *(void **)&release = pab_dso_symbol(heap, "MallocExtension_ReleaseFreeMemory");
+    if (mark_idle != NULL) {
+        mark_idle(); /* empties this thread's cache */
+    }
+    if (release != NULL) {
+        release();
+    }
+}
+
 const struct pab_backend pab_backend_tcmalloc = {
     .name = "tcmalloc",
     .summary = "gperftools tcmalloc: thread caches over central free lists and spans",
     .package = "libtcmalloc-minimal4",
     .contract = PAB_BACKEND_CONTRACT,
-    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT,
+    .caps = PAB_CAP_USABLE_SIZE | PAB_CAP_THREADS | PAB_CAP_RAW | PAB_CAP_DEFAULT | PAB_CAP_C_API,
     .open = tcmalloc_open,
     .probe = tcmalloc_probe,
     .counter = tcmalloc_counter,
+    .purge = tcmalloc_purge,
 };

@@ -16,6 +16,7 @@ static const char *const verdict_names[] = {
     [PAB_DEVIATION] = "deviation",
     [PAB_FAIL] = "fail",
     [PAB_SKIP] = "skip",
+    [PAB_INFO] = "info",
 };
 
 /* --- what is to be run ---------------------------------------------------------------------- */
@@ -203,7 +204,7 @@ static void make_check_job(const struct checking *checking, enum pab_job_kind ki
 }
 
 static enum pab_status run_check(struct checking *checking, const struct pab_spec *spec,
-                                 const struct pab_check *check, size_t counts[PAB_SKIP + 1],
+                                 const struct pab_check *check, size_t counts[PAB_VERDICT_COUNT],
                                  struct pab_error *err)
 {
     static struct pab_job job;
@@ -220,13 +221,13 @@ static enum pab_status run_check(struct checking *checking, const struct pab_spe
 
 /* The backend's verdict is that of its worst check; a check that was skipped says nothing. */
 static void add_verdict(struct checking *checking, const struct pab_spec *spec,
-                        const size_t counts[PAB_SKIP + 1])
+                        const size_t counts[PAB_VERDICT_COUNT])
 {
     enum pab_verdict verdict = counts[PAB_FAIL] > 0        ? PAB_FAIL
                                : counts[PAB_DEVIATION] > 0 ? PAB_DEVIATION
                                : counts[PAB_PASS] > 0      ? PAB_PASS
                                                            : PAB_SKIP;
-    for (size_t i = 0; i <= PAB_SKIP; i++) {
+    for (size_t i = 0; i < PAB_VERDICT_COUNT; i++) {
         checking->result->verdicts[i] += counts[i];
     }
     add_row(checking, "verdicts",
@@ -265,7 +266,7 @@ static enum pab_status probe(struct checking *checking, size_t index, bool *good
 static enum pab_status run_backend(struct checking *checking, size_t index, struct pab_error *err)
 {
     const struct pab_checks *checks = checking->checks;
-    size_t counts[PAB_SKIP + 1] = {0};
+    size_t counts[PAB_VERDICT_COUNT] = {0};
     bool good = false;
     enum pab_status status = probe(checking, index, &good, err);
     for (size_t i = 0; status == PAB_OK && i < checks->chosen_count; i++) {

@@ -35,7 +35,7 @@ void pab_checks_fini(struct pab_checks *checks);
 json_t *pab_checks_plan_json(const struct pab_checks *checks);
 
 struct pab_checks_result {
-    size_t verdicts[PAB_SKIP + 1];
+    size_t verdicts[PAB_VERDICT_COUNT];
     size_t backends_missing; /* named by the user, and not available or broken */
 };
 

@@ -69,7 +69,7 @@ static enum pab_status run_alone(struct pab_experiment_state *state, const struc
 static enum pab_status run_preflight(struct pab_experiment_state *state, size_t spec, bool *good,
                                      struct pab_error *err)
 {
-    static const char *const verdicts[] = {"pass", "deviation", "fail", "skip"};
+    static const char *const verdicts[] = {"pass", "deviation", "fail", "skip", "info"};
     for (size_t i = 0; i < pab_check_count() && !pab_experiment_interrupted(state); i++) {
         const struct pab_check *check = pab_check_at(i);
         if ((check->flags & PAB_CHECK_PREFLIGHT) == 0) {

@@ -70,7 +70,9 @@ struct pab_opened {
 
 struct pab_verdict_note {
     enum pab_verdict verdict;
+    uint64_t ops_done;
     char reason[512];
+    char answer[64];
     char compared[512];
     char detail[8192];
 };

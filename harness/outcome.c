@@ -90,9 +90,10 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
     case PAB_MESSAGE_VERDICT:
         memcpy(&out->verdict, payload, bytes);
         END_TEXT(out->verdict.reason);
+        END_TEXT(out->verdict.answer);
         END_TEXT(out->verdict.compared);
         END_TEXT(out->verdict.detail);
-        return (unsigned)out->verdict.verdict <= PAB_SKIP;
+        return (unsigned)out->verdict.verdict < PAB_VERDICT_COUNT;
     case PAB_MESSAGE_DEMAND:
         memcpy(&out->demand, payload, bytes);
         return true;

@@ -152,6 +152,7 @@ static void run_check(struct pab_error *err)
     }
     static struct pab_check_run run;
     static struct pab_verdict_note note;
+    run.check = check;
     run.heap = &worker.heap;
     run.spec = worker.spec;
     run.oracle = worker.job.oracle[0] == '\0' ? NULL : worker.job.oracle;
@@ -163,11 +164,14 @@ static void run_check(struct pab_error *err)
         return;
     }
     note.verdict = admitted ? check->run(&run) : PAB_SKIP;
+    note.ops_done = run.ops_done;
     static_assert(sizeof(note.reason) == sizeof(run.reason) &&
+                      sizeof(note.answer) == sizeof(run.answer) &&
                       sizeof(note.compared) == sizeof(run.compared) &&
                       sizeof(note.detail) == sizeof(run.detail),
                   "what a check says travels whole");
     memcpy(note.reason, run.reason, sizeof(note.reason));
+    memcpy(note.answer, run.answer, sizeof(note.answer));
     memcpy(note.compared, run.compared, sizeof(note.compared));
     memcpy(note.detail, run.detail, sizeof(note.detail));
     pab_worker_send(PAB_MESSAGE_VERDICT, &note, sizeof(note));

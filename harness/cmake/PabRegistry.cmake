@@ -2,7 +2,7 @@
 #
 #   pab_add_backend(jemalloc)        compiles jemalloc.c, registers pab_backend_jemalloc
 #   pab_add_workload(small_ints)     compiles small_ints.c, registers pab_workload_small_ints
-#   pab_add_check(content)           compiles content.c, registers pab_check_content
+#   pab_add_checks(lifetime)         compiles lifetime.c, registers pab_checks_lifetime
 #
 # registry.c includes the generated file twice under two definitions of the macro: once for the
 # extern declarations, once for the array.
@@ -16,8 +16,8 @@ function(pab_add_workload id)
   set_property(GLOBAL APPEND PROPERTY PAB_WORKLOADS ${id})
 endfunction()
 
-function(pab_add_check id)
-  target_sources(pab_conformance PRIVATE ${id}.c)
+function(pab_add_checks id)
+  target_sources(pab_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${id}.c)
   set_property(GLOBAL APPEND PROPERTY PAB_CHECKS ${id})
 endfunction()
 

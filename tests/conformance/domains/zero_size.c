@@ -1,4 +1,4 @@
-/* tests/conformance/zero_size.c -- Python's rule for zero bytes, which is not C's. */
+/* tests/conformance/domains/zero_size.c -- Python's rule for zero bytes, which is not C's. */
 #include "harness/check.h"
 
 #define BLOCKS 1000
@@ -66,13 +66,17 @@ static enum pab_verdict zero_size_run(struct pab_check_run *run)
     return PAB_PASS;
 }
 
-const struct pab_check pab_check_zero_size = {
-    .id = "PYM-01",
-    .summary = "zero bytes give a distinct block, in every domain; realloc(p, 0) resizes",
-    .source = "CPython Doc/c-api/memory.rst: as if one byte had been asked for",
-    .contract = PAB_CHECK_CONTRACT,
-    .flags = PAB_CHECK_PREFLIGHT,
-    .class = PAB_CLASS_REQUIRED,
-    .severity = PAB_SEVERITY_CONTRACT,
-    .run = zero_size_run,
+static const struct pab_check checks[] = {
+    {
+        .id = "PYM-01",
+        .summary = "zero bytes give a distinct block, in every domain; realloc(p, 0) resizes",
+        .source = "CPython Doc/c-api/memory.rst: as if one byte had been asked for",
+        .flags = PAB_CHECK_PREFLIGHT,
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_CONTRACT,
+        .run = zero_size_run,
+    },
 };
+
+const struct pab_check_group pab_checks_zero_size = {PAB_CHECK_CONTRACT, checks,
+                                                     ARRAY_COUNT(checks)};

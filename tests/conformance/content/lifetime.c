@@ -1,4 +1,4 @@
-/* tests/conformance/content.c -- bytes written stay, whatever other blocks do.
+/* tests/conformance/content/lifetime.c -- bytes written stay, whatever other blocks do.
  *
  * Every word of a block holds a value made from (owner, offset), so that two blocks swapped, a
  * shifted copy and an overlap all show. Blocks come and go in random order; each is read whole
@@ -168,13 +168,17 @@ static enum pab_verdict content_run(struct pab_check_run *run)
     return PAB_PASS;
 }
 
-const struct pab_check pab_check_content = {
-    .id = "PRE-001",
-    .summary = "bytes written stay until the block is freed",
-    .source = "C23 7.24.3: an object keeps its value throughout its lifetime",
-    .contract = PAB_CHECK_CONTRACT,
-    .flags = PAB_CHECK_PREFLIGHT,
-    .class = PAB_CLASS_REQUIRED,
-    .severity = PAB_SEVERITY_MEMORY,
-    .run = content_run,
+static const struct pab_check checks[] = {
+    {
+        .id = "PRE-001",
+        .summary = "bytes written stay until the block is freed",
+        .source = "C23 7.24.3: an object keeps its value throughout its lifetime",
+        .flags = PAB_CHECK_PREFLIGHT,
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = content_run,
+    },
 };
+
+const struct pab_check_group pab_checks_lifetime = {PAB_CHECK_CONTRACT, checks,
+                                                    ARRAY_COUNT(checks)};

@@ -1,4 +1,7 @@
-#include "tests/conformance/diff.h"
+/* tests/conformance/diff/diff.c -- storms: the built-in pymalloc, with the geometry of the spec under
+ * test, and a libpython get the same calls, and every address is compared. */
+#include "harness/check.h"
+#include "tests/conformance/storm/storm.h"
 
 #include <string.h>
 
@@ -7,7 +10,7 @@
 
 static struct pab_oracle oracle;
 
-enum pab_status pab_diff_admit(const struct pab_check_run *run, struct pab_error *err)
+static enum pab_status diff_admit(const struct pab_check_run *run, struct pab_error *err)
 {
     enum pab_status status = PAB_OK;
     if (run->oracle != NULL) { /* first: a wrong one is refused whatever it is for */
@@ -58,8 +61,8 @@ static void take_listing(struct pab_check_run *run, const struct pab_storm_resul
     memcpy(run->detail, text, taken + 1);
 }
 
-enum pab_verdict pab_diff_run(struct pab_check_run *run, enum pab_storm_arenas arenas,
-                              enum pab_storm_mix mix)
+static enum pab_verdict diff_run(struct pab_check_run *run, enum pab_storm_arenas arenas,
+                                 enum pab_storm_mix mix)
 {
     if (arenas != PAB_STORM_ALIGNED && !oracle.has_arenas) {
         snprintf(run->reason, sizeof(run->reason),
@@ -91,3 +94,72 @@ enum pab_verdict pab_diff_run(struct pab_check_run *run, enum pab_storm_arenas a
     free(result.reproducer);
     return result.end == PAB_STORM_DIFFERS ? PAB_FAIL : PAB_SKIP;
 }
+
+static enum pab_verdict aligned_run(struct pab_check_run *run)
+{
+    return diff_run(run, PAB_STORM_ALIGNED, PAB_STORM_MIXED);
+}
+
+static enum pab_verdict unaligned_run(struct pab_check_run *run)
+{
+    return diff_run(run, PAB_STORM_UNALIGNED, PAB_STORM_MIXED);
+}
+
+static enum pab_verdict failing_run(struct pab_check_run *run)
+{
+    return diff_run(run, PAB_STORM_FAILING, PAB_STORM_MIXED);
+}
+
+static enum pab_verdict drains_run(struct pab_check_run *run)
+{
+    return diff_run(run, PAB_STORM_ALIGNED, PAB_STORM_DRAINS);
+}
+
+static enum pab_verdict borders_run(struct pab_check_run *run)
+{
+    return diff_run(run, PAB_STORM_ALIGNED, PAB_STORM_BORDERS);
+}
+
+#define DIFF_COMMON                                                                                \
+    .source =                                                                                      \
+        "allocators/pymalloc/pymalloc.h: the same addresses as CPython's Objects/obmalloc.c",      \
+    .class = PAB_CLASS_REQUIRED, .severity = PAB_SEVERITY_CONTRACT, .admit = diff_admit
+
+static const struct pab_check checks[] = {
+    {
+        .id = "DIFF-001",
+        .summary = "CPython's addresses, for any calls, over arenas aligned to their size",
+        .run = aligned_run,
+        DIFF_COMMON,
+    },
+    {
+        .id = "DIFF-002",
+        .summary =
+            "CPython's addresses, over arenas that are not aligned to a pool and so lose one",
+        .run = unaligned_run,
+        DIFF_COMMON,
+    },
+    {
+        .id = "DIFF-003",
+        .summary = "CPython's addresses, when requests for an arena are refused time and again",
+        .run = failing_run,
+        DIFF_COMMON,
+    },
+    {
+        .id = "DIFF-004",
+        .summary =
+            "CPython's addresses and releases of arenas, when classes fill and drain in any order",
+        .run = drains_run,
+        DIFF_COMMON,
+    },
+    {
+        .id = "DIFF-005",
+        .summary =
+            "CPython's addresses, for sizes around class borders, the threshold and the 25 % "
+            "rule of realloc",
+        .run = borders_run,
+        DIFF_COMMON,
+    },
+};
+
+const struct pab_check_group pab_checks_diff = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};

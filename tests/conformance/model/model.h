@@ -1,0 +1,74 @@
+/* tests/conformance/model/model.h -- random calls against a model that never asks the subject.
+ * Depends on support/subject.h.
+ *
+ *   profile + seed --> generator --> trace --> interpreter --> subject
+ *                                                  |
+ *                                                  +--> shadow model: slots, patterns, intervals
+ *
+ * A trace is a list of calls on numbered slots. The interpreter takes ANY subset of its lines: a
+ * call on a slot that does not suit it does nothing. So a trace that shows a fault can be cut
+ * down by leaving lines out, and any bytes can be read as one (the fuzzer does).
+ */
+#ifndef PAB_TESTS_CONFORMANCE_MODEL_MODEL_H
+#define PAB_TESTS_CONFORMANCE_MODEL_MODEL_H
+
+#include "tests/conformance/support/subject.h"
+
+enum pab_model_profile {
+    PAB_MODEL_PY,      /* the size mix of Python programs, with bursts */
+    PAB_MODEL_TINY,    /* up to 64 bytes */
+    PAB_MODEL_EDGES,   /* size class bounds and one byte beside them */
+    PAB_MODEL_LARGE,   /* beyond every size class */
+    PAB_MODEL_CHURN,   /* grow and shrink, fill and empty */
+    PAB_MODEL_HOSTILE, /* impossible sizes and failing kernel calls, ten times as many */
+    PAB_MODEL_PROFILES,
+};
+
+const char *pab_model_profile_name(enum pab_model_profile profile);
+
+struct pab_model_plan {
+    enum pab_model_profile profile;
+    uint64_t seed, ops;
+    unsigned threads;    /* 1; more: handed over in lockstep, replayable */
+    bool free_running;   /* threads > 1: all at once, each with a stream of its own */
+    unsigned shrink_s;   /* how long a shorter trace may be looked for; 0: not at all */
+    const char *save_as; /* where the shrunk trace goes, or NULL */
+    void (*progress)(uint64_t done, uint64_t total); /* or NULL */
+};
+
+enum pab_model_end {
+    PAB_MODEL_HELD,
+    PAB_MODEL_BROKE_STATEMENT, /* `statement` and `text` say which and how */
+    PAB_MODEL_CRASHED,         /* `text` says of what; also a hang */
+    PAB_MODEL_NO_PROCESS,      /* the trial could not be started: `text` */
+};
+
+struct pab_model_result {
+    enum pab_model_end end;
+    uint64_t ops;       /* calls made until the end */
+    uint64_t bytes;     /* of content verified */
+    uint64_t sweeps;    /* whole-heap verifications */
+    uint64_t high_live; /* blocks */
+    uint64_t triples;   /* distinct (class, call, call before it): how much was covered */
+    char statement[16]; /* "MAL-009" */
+    char text[400];
+    size_t trace_ops; /* of the shrunk trace */
+    char *trace;      /* its text, replayable; or NULL. free() it */
+    char *program;    /* a C program that shows it with plain malloc; or NULL. free() it */
+};
+
+/* Runs a plan in a process forked for it and shrinks what it finds. */
+void pab_model_run(const struct pab_subject *subject, const struct pab_model_plan *plan,
+                   struct pab_model_result *out);
+
+/* Runs the calls of a trace's text instead. PAB_USAGE names the line that is none. */
+enum pab_status pab_model_replay(const struct pab_subject *subject, const char *trace,
+                                 const struct pab_model_plan *plan, struct pab_model_result *out,
+                                 struct pab_error *err);
+
+/* A whole check: runs `plan` (seed and ops out of `run`, `own` operations where none are asked),
+ * fills reason, compared, detail and ops_done. */
+enum pab_verdict pab_model_check(struct pab_check_run *run, struct pab_model_plan plan,
+                                 uint64_t own);
+
+#endif

@@ -1,0 +1,51 @@
+/* tests/conformance/support/oscalls.h -- makes this process's memory calls to the kernel fail.
+ * Depends on libc; Linux on x86-64 and aarch64.
+ *
+ * Watched are mmap, munmap, mremap, mprotect, madvise and brk, whoever makes them: a seccomp filter
+ * (SECCOMP_RET_TRAP) turns each into a SIGSYS whose handler either lets it go on from the one
+ * address that the filter lets pass, or answers ENOMEM. So it works for a libc's own inlined
+ * calls, for raw syscall instructions, and for the built-in allocators alike.
+ *
+ *     pab_oscalls_install(why, sizeof(why))       once for a process, cannot be undone, inherited
+ *     pab_oscalls_fail(&(struct pab_oscalls_plan){.first = k, .count = 1, .calls = PAB_OSCALL_MMAP})
+ *     ... the script under test ...
+ *     pab_oscalls_stop(&seen)
+ */
+#ifndef PAB_TESTS_CONFORMANCE_SUPPORT_OSCALLS_H
+#define PAB_TESTS_CONFORMANCE_SUPPORT_OSCALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum pab_oscall {
+    PAB_OSCALL_MMAP = 1u << 0,
+    PAB_OSCALL_MUNMAP = 1u << 1,
+    PAB_OSCALL_MREMAP = 1u << 2,
+    PAB_OSCALL_MPROTECT = 1u << 3,
+    PAB_OSCALL_MADVISE = 1u << 4,
+    PAB_OSCALL_BRK = 1u << 5,
+    PAB_OSCALL_ALL = (1u << 6) - 1,
+};
+
+struct pab_oscalls_plan {
+    unsigned calls;  /* enum pab_oscall: which are counted and may fail */
+    uint64_t first;  /* the first to fail, from 1; 0: count only */
+    uint64_t count;  /* how many fail from there on; 0: all */
+    uint64_t period; /* 0, or: every so many calls after `first` fails, `count` is not used */
+};
+
+struct pab_oscalls_seen {
+    uint64_t calls, failed;
+};
+
+/* Puts the filter in place, letting every call pass. False: why it cannot be had here. */
+bool pab_oscalls_install(char *why, size_t size);
+
+/* Starts to count at 0, and to fail as planned. Calls of all threads count together. */
+void pab_oscalls_fail(const struct pab_oscalls_plan *plan);
+
+/* Lets every call pass again; what was counted. */
+void pab_oscalls_stop(struct pab_oscalls_seen *seen);
+
+#endif

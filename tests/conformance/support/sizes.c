@@ -1,0 +1,60 @@
+#include "tests/conformance/support/sizes.h"
+
+static void add(struct pab_sizes *sizes, size_t size)
+{
+    bool is_new = sizes->count == 0 || size > sizes->at[sizes->count - 1];
+    if (is_new && sizes->count < PAB_SIZES_MAX) {
+        sizes->at[sizes->count++] = size;
+    }
+}
+
+void pab_sizes_ladder(struct pab_sizes *out, size_t most)
+{
+    out->count = 0;
+    for (size_t size = 0; size <= 16 && size <= most; size++) {
+        add(out, size);
+    }
+    for (size_t power = 16; power != 0 && power - 1 <= most; power *= 2) {
+        add(out, power - 1);
+        if (power <= most) {
+            add(out, power);
+        }
+        if (power + 1 <= most) {
+            add(out, power + 1);
+        }
+    }
+}
+
+static void assume_classes(struct pab_sizes *out, size_t most)
+{
+    for (size_t size = 16; size <= 512 && size <= most; size += 16) {
+        add(out, size);
+    }
+    for (size_t size = 1024; size != 0 && size <= most; size *= 2) {
+        add(out, size);
+    }
+}
+
+void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject, size_t most)
+{
+    out->count = 0;
+    if (!pab_subject_has_usable(subject)) {
+        assume_classes(out, most);
+        return;
+    }
+    for (size_t size = 1; size <= most && out->count < PAB_SIZES_MAX;) {
+        void *block = pab_subject_malloc(subject, size);
+        if (block == NULL) {
+            return;
+        }
+        size_t usable = pab_subject_usable(subject, block, size);
+        pab_subject_free(subject, block);
+        if (usable < size) { /* USZ-02 will say so */
+            usable = size;
+        }
+        if (usable <= most) {
+            add(out, usable);
+        }
+        size = usable + 1;
+    }
+}

@@ -1,0 +1,23 @@
+/* tests/conformance/support/sizes.h -- which sizes to ask for. Depends on subject.h. */
+#ifndef PAB_TESTS_CONFORMANCE_SUPPORT_SIZES_H
+#define PAB_TESTS_CONFORMANCE_SUPPORT_SIZES_H
+
+#include "tests/conformance/support/subject.h"
+
+#define PAB_SIZES_MAX 512
+
+/* Sizes in ascending order, without duplicates. */
+struct pab_sizes {
+    size_t count;
+    size_t at[PAB_SIZES_MAX];
+};
+
+/* 0..16, then 2^k - 1, 2^k and 2^k + 1 up to `most`. */
+void pab_sizes_ladder(struct pab_sizes *out, size_t most);
+
+/* The largest size of each size class up to `most`, found by walking: a request of one byte more
+ * gets more to use. Where the subject cannot say what is usable, the multiples of 16 up to 512 and
+ * the powers of two above. */
+void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject, size_t most);
+
+#endif

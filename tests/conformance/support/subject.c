@@ -1,0 +1,153 @@
+#include "tests/conformance/support/subject.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* A function of the very object under test: dlsym() alone would also find the C library's, which
+ * every object depends on. */
+static void *own_function(const struct pab_heap *heap, const char *name)
+{
+    Dl_info home;
+    Dl_info found;
+    void *function = heap->state == NULL ? NULL : dlsym(heap->state, name);
+    if (function == NULL || dladdr(heap->anchor, &home) == 0 || dladdr(function, &found) == 0 ||
+        home.dli_fbase != found.dli_fbase) {
+        return NULL;
+    }
+    return function;
+}
+
+/* The first that there is of up to four names, "" for none: C's own name, then vendors'. */
+static void *first_function(const struct pab_heap *heap, const char *const *names)
+{
+    void *function = NULL;
+    for (size_t i = 0; function == NULL && names[i] != NULL; i++) {
+        function = own_function(heap, names[i]);
+    }
+    return function;
+}
+
+/* nallocx(size, flags) and sdallocx(ptr, size, flags) have one argument more than what they stand
+ * for here. */
+static struct {
+    size_t (*nallocx)(size_t size, int flags);
+    void (*sdallocx)(void *ptr, size_t size, int flags);
+} jemalloc_style;
+
+static size_t good_size_nallocx(size_t size)
+{
+    return jemalloc_style.nallocx(size, 0);
+}
+
+static void free_sized_sdallocx(void *ptr, size_t size)
+{
+    if (ptr != NULL) { /* sdallocx(NULL) is undefined, free_sized(NULL, n) is not */
+        jemalloc_style.sdallocx(ptr, size, 0);
+    }
+}
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void find_sizes(struct pab_subject *subject)
+{
+    const struct pab_heap *heap = subject->heap;
+    *(void **)&jemalloc_style.nallocx = first_function(heap, NAMES("nallocx", "tc_nallocx"));
+    *(void **)&jemalloc_style.sdallocx = first_function(heap, NAMES("sdallocx"));
+    *(void **)&subject->good_size = first_function(heap, NAMES("malloc_good_size", "mi_good_size"));
+    if (subject->good_size == NULL && jemalloc_style.nallocx != NULL) {
+        subject->good_size = good_size_nallocx;
+    }
+    *(void **)&subject->free_sized =
+        first_function(heap, NAMES("free_sized", "tc_free_sized", "mi_free_size"));
+    if (subject->free_sized == NULL && jemalloc_style.sdallocx != NULL) {
+        subject->free_sized = free_sized_sdallocx;
+    }
+    *(void **)&subject->free_aligned_sized = first_function(heap, NAMES("free_aligned_sized"));
+}
+
+static void find_functions(struct pab_subject *subject)
+{
+    const struct pab_heap *heap = subject->heap;
+    const struct pab_entry_points *entry = &heap->entry[PAB_DOMAIN_OBJ];
+    void *malloc_function = own_function(heap, "malloc");
+    bool has_plain_names = malloc_function != NULL && own_function(heap, "calloc") != NULL &&
+                           own_function(heap, "realloc") != NULL &&
+                           own_function(heap, "free") != NULL;
+    subject->malloc = entry->malloc;
+    subject->calloc = entry->calloc;
+    subject->realloc = entry->realloc;
+    subject->free = entry->free;
+    subject->usable_size = entry->usable_size;
+    if (has_plain_names) { /* what a program that is linked with it or preloads it calls */
+        *(void **)&subject->malloc = malloc_function;
+        *(void **)&subject->calloc = own_function(heap, "calloc");
+        *(void **)&subject->realloc = own_function(heap, "realloc");
+        *(void **)&subject->free = own_function(heap, "free");
+    }
+    void *usable = first_function(heap, NAMES("malloc_usable_size"));
+    if (usable != NULL) {
+        *(void **)&subject->usable_size = usable;
+    }
+    *(void **)&subject->aligned_alloc =
+        first_function(heap, NAMES("aligned_alloc", "mi_aligned_alloc"));
+    *(void **)&subject->posix_memalign =
+        first_function(heap, NAMES("posix_memalign", "tc_posix_memalign", "mi_posix_memalign"));
+    *(void **)&subject->memalign =
+        first_function(heap, NAMES("memalign", "tc_memalign", "mi_memalign"));
+    *(void **)&subject->valloc = first_function(heap, NAMES("valloc", "tc_valloc", "mi_valloc"));
+    *(void **)&subject->pvalloc =
+        first_function(heap, NAMES("pvalloc", "tc_pvalloc", "mi_pvalloc"));
+    *(void **)&subject->reallocarray =
+        first_function(heap, NAMES("reallocarray", "mi_reallocarray"));
+    find_sizes(subject);
+}
+
+void pab_subject_init_domain(struct pab_subject *subject, struct pab_heap *heap,
+                             enum pab_domain domain)
+{
+    memset(subject, 0, sizeof(*subject));
+    subject->heap = heap;
+    subject->table = &heap->domain[domain];
+}
+
+void pab_subject_init(struct pab_subject *subject, struct pab_heap *heap)
+{
+    pab_subject_init_domain(subject, heap, PAB_DOMAIN_OBJ);
+    subject->is_c = (heap->backend->caps & PAB_CAP_C_API) != 0 && heap->hooks == NULL;
+    if (subject->is_c) {
+        find_functions(subject);
+    }
+}
+
+void pab_check_manifest(struct pab_heap *heap, char *out, size_t size)
+{
+    struct pab_subject subject;
+    pab_subject_init(&subject, heap);
+    const struct {
+        const char *name;
+        bool is_there;
+    } functions[] = {
+        {"usable_size", pab_subject_has_usable(&subject)},
+        {"aligned_alloc", subject.aligned_alloc != NULL},
+        {"posix_memalign", subject.posix_memalign != NULL},
+        {"memalign", subject.memalign != NULL},
+        {"valloc", subject.valloc != NULL},
+        {"pvalloc", subject.pvalloc != NULL},
+        {"reallocarray", subject.reallocarray != NULL},
+        {"free_sized", subject.free_sized != NULL},
+        {"free_aligned_sized", subject.free_aligned_sized != NULL},
+        {"good_size", subject.good_size != NULL},
+        {"purge", heap->backend->purge != NULL},
+    };
+    size_t used = (size_t)snprintf(out, size, "%s: malloc calloc realloc free",
+                                   subject.is_c ? "C functions" : "Python domains");
+    for (int there = 1; there >= 0; there--) {
+        const char *gap = there ? " " : "; no ";
+        for (size_t i = 0; i < ARRAY_COUNT(functions) && used < size; i++) {
+            if (functions[i].is_there == (there == 1)) {
+                used += (size_t)snprintf(out + used, size - used, "%s%s", gap, functions[i].name);
+                gap = there ? " " : ", ";
+            }
+        }
+    }
+}
