@@ -71,6 +71,24 @@ enum pab_check_flag {
     PAB_CHECK_ALONE = 1u << 2,     /* looks at what other processes disturb: no check beside it */
 };
 
+/* What a check calls beside malloc and free; one that is missing skips it, with that reason. */
+enum pab_uses {
+    PAB_USES_CALLOC = 1u << 0,
+    PAB_USES_REALLOC = 1u << 1,
+    PAB_USES_USABLE_SIZE = 1u << 2,
+    PAB_USES_ALIGNED_ALLOC = 1u << 3,
+    PAB_USES_POSIX_MEMALIGN = 1u << 4,
+    PAB_USES_MEMALIGN = 1u << 5,
+    PAB_USES_VALLOC = 1u << 6,
+    PAB_USES_PVALLOC = 1u << 7,
+    PAB_USES_REALLOCARRAY = 1u << 8,
+    PAB_USES_FREE_SIZED = 1u << 9,
+    PAB_USES_FREE_ALIGNED_SIZED = 1u << 10,
+    PAB_USES_GOOD_SIZE = 1u << 11,
+    PAB_USES_PURGE = 1u << 12,
+    PAB_USES_C = 1u << 13, /* C's own functions: errno, sizes over PTRDIFF_MAX */
+};
+
 struct pab_check {       /* immutable */
     const char *id;      /* "PRE-001" */
     const char *summary; /* the statement that must hold */
@@ -79,6 +97,7 @@ struct pab_check {       /* immutable */
     enum pab_severity severity;
     unsigned flags;
     unsigned needs; /* enum pab_cap without which the check is skipped */
+    unsigned uses;  /* enum pab_uses likewise */
     /* Not NULL: nobody can run it here, and this is why; `run` is NULL. `list checks` shows it. */
     const char *not_applicable;
     /* Judges what was asked for before run(): PAB_USAGE refuses the whole command, anything else
@@ -109,6 +128,10 @@ static inline enum pab_verdict pab_check_verdict(const struct pab_check *check)
 /* The registry: the rows of all groups, in the order of the catalogue. */
 size_t pab_check_count(void);
 const struct pab_check *pab_check_at(size_t index);
+
+/* Whether a heap has what the check needs; if not, `reason` says what it lacks. */
+bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char *reason,
+                      size_t size);
 
 /* What can be called on an opened heap, for the report: "malloc calloc realloc free aligned_alloc
  * ... ; no reallocarray, free_sized". */

@@ -127,9 +127,7 @@ static void check_progress(uint64_t done, uint64_t total)
 /* False: the check has nothing to say about this heap, for the reason in `run`. */
 static bool admit_check(const struct pab_check *check, struct pab_check_run *run)
 {
-    if ((worker.heap.backend->caps & check->needs) != check->needs) {
-        snprintf(run->reason, sizeof(run->reason), "%s lacks what the check asks for",
-                 worker.heap.backend->name);
+    if (!pab_check_admits(check, &worker.heap, run->reason, sizeof(run->reason))) {
         return false;
     }
     struct pab_error err;

@@ -17,7 +17,7 @@ static void *own_function(const struct pab_heap *heap, const char *name)
     return function;
 }
 
-/* The first that there is of up to four names, "" for none: C's own name, then vendors'. */
+/* The first of some names that there is: C's own, then vendors'. The list ends at NULL. */
 static void *first_function(const struct pab_heap *heap, const char *const *names)
 {
     void *function = NULL;
@@ -119,33 +119,94 @@ void pab_subject_init(struct pab_subject *subject, struct pab_heap *heap)
     }
 }
 
+struct call_name {
+    unsigned call;
+    const char *name;
+};
+
+static const struct call_name call_names[] = {
+    {PAB_USES_CALLOC, "calloc"},
+    {PAB_USES_REALLOC, "realloc"},
+    {PAB_USES_USABLE_SIZE, "usable_size"},
+    {PAB_USES_ALIGNED_ALLOC, "aligned_alloc"},
+    {PAB_USES_POSIX_MEMALIGN, "posix_memalign"},
+    {PAB_USES_MEMALIGN, "memalign"},
+    {PAB_USES_VALLOC, "valloc"},
+    {PAB_USES_PVALLOC, "pvalloc"},
+    {PAB_USES_REALLOCARRAY, "reallocarray"},
+    {PAB_USES_FREE_SIZED, "free_sized"},
+    {PAB_USES_FREE_ALIGNED_SIZED, "free_aligned_sized"},
+    {PAB_USES_GOOD_SIZE, "good_size"},
+    {PAB_USES_PURGE, "purge"},
+};
+
+static unsigned when(bool is_there, unsigned call)
+{
+    return is_there ? call : 0;
+}
+
+static unsigned calls_of(const struct pab_subject *subject)
+{
+    const struct pab_alloc *table = subject->table;
+    if (!subject->is_c) {
+        return when(table->calloc != NULL, PAB_USES_CALLOC) |
+               when(table->realloc != NULL, PAB_USES_REALLOC) |
+               when(table->usable_size != NULL, PAB_USES_USABLE_SIZE) |
+               when(subject->heap->backend->purge != NULL, PAB_USES_PURGE);
+    }
+    return PAB_USES_C | when(subject->calloc != NULL, PAB_USES_CALLOC) |
+           when(subject->realloc != NULL, PAB_USES_REALLOC) |
+           when(subject->usable_size != NULL, PAB_USES_USABLE_SIZE) |
+           when(subject->aligned_alloc != NULL, PAB_USES_ALIGNED_ALLOC) |
+           when(subject->posix_memalign != NULL, PAB_USES_POSIX_MEMALIGN) |
+           when(subject->memalign != NULL, PAB_USES_MEMALIGN) |
+           when(subject->valloc != NULL, PAB_USES_VALLOC) |
+           when(subject->pvalloc != NULL, PAB_USES_PVALLOC) |
+           when(subject->reallocarray != NULL, PAB_USES_REALLOCARRAY) |
+           when(subject->free_sized != NULL, PAB_USES_FREE_SIZED) |
+           when(subject->free_aligned_sized != NULL, PAB_USES_FREE_ALIGNED_SIZED) |
+           when(subject->good_size != NULL, PAB_USES_GOOD_SIZE) |
+           when(subject->heap->backend->purge != NULL, PAB_USES_PURGE);
+}
+
+bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char *reason,
+                      size_t size)
+{
+    struct pab_subject subject;
+    pab_subject_init(&subject, heap);
+    unsigned missing = check->uses & ~calls_of(&subject);
+    const char *who = heap->backend->name;
+    if ((check->needs & PAB_CAP_THREADS & ~heap->backend->caps) != 0) {
+        snprintf(reason, size, "%s serves one thread at a time: in CPython a lock guards it", who);
+    } else if ((check->needs & ~heap->backend->caps) != 0) {
+        snprintf(reason, size, "%s lacks what the check asks for", who);
+    } else if ((missing & PAB_USES_C) != 0) {
+        snprintf(reason, size, "Python's domains keep no such promise: they are not C's functions");
+    } else if (missing != 0) {
+        size_t i = 0;
+        while ((call_names[i].call & missing) == 0) {
+            i++;
+        }
+        snprintf(reason, size, "%s %s %s", who,
+                 subject.is_c ? "exports no" : "is no C library: it has no", call_names[i].name);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 void pab_check_manifest(struct pab_heap *heap, char *out, size_t size)
 {
     struct pab_subject subject;
     pab_subject_init(&subject, heap);
-    const struct {
-        const char *name;
-        bool is_there;
-    } functions[] = {
-        {"usable_size", pab_subject_has_usable(&subject)},
-        {"aligned_alloc", subject.aligned_alloc != NULL},
-        {"posix_memalign", subject.posix_memalign != NULL},
-        {"memalign", subject.memalign != NULL},
-        {"valloc", subject.valloc != NULL},
-        {"pvalloc", subject.pvalloc != NULL},
-        {"reallocarray", subject.reallocarray != NULL},
-        {"free_sized", subject.free_sized != NULL},
-        {"free_aligned_sized", subject.free_aligned_sized != NULL},
-        {"good_size", subject.good_size != NULL},
-        {"purge", heap->backend->purge != NULL},
-    };
-    size_t used = (size_t)snprintf(out, size, "%s: malloc calloc realloc free",
+    unsigned calls = calls_of(&subject);
+    size_t used = (size_t)snprintf(out, size, "%s: malloc free",
                                    subject.is_c ? "C functions" : "Python domains");
     for (int there = 1; there >= 0; there--) {
         const char *gap = there ? " " : "; no ";
-        for (size_t i = 0; i < ARRAY_COUNT(functions) && used < size; i++) {
-            if (functions[i].is_there == (there == 1)) {
-                used += (size_t)snprintf(out + used, size - used, "%s%s", gap, functions[i].name);
+        for (size_t i = 0; i < ARRAY_COUNT(call_names) && used < size; i++) {
+            if (((calls & call_names[i].call) != 0) == (there == 1)) {
+                used += (size_t)snprintf(out + used, size - used, "%s%s", gap, call_names[i].name);
                 gap = there ? " " : ", ";
             }
         }
