@@ -481,6 +481,11 @@ const char *asan_default_options(void)
 int main(int argc, char **argv)
 {
     const char *release = argc > 2 ? argv[2] : "3.11";
+    if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
+        bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+        fprintf(is_help ? stdout : stderr, "usage: debug_hooks [LIBPYTHON [RELEASE]]\n");
+        return is_help ? 0 : 2;
+    }
     char spec[PAB_SPEC_MAX] = "libpython";
     if (argc > 1) {
         snprintf(spec, sizeof(spec), "libpython:path=%s", argv[1]);

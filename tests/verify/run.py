@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -112,6 +113,9 @@ def parse_arguments():
     for name in arguments.programs:
         if name not in known:
             parser.error(f"no program is named {name}; there are {', '.join(known)}")
+    for python in arguments.python or []:
+        if shutil.which(python) is None:
+            parser.error(f"--python {python}: there is no such program")
     arguments.names = arguments.programs or (QUICK if arguments.quick else known)
     return arguments
 
