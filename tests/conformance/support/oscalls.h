@@ -10,6 +10,10 @@
  *     pab_oscalls_fail(&(struct pab_oscalls_plan){.first = k, .count = 1, .calls = PAB_OSCALL_MMAP})
  *     ... the script under test ...
  *     pab_oscalls_stop(&seen)
+ *
+ * Threads are watched that the installing one, or its children, started afterwards. From then on
+ * no thread of them can block SIGSYS, and no program that the process executes will run: the
+ * filter outlives exec, its handler does not.
  */
 #ifndef PAB_TESTS_CONFORMANCE_SUPPORT_OSCALLS_H
 #define PAB_TESTS_CONFORMANCE_SUPPORT_OSCALLS_H

@@ -1,0 +1,271 @@
+/* Failing calls to the kernel: those that were planned and no others, through libc, through a raw
+ * instruction, in threads that block every signal, and in forked children. Each body runs in a
+ * process of its own: cmocka has handlers for the same signal. */
+#include "tests/conformance/support/case.h"
+#include "tests/conformance/support/oscalls.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PAGE 4096u
+#define NONE (-1) /* there is no filter here */
+
+/* In a body: gives the line that did not hold. */
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            return __LINE__;                                                                       \
+        }                                                                                          \
+    } while (0)
+
+static int install_then(void *body)
+{
+    char why[160] = "";
+    if (!pab_oscalls_install(why, sizeof(why))) {
+        fprintf(stderr, "%s", why);
+        return NONE;
+    }
+    return (*(int (**)(void))body)();
+}
+
+static void run_body(int (*body)(void))
+{
+    struct pab_case done;
+    pab_case_run(install_then, &body, 20000, &done);
+    if (done.end == PAB_CASE_RETURNED && done.value == NONE) {
+        print_message("skipped: %s\n", done.text);
+        skip();
+    }
+    char how[80];
+    pab_case_describe(&done, how, sizeof(how));
+    if (done.end != PAB_CASE_RETURNED || done.value != 0) {
+        fail_msg("it %s (a number is the line that did not hold)", how);
+    }
+}
+
+static void plan(unsigned calls, uint64_t first, uint64_t count, uint64_t period)
+{
+    pab_oscalls_fail(&(struct pab_oscalls_plan){
+        .calls = calls, .first = first, .count = count, .period = period});
+}
+
+static void *map_page(void)
+{
+    return mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* Maps as many pages as `row` has letters: 'o' for those that it gets, '-' for those refused. */
+static bool maps_like(const char *row)
+{
+    for (; *row != '\0'; row++) {
+        errno = 0;
+        void *page = map_page();
+        if ((page == MAP_FAILED) != (*row == '-') || (page == MAP_FAILED && errno != ENOMEM)) {
+            return false;
+        }
+        if (page != MAP_FAILED) {
+            *(volatile char *)page = 1;
+            munmap(page, PAGE);
+        }
+    }
+    return true;
+}
+
+static int fails_as_planned(void)
+{
+    struct pab_oscalls_seen seen;
+    EXPECT(maps_like("oooooo"));
+    plan(PAB_OSCALL_MMAP, 0, 0, 0);
+    EXPECT(maps_like("oooooo"));
+    pab_oscalls_stop(&seen);
+    EXPECT(seen.calls == 6 && seen.failed == 0);
+
+    plan(PAB_OSCALL_MMAP, 3, 1, 0);
+    EXPECT(maps_like("oo-ooo"));
+    plan(PAB_OSCALL_MMAP, 2, 3, 0);
+    EXPECT(maps_like("o---oo"));
+    plan(PAB_OSCALL_MMAP, 4, 0, 0);
+    EXPECT(maps_like("ooo---"));
+    plan(PAB_OSCALL_MMAP, 2, 0, 3);
+    EXPECT(maps_like("o-oo-oo-o"));
+    pab_oscalls_stop(&seen);
+    EXPECT(seen.calls == 9 && seen.failed == 3);
+    EXPECT(maps_like("oooooo"));
+    return 0;
+}
+
+/* Each kind fails alone: the others pass and are not counted. */
+static int tells_kinds_apart(void)
+{
+    struct pab_oscalls_seen seen;
+    char *page = map_page();
+    EXPECT(page != MAP_FAILED);
+    for (unsigned kind = 1; kind <= PAB_OSCALL_ALL; kind <<= 1) {
+        plan(kind, 1, 0, 0);
+        unsigned failed = 0;
+        void *other = map_page();
+        failed |= other == MAP_FAILED ? PAB_OSCALL_MMAP : 0;
+        other = other == MAP_FAILED ? page : other;
+        failed |= mprotect(other, PAGE, PROT_READ) != 0 ? PAB_OSCALL_MPROTECT : 0;
+        failed |= madvise(other, PAGE, MADV_NORMAL) != 0 ? PAB_OSCALL_MADVISE : 0;
+        failed |= mremap(page, PAGE, PAGE, 0) == MAP_FAILED ? PAB_OSCALL_MREMAP : 0;
+        failed |= sbrk(16) == (void *)-1 ? PAB_OSCALL_BRK : 0;
+        if (other != page) {
+            failed |= munmap(other, PAGE) != 0 ? PAB_OSCALL_MUNMAP : 0;
+        }
+        pab_oscalls_stop(&seen);
+        EXPECT(failed == kind);
+        EXPECT(seen.calls == 1 && seen.failed == 1);
+    }
+    return 0;
+}
+
+/* Not only through libc's functions; errno of a call that passes is left alone. */
+static int raw_calls(void)
+{
+    struct pab_oscalls_seen seen;
+    plan(PAB_OSCALL_MMAP, 1, 1, 0);
+    const long flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    long refused = syscall(SYS_mmap, 0L, (long)PAGE, (long)PROT_READ, flags, -1L, 0L);
+    EXPECT(refused == -1 && errno == ENOMEM);
+    errno = 1789;
+    long granted = syscall(SYS_mmap, 0L, (long)PAGE, (long)PROT_READ, flags, -1L, 0L);
+    EXPECT(granted != -1 && errno == 1789);
+    EXPECT(munmap((void *)granted, PAGE) == 0);
+    pab_oscalls_stop(&seen);
+    EXPECT(seen.calls == 2 && seen.failed == 1);
+    return 0;
+}
+
+static void *map_with_signals_blocked(void *arg)
+{
+    sigset_t all;
+    sigset_t seen;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &seen);
+    bool *ok = arg;
+    *ok = sigismember(&seen, SIGUSR1) == 1 && sigismember(&seen, SIGSYS) == 0;
+    plan(PAB_OSCALL_MMAP, 2, 1, 0);
+    *ok = *ok && maps_like("o-o");
+    return NULL;
+}
+
+/* A thread's end calls madvise with every signal blocked, if its stack is large enough. */
+static int threads(void)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 4u << 20);
+    for (int i = 0; i < 3; i++) {
+        struct pab_oscalls_seen seen;
+        pthread_t thread;
+        bool ok = false;
+        EXPECT(pthread_create(&thread, &attributes, map_with_signals_blocked, &ok) == 0);
+        pthread_join(thread, NULL);
+        pab_oscalls_stop(&seen);
+        EXPECT(ok);
+        EXPECT(seen.calls == 3 && seen.failed == 1);
+    }
+    pthread_attr_destroy(&attributes);
+    sigset_t mask;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    EXPECT(sigismember(&mask, SIGUSR1) == 0);
+    EXPECT(pthread_sigmask(SIG_BLOCK, &one, &mask) == 0 && sigismember(&mask, SIGUSR1) == 0);
+    EXPECT(pthread_sigmask(SIG_UNBLOCK, &one, &mask) == 0 && sigismember(&mask, SIGUSR1) == 1);
+    EXPECT(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGUSR1) == 0);
+    EXPECT(pthread_sigmask(12345, &one, NULL) == EINVAL);
+    return 0;
+}
+
+static int children(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        plan(PAB_OSCALL_MMAP, 2, 1, 0);
+        _exit(maps_like("o-o") ? 42 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    EXPECT(maps_like("ooo"));
+    return 0;
+}
+
+static int libc_malloc(void)
+{
+    struct pab_oscalls_seen seen;
+    void *(*volatile take)(size_t size) = malloc;
+    plan(PAB_OSCALL_ALL, 1, 0, 0);
+    errno = 0;
+    void *refused = take(64u << 20);
+    int seen_errno = errno;
+    pab_oscalls_stop(&seen);
+    void *granted = take(64u << 20);
+    free(granted);
+    bool is_as_told = refused == NULL && seen_errno == ENOMEM && granted != NULL;
+    free(refused);
+    EXPECT(is_as_told && seen.failed >= 1);
+    return 0;
+}
+
+static void test_fails_as_planned(void **state)
+{
+    (void)state;
+    run_body(fails_as_planned);
+}
+
+static void test_tells_kinds_apart(void **state)
+{
+    (void)state;
+    run_body(tells_kinds_apart);
+}
+
+static void test_raw_calls(void **state)
+{
+    (void)state;
+    run_body(raw_calls);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    run_body(threads);
+}
+
+static void test_children(void **state)
+{
+    (void)state;
+    run_body(children);
+}
+
+static void test_libc_malloc(void **state)
+{
+    (void)state;
+    run_body(libc_malloc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fails_as_planned), cmocka_unit_test(test_tells_kinds_apart),
+        cmocka_unit_test(test_raw_calls),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_children),         cmocka_unit_test(test_libc_malloc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
