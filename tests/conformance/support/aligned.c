@@ -1,0 +1,63 @@
+#include "tests/conformance/support/aligned.h"
+
+#include "allocators/os_pages.h"
+
+const char *pab_aligned_name(enum pab_aligned kind)
+{
+    static const char *const names[PAB_ALIGNED_COUNT] = {
+        "aligned_alloc", "posix_memalign", "memalign", "valloc", "pvalloc",
+    };
+    return names[kind];
+}
+
+bool pab_aligned_exists(const struct pab_subject *subject, enum pab_aligned kind)
+{
+    const bool exists[PAB_ALIGNED_COUNT] = {
+        subject->aligned_alloc != NULL, subject->posix_memalign != NULL, subject->memalign != NULL,
+        subject->valloc != NULL,        subject->pvalloc != NULL,
+    };
+    return exists[kind];
+}
+
+bool pab_aligned_any(const struct pab_subject *subject)
+{
+    for (int kind = 0; kind < PAB_ALIGNED_COUNT; kind++) {
+        if (pab_aligned_exists(subject, (enum pab_aligned)kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t pab_aligned_promise(enum pab_aligned kind, size_t align)
+{
+    return kind == PAB_ALIGNED_VALLOC || kind == PAB_ALIGNED_PVALLOC ? pab_pages_size() : align;
+}
+
+void *pab_aligned_call(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
+                       size_t size)
+{
+    void *block = NULL;
+    switch (kind) {
+    case PAB_ALIGNED_ALLOC:
+        return subject->aligned_alloc(align, size);
+    case PAB_ALIGNED_POSIX_MEMALIGN:
+        return subject->posix_memalign(&block, align, size) == 0 ? block : NULL;
+    case PAB_ALIGNED_MEMALIGN:
+        return subject->memalign(align, size);
+    case PAB_ALIGNED_VALLOC:
+        return subject->valloc(size);
+    default:
+        return subject->pvalloc(size);
+    }
+}
+
+void *pab_aligned_take(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
+                       size_t size)
+{
+    void *block = pab_aligned_call(subject, kind, align, size);
+    if (block == NULL && kind == PAB_ALIGNED_ALLOC && size % align != 0) {
+        block = pab_aligned_call(subject, kind, align, size + align - size % align);
+    }
+    return block;
+}

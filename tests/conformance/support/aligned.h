@@ -1,0 +1,33 @@
+/* tests/conformance/support/aligned.h -- the functions that align to order, called alike. Depends
+ * on subject.h. */
+#ifndef PAB_TESTS_CONFORMANCE_SUPPORT_ALIGNED_H
+#define PAB_TESTS_CONFORMANCE_SUPPORT_ALIGNED_H
+
+#include "tests/conformance/support/subject.h"
+
+enum pab_aligned {
+    PAB_ALIGNED_ALLOC,
+    PAB_ALIGNED_POSIX_MEMALIGN,
+    PAB_ALIGNED_MEMALIGN,
+    PAB_ALIGNED_VALLOC,  /* always to a page, */
+    PAB_ALIGNED_PVALLOC, /* as is this, which makes whole pages of the size, too */
+    PAB_ALIGNED_COUNT,
+};
+
+const char *pab_aligned_name(enum pab_aligned kind);
+bool pab_aligned_exists(const struct pab_subject *subject, enum pab_aligned kind);
+bool pab_aligned_any(const struct pab_subject *subject);
+
+/* What a result must be aligned to when `align` was asked for. */
+size_t pab_aligned_promise(enum pab_aligned kind, size_t align);
+
+/* NULL when it refuses. aligned_alloc may refuse a size that is no multiple of the alignment
+ * (C11); it is then asked for the next multiple. */
+void *pab_aligned_take(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
+                       size_t size);
+
+/* The same without that second try: exactly one call. */
+void *pab_aligned_call(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
+                       size_t size);
+
+#endif
