@@ -1,224 +1,233 @@
 #!/usr/bin/env python3
-"""Plants bugs in copies of our sources and shows which proof finds each.
+"""Plants bugs in copies of our sources, or over any allocator, and shows what finds each.
 
-    tests/mutants/plant.py [--build FOLDER] [--list] [MUTANT...]
+    tests/mutants/plant.py [--build FOLDER] [--all | --set NAME... | MUTANT...]
+                           [--list] [--jobs N] [--ops N] [--seeds N] [--under NAME,...]
 
-mutants.toml holds the mutants: a file, the text to replace, the text to put there, and the proofs
-that must fail. For each pair the one file is compiled again with the change, the proof's program is
-linked again with that object in front of the libraries, and the proof is run. Nothing in the
-source tree or in the build folder changes. Before them, every proof runs once with its file
-compiled from an unchanged copy: it must pass, or its failures would mean nothing.
+Sets, each a table NAME.toml here:
 
-Exit status: 0 every mutant was found, 1 one survived or a control failed, 2 usage, 77 a proof
-cannot run here.
+    allocator   the built-in pymalloc, the adapters and debug hooks; checks must find them
+    collector   the built-in collector; checks must find them
+    shim        evil/evil.c over the system's malloc, or with --under over another allocator
+    exactness   what only a comparison with a real CPython shows; proofs must find them
+
+Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
+over every allocator that is installed. Nothing in the source tree or in the build folder changes.
+First every finder runs with nothing planted: where it does not pass, its failures mean nothing.
+
+--seeds N runs each check with seeds 1 to N: a mutant is found only if each seed finds it.
+
+Exit status: 0 every mutant was found, 1 one survived or a control failed, 2 usage, 77 nothing
+survived but something cannot run here.
 """
 import argparse
-import json
+import concurrent.futures
 import os
 import pathlib
-import shlex
-import subprocess
+import signal
 import sys
-import tempfile
 import tomllib
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TABLE = pathlib.Path(__file__).with_name("mutants.toml")
-HANG_S = 300  # an alarm, no measure: a planted bug may loop for ever
-CANNOT_RUN = 77
+import planting
+import trials
 
-# What a proof may come to. A crash or a hang is a find only of a mutant with `may_crash = true`:
-# any accident does the same, so it shows nothing of what the proof compares.
-FOUND, SURVIVED, CRASHED, HUNG, CANNOT = "found", "SURVIVED", "crashed", "hung", "cannot run"
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SETS = ("allocator", "collector", "shim", "exactness")
 
 
-class Problem(Exception):
-    """What the user has to put right."""
+class Table:
+    """The mutants of all sets, in order: entries are (set, name, mutant)."""
+
+    def __init__(self):
+        self.mutants, self.proofs, self.under = [], {}, {}
+        for name in SETS:
+            path = HERE / f"{name}.toml"
+            text = tomllib.loads(path.read_text()) if path.exists() else {}
+            self.mutants += [(name, key, value) for key, value in text.get("mutant", {}).items()]
+            self.proofs.update(text.get("proof", {}))
+            self.under.update(text.get("under", {}))
+
+    def choose(self, arguments):
+        if arguments.mutants:
+            return [entry for entry in self.mutants if entry[1] in arguments.mutants]
+        if arguments.set:
+            return [entry for entry in self.mutants if entry[0] in arguments.set]
+        if arguments.all or arguments.list:
+            return self.mutants
+        return [entry for entry in self.mutants if entry[2].get("in_tests", False)]
 
 
-def compile_commands(build):
-    """Yields (source path, folder to compile in, object path in it, argument list)."""
-    path = build / "compile_commands.json"
-    if not path.exists():
-        raise Problem(f"{path} is missing: configure and build first (cmake --preset release)")
-    for entry in json.loads(path.read_text()):
-        words = shlex.split(entry["command"])
-        yield (pathlib.Path(entry["file"]), pathlib.Path(entry["directory"]),
-               words[words.index("-o") + 1], words)
+class Run:
+    """Controls first, then every chosen mutant; rows in the order of the table."""
+
+    def __init__(self, table, arguments):
+        self.table, self.chosen = table, table.choose(arguments)
+        build = planting.Build(arguments.build.resolve(), ROOT)
+        self.proofs = trials.Proofs(build, ROOT, table.proofs)
+        self.checks = trials.Checks(build, ROOT, range(1, arguments.seeds + 1), arguments.ops)
+        self.under = [(name, table.under[name]) for name in arguments.under]
+        self.pool = concurrent.futures.ThreadPoolExecutor(arguments.jobs)
+        self.failed, self.cannot, self.said = [], {}, {}
+
+    def controls(self):
+        tried = [mutant for _, _, mutant in self.chosen if "equivalent" not in mutant]
+        pairs = {(proof, mutant["file"]) for mutant in tried
+                 for proof in mutant.get("found_by", [])}
+        self.failed, self.cannot = self.proofs.control(pairs)
+        if any("checks" in mutant for mutant in tried):
+            self.checks.find_known()
+        asked = {}
+        for mutant in tried:
+            for place in self.places(mutant) if "checks" in mutant else []:
+                asked.setdefault(place, set()).update(mutant["checks"])
+        futures = {place: self.pool.submit(self.control, place, sorted(checks))
+                   for place, checks in asked.items()}
+        self.said = {place: future.result() for place, future in futures.items()}
+        for place, said in self.said.items():
+            for check, (verdict, reason) in said.items():
+                if verdict in ("FAIL", "CRASH"):
+                    self.failed.append(f"{check} on {place} with nothing planted: {reason}")
+
+    def places(self, mutant):
+        """Where a mutant is tried: a backend, or what the shim stands over."""
+        return self.under if "evil" in mutant else [mutant.get("backend", "pymalloc")]
+
+    def control(self, place, checks):
+        if isinstance(place, str):
+            return self.checks.control(place, checks)
+        return self.checks.control(self.checks.shim_spec(), checks,
+                                   {"PAB_EVIL": "none", "PAB_EVIL_UNDER": place[1]})
+
+    def one(self, name, mutant):
+        if "equivalent" in mutant:
+            return [trials.Row(name, mutant.get("file", ""), "-", "equivalent", "",
+                               mutant["equivalent"])]
+        if "found_by" in mutant:
+            return list(self.proofs.rows(name, mutant, self.cannot))
+        rows = []
+        for place in self.places(mutant):
+            said = self.said[place]
+            if "evil" in mutant:
+                rows += self.checks.shim_rows(name, mutant, place, said)
+            else:
+                rows += self.checks.source_rows(name, mutant, said)
+        return rows
+
+    def rows(self):
+        return self.pool.map(lambda entry: (entry, self.one(entry[1], entry[2])), self.chosen)
 
 
-def link_command(build, target):
-    """The command that links `target` (a path relative to `build`), run from `build`."""
-    if (build / "build.ninja").exists():
-        result = subprocess.run(["ninja", "-C", str(build), "-t", "commands", target],
-                                capture_output=True, text=True, check=False)
-        lines = [line for line in result.stdout.splitlines() if f" -o {target} " in line + " "]
-        if not lines:
-            raise Problem(f"no rule links {target} in {build}")
-        words = shlex.split(lines[-1].replace(": && ", "").replace(" && :", ""))
-        return build, words
-    name = pathlib.PurePath(target).name
-    bare = name.removesuffix(".so").removeprefix("lib") if name.endswith(".so") else name
-    found = list(build.glob(f"**/CMakeFiles/{bare}.dir/link.txt"))
-    if len(found) != 1:
-        raise Problem(f"{len(found)} rules link {target} in {build}, not one")
-    return found[0].parents[2], shlex.split(found[0].read_text())
+def print_row(mutant, where, finder, verdict, ops, how):
+    print(f"{mutant:<26} {where:<24} {finder:<11} {verdict:<10} {ops:>9}  {how}".rstrip(),
+          flush=True)
 
 
-def is_linked(folder, words, object_folder, object_path):
-    """Whether the link command takes an object file, itself or within its target's archive."""
-    if str((object_folder / object_path).resolve()) in linked_files(folder, words):
-        return True
-    parts = pathlib.PurePath(object_path).parts
-    archive = "lib" + parts[parts.index("CMakeFiles") + 1].removesuffix(".dir") + ".a"
-    return any(pathlib.PurePath(word).name == archive for word in words)
+def print_list(chosen):
+    rows = [("mutant", "set", "found by", "what")]
+    rows += [(name, kind + ("*" if mutant.get("in_tests") else ""),
+              ", ".join(mutant.get("checks", mutant.get("found_by", ["(equivalent)"]))),
+              mutant["what"]) for kind, name, mutant in chosen]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    for row in rows:
+        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths)), row[3]]))
+    print("* runs by default")
 
 
-def linked_files(folder, words):
-    return {str((folder / word).resolve()) for word in words if word.endswith(".o")}
-
-
-def build_step(words, folder, complaint):
-    result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise Problem(complaint + "\n" + result.stderr)
-
-
-def relink(build, source, text, target, scratch):
-    """Compiles `text` in place of `source`, links `target` with it. Returns the new program."""
-    folder, link = link_command(build, target)
-    for file, object_folder, object_path, words in compile_commands(build):
-        if file == source and is_linked(folder, link, object_folder, object_path):
-            break
+def judge(name, rows, totals):
+    """A mutant is found where each of its finders that can run finds it."""
+    verdicts = [row.verdict.split()[0] for row in rows if row.verdict != trials.CANNOT]
+    if not verdicts:
+        totals["not run"].append(name)
+    elif trials.SURVIVED in verdicts:
+        totals["survived"].append(name)
     else:
-        raise Problem(f"{target} does not contain {source}")
-    copy = scratch / source.name
-    copy.write_text(text)
-    planted = scratch / (source.name + ".o")
-    words = list(words)
-    words[words.index("-o") + 1] = str(planted)
-    words[words.index("-c") + 1] = str(copy)
-    words = [word for word in words if word != "-Werror"]
-    build_step(words, object_folder, f"{source} does not compile with the planted bug")
-
-    program = scratch / pathlib.PurePath(target).name
-    original = str((object_folder / object_path).resolve())
-    link = [word for word in link if str((folder / word).resolve()) != original]
-    at = link.index("-o")
-    link[at + 1] = str(program)
-    link.insert(at + 2, str(planted))
-    build_step(link, folder, f"{target} does not link: is the build complete?")
-    return program
+        totals["equivalent" if verdicts == ["equivalent"] else "found"].append(name)
 
 
-def mutate(mutant, name):
-    source = ROOT / mutant["file"]
-    text = source.read_text()
-    if text.count(mutant["old"]) != 1:
-        raise Problem(f"{name}: its `old` text occurs {text.count(mutant['old'])} times in "
-                      f"{mutant['file']}, not once: bring mutants.toml up to date")
-    return text.replace(mutant["old"], mutant["new"])
+def whole(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
-def run_proof(proof, program, build):
-    """Returns (verdict, how): the verdict is one of the words above."""
-    words = [word.format(program=program, build=build, root=ROOT) for word in proof["command"]]
-    environment = dict(os.environ, **{key: value.format(program=program, build=build)
-                                      for key, value in proof.get("environment", {}).items()})
-    try:
-        result = subprocess.run(words, capture_output=True, text=True, errors="replace",
-                                timeout=HANG_S, check=False, env=environment)
-    except subprocess.TimeoutExpired:
-        return HUNG, f"no end within {HANG_S} s"
-    code = result.returncode
-    lines = (result.stderr + result.stdout).strip().splitlines()
-    if code == CANNOT_RUN:
-        return CANNOT, lines[-1] if lines else "cannot run here"
-    if code < 0:
-        return CRASHED, f"dies of signal {-code}"
-    if code == 0:
-        return SURVIVED, "passes"
-    told = [line for line in lines if proof.get("tells", "") in line]
-    if code != proof.get("exit", 4) or not told:
-        return SURVIVED, f"exit {code}: {lines[-1] if lines else ''}"
-    return FOUND, told[0].strip()
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
 
-
-def relink_and_run(proof, source, text, build):
-    with tempfile.TemporaryDirectory() as scratch:
-        program = relink(build, source, text, proof["target"], pathlib.Path(scratch))
-        return run_proof(proof, program, build)
-
-
-def controls(table, names, build):
-    """Every (proof, file) of the chosen mutants with an unchanged copy. Returns what failed."""
-    pairs = sorted({(proof, table["mutant"][name]["file"])
-                    for name in names for proof in table["mutant"][name]["found_by"]})
-    failed = []
-    cannot = {}
-    for proof, file in pairs:
-        source = ROOT / file
-        verdict, how = relink_and_run(table["proof"][proof], source, source.read_text(), build)
-        if verdict == CANNOT:
-            cannot[proof] = how
-        elif how != "passes":
-            failed.append(f"{proof} with {file} unchanged: {how}")
-    return failed, cannot
-
-
-def plant_all(table, names, build, cannot):
-    survived = []
-    for name in names:
-        mutant = table["mutant"][name]
-        text = mutate(mutant, name)
-        for proof in mutant["found_by"]:
-            if proof in cannot:
-                continue
-            verdict, how = relink_and_run(table["proof"][proof], ROOT / mutant["file"], text, build)
-            print(f"{name:<24} {proof:<12} {verdict:<9} {how}", flush=True)
-            accident = verdict in (CRASHED, HUNG) and mutant.get("may_crash", False)
-            if verdict != FOUND and not accident:
-                survived.append(name)
-    return survived
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; --help shows what there is\n")
 
 
 def parse_arguments(table):
-    parser = argparse.ArgumentParser(description="Plants bugs and shows which proof finds each.")
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build",
-                        help="a release build (default: build)")
+    parser = Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [OPTION...] [MUTANT...]")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", metavar="FOLDER",
+                        help="a release build with tests (default: build)")
     parser.add_argument("--list", action="store_true", help="show the mutants and end")
-    parser.add_argument("mutants", nargs="*", metavar="MUTANT", help="default: all")
+    parser.add_argument("--all", action="store_true", help="every mutant of every set")
+    parser.add_argument("--set", choices=SETS, nargs="+", help="every mutant of a set")
+    parser.add_argument("--jobs", type=whole, default=len(os.sched_getaffinity(0)), metavar="N")
+    parser.add_argument("--ops", type=whole, default=0, metavar="N",
+                        help="budget of each check (default: its own)")
+    parser.add_argument("--seeds", type=whole, default=1, metavar="N", help="seeds 1 to N")
+    parser.add_argument("--under", default="", metavar="NAME,...",
+                        help=f"what the shim stands over: {', '.join(table.under)}")
+    parser.add_argument("mutants", nargs="*", metavar="MUTANT")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.mutants if name not in table["mutant"]]
-    if unknown:
-        parser.error(f"no mutant is named {unknown[0]}; --list shows all")
+    known = {name for _, name, _ in table.mutants}
+    for name in arguments.mutants:
+        if name not in known:
+            parser.error(f"no mutant is named {name}; --list shows all")
+    arguments.under = [name for name in arguments.under.split(",") if name]
+    for name in arguments.under:
+        if name not in table.under:
+            parser.error(f"--under {name}: it can be {', '.join(table.under)}")
+    if not arguments.under:
+        arguments.under = list(table.under) if arguments.all else ["system"]
     return arguments
 
 
+def report(run):
+    totals = {"found": [], "survived": [], "equivalent": [], "not run": []}
+    print_row("MUTANT", "WHERE", "FINDER", "VERDICT", "OPS", "HOW")
+    for (kind, name, _), rows in run.rows():
+        for row in rows:
+            print_row(row.mutant, row.where, row.finder, row.verdict, row.ops, row.how)
+        judge(f"{kind}/{name}", rows, totals)
+    for proof, reason in run.cannot.items():
+        print(f"not run: {proof}: {reason}")
+    for kind in ("survived", "not run"):
+        if totals[kind]:
+            print(f"{kind}: {' '.join(totals[kind])}")
+    print(f"{len(totals['found'])} mutants found, {len(totals['survived'])} survived, "
+          f"{len(totals['equivalent'])} equivalent, {len(totals['not run'])} not run")
+    if totals["survived"]:
+        return 1
+    return trials.CANNOT_RUN if totals["not run"] else 0
+
+
 def main():
-    table = tomllib.loads(TABLE.read_text())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    table = Table()
     arguments = parse_arguments(table)
     if arguments.list:
-        for name, mutant in table["mutant"].items():
-            print(f"{name:<24} {', '.join(mutant['found_by']):<22} {mutant['what']}")
+        print_list(table.choose(arguments))
         return 0
-    names = arguments.mutants or list(table["mutant"])
-    build = arguments.build.resolve()
+    if not (arguments.build / "compile_commands.json").exists():
+        print(f"plant.py: --build {arguments.build}: no build folder: configure and build first "
+              "(cmake --preset release && cmake --build build)", file=sys.stderr)
+        return 2
     try:
-        failed, cannot = controls(table, names, build)
-        survived = plant_all(table, names, build, cannot) if not failed else []
-    except Problem as problem:
+        run = Run(table, arguments)
+        run.controls()
+        for line in run.failed:
+            print(f"control: {line}")
+        return 1 if run.failed else report(run)
+    except planting.Problem as problem:
         print(f"plant.py: {problem}", file=sys.stderr)
         return 1
-    for line in failed:
-        print(f"control: {line}")
-    for proof, reason in cannot.items():
-        print(f"not run: {proof}: {reason}")
-    if not failed:
-        print(f"{len(names) - len(set(survived))} mutants found, {len(set(survived))} survived")
-    if failed or survived:
-        return 1
-    return CANNOT_RUN if cannot else 0
 
 
 if __name__ == "__main__":
