@@ -1,5 +1,7 @@
 #include "tests/conformance/support/sizes.h"
 
+#include <assert.h>
+
 static void add(struct pab_sizes *sizes, size_t size)
 {
     bool is_new = sizes->count == 0 || size > sizes->at[sizes->count - 1];
@@ -57,4 +59,19 @@ void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject,
         }
         size = usable + 1;
     }
+}
+
+size_t pab_sizes_draw(struct pab_rng *rng, size_t most)
+{
+    assert(most >= 1 && most <= UINT32_MAX / 2);
+    uint32_t kind = pab_rng_below(rng, 10);
+    uint32_t below = kind < 7 ? 512 : 4100;
+    if (kind == 9) {
+        uint32_t powers = 1;
+        while (most >> powers != 0) {
+            powers++;
+        }
+        below = (uint32_t)1 << (1 + pab_rng_below(rng, powers));
+    }
+    return 1 + pab_rng_below(rng, below < most ? below : (uint32_t)most);
 }

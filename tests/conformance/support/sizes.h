@@ -3,6 +3,7 @@
 #define PAB_TESTS_CONFORMANCE_SUPPORT_SIZES_H
 
 #include "tests/conformance/support/subject.h"
+#include "workloads/support/rng.h"
 
 #define PAB_SIZES_MAX 512
 
@@ -19,5 +20,9 @@ void pab_sizes_ladder(struct pab_sizes *out, size_t most);
  * gets more to use. Where the subject cannot say what is usable, the multiples of 16 up to 512 and
  * the powers of two above. */
 void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject, size_t most);
+
+/* A size as Python's programs ask for: of ten seven up to 512 bytes, two up to 4,100, one with
+ * equal chances for each power of two up to `most`; never 0. */
+size_t pab_sizes_draw(struct pab_rng *rng, size_t most);
 
 #endif
