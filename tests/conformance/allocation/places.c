@@ -1,0 +1,331 @@
+/* tests/conformance/allocation/places.c -- where blocks lie: apart from each other, apart from all
+ * that is not the allocator's, in memory that cannot be executed.
+ *
+ * Blocks are only asked for, never written: an allocator's wrong answer harms nobody, and large
+ * ones cost nothing. In each round the heap is filled up to LIVE blocks, then all are compared,
+ * then some are freed: no block comes and goes unseen.
+ */
+#include "tests/conformance/support/judge.h"
+#include "tests/conformance/support/process.h"
+#include "tests/conformance/support/sizes.h"
+#include "tests/conformance/support/spans.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIVE         20000u
+#define CALLS        400000u
+#define CALLS_MOST   1000000000u
+#define CLASS_MOST   4096u
+#define MIXED_MOST   ((size_t)1 << 20)
+#define OWN_MOST     64u
+#define MAPS_EVERY   1000u
+#define MAPPING_SIZE ((size_t)64 << 10)
+
+/* --- MAL-009 -------------------------------------------------------------------------------- */
+
+enum leaving { LEAVE_RANDOM, LEAVE_EVERY_OTHER, LEAVE_LOWER, LEAVE_FEW, LEAVE_NONE, LEAVINGS };
+
+static struct {
+    struct pab_check_run *run;
+    struct pab_subject subject;
+    struct pab_rng rng;
+    struct pab_sizes classes;
+    struct pab_spans spans;
+    void *blocks[LIVE]; /* NULL: none */
+    size_t sizes[LIVE];
+    uint64_t round;
+} crowd;
+
+/* Every other round is filled with one size class only, so that its slabs get full to the last
+ * block. */
+static size_t draw_size(void)
+{
+    if (crowd.round % 2 == 0 || crowd.classes.count == 0) {
+        return pab_sizes_draw(&crowd.rng, MIXED_MOST);
+    }
+    size_t bound = crowd.classes.at[crowd.round / 2 % crowd.classes.count];
+    return bound - pab_rng_below(&crowd.rng, bound < 8 ? 1 : 8);
+}
+
+static bool occupy(size_t index)
+{
+    size_t size = draw_size();
+    uint32_t kind = pab_rng_below(&crowd.rng, 8);
+    void *block = NULL;
+    const char *call = "malloc";
+    if (kind == 0) {
+        call = "calloc";
+        block = size > CLASS_MOST ? NULL : pab_subject_calloc(&crowd.subject, 1, size);
+    } else if (kind == 1) {
+        call = "realloc";
+        block = pab_subject_malloc(&crowd.subject, size / 2 + 1);
+        block = block == NULL ? NULL : pab_subject_realloc(&crowd.subject, block, size);
+    }
+    if (block == NULL && (kind > 1 || size > CLASS_MOST)) {
+        call = "malloc";
+        block = pab_subject_malloc(&crowd.subject, size);
+    }
+    crowd.run->ops_done++;
+    crowd.blocks[index] = block;
+    crowd.sizes[index] = size;
+    return block != NULL || pab_wrong(crowd.run, "%s gave NULL for %zu bytes", call, size);
+}
+
+/* All live blocks over all that the subject lets the caller use. */
+static bool are_apart(void)
+{
+    struct pab_span low;
+    struct pab_span high;
+    size_t shared = 0;
+    crowd.spans.count = 0;
+    for (size_t i = 0; i < LIVE; i++) {
+        size_t usable = pab_subject_usable(&crowd.subject, crowd.blocks[i], crowd.sizes[i]);
+        pab_spans_add(&crowd.spans, crowd.blocks[i], usable, i);
+    }
+    if (!pab_spans_meet(&crowd.spans, &low, &high, &shared)) {
+        return true;
+    }
+    return pab_wrong(crowd.run,
+                     "two live blocks share %zu bytes: [%#" PRIxPTR ", +%zu), %zu asked for, and "
+                     "[%#" PRIxPTR ", +%zu), %zu asked for; seen after %" PRIu64
+                     " calls, seed %" PRIu64,
+                     shared, low.start, low.bytes, crowd.sizes[low.owner], high.start, high.bytes,
+                     crowd.sizes[high.owner], crowd.run->ops_done, crowd.run->seed);
+}
+
+/* Whether the block at `rank` by address goes. */
+static bool leaves(enum leaving how, size_t rank)
+{
+    switch (how) {
+    case LEAVE_RANDOM:
+        return pab_rng_below(&crowd.rng, 2) == 0;
+    case LEAVE_EVERY_OTHER:
+        return rank % 2 == 0;
+    case LEAVE_LOWER:
+        return rank < LIVE / 2;
+    case LEAVE_FEW:
+        return rank % 64 != 0;
+    default:
+        return true;
+    }
+}
+
+/* The table of the last comparison is sorted by address. */
+static void free_some(void)
+{
+    for (size_t rank = 0; rank < LIVE; rank++) {
+        size_t index = crowd.spans.at[rank].owner;
+        if (leaves((enum leaving)(crowd.round % LEAVINGS), rank)) {
+            pab_subject_free(&crowd.subject, crowd.blocks[index]);
+            crowd.blocks[index] = NULL;
+        }
+    }
+}
+
+static bool fill_up(void)
+{
+    for (size_t i = 0; i < LIVE; i++) {
+        if (crowd.blocks[i] == NULL && !occupy(i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum pab_verdict disjoint_run(struct pab_check_run *run)
+{
+    memset(&crowd, 0, sizeof(crowd));
+    crowd.run = run;
+    pab_rng_seed(&crowd.rng, run->seed);
+    pab_subject_init(&crowd.subject, run->heap);
+    pab_sizes_classes(&crowd.classes, &crowd.subject, CLASS_MOST);
+    pab_spans_init(&crowd.spans, LIVE);
+    uint64_t calls = pab_budget(run, CALLS, CALLS_MOST);
+    bool holds = true;
+    while (holds && run->ops_done < calls) {
+        holds = fill_up() && are_apart();
+        if (holds) {
+            free_some();
+        }
+        crowd.round++;
+    }
+    pab_compared(run, "%" PRIu64 " blocks in %" PRIu64 " rounds, %u alive at each comparison",
+                 run->ops_done, crowd.round, LIVE);
+    return pab_judge(run, holds);
+}
+
+/* --- MAL-010 -------------------------------------------------------------------------------- */
+
+/* What is not the allocator's, with a name for each. */
+struct others {
+    struct pab_check_run *run;
+    size_t count;
+    struct {
+        const char *name;
+        uintptr_t start, end;
+    } own[OWN_MOST];
+};
+
+static void add_range(struct others *others, const char *name, const void *start, size_t bytes)
+{
+    if (others->count < OWN_MOST) {
+        others->own[others->count].name = name;
+        others->own[others->count].start = (uintptr_t)start;
+        others->own[others->count].end = (uintptr_t)start + bytes;
+        others->count++;
+    }
+}
+
+static void add_mapping_of(struct others *others, const char *name, const void *address)
+{
+    struct pab_mapping mapping;
+    if (pab_process_mapping_of(address, &mapping)) {
+        add_range(others, name, (const void *)mapping.start, mapping.end - mapping.start);
+    }
+}
+
+static bool is_nobodys(struct others *others, const void *block, size_t size, uint64_t call)
+{
+    uintptr_t start = (uintptr_t)block;
+    for (size_t i = 0; i < others->count; i++) {
+        if (start < others->own[i].end && start + size > others->own[i].start) {
+            return pab_wrong(others->run,
+                             "a block of %zu bytes at %p covers %s (call %" PRIu64 ", seed %" PRIu64
+                             ")",
+                             size, block, others->own[i].name, call, others->run->seed);
+        }
+    }
+    return true;
+}
+
+/* As the kernel sees it: the whole block in memory that can be read and written, no stack. */
+static bool is_memory(struct others *others, const void *block, size_t size, uint64_t call)
+{
+    struct pab_mapping mapping;
+    uintptr_t end = (uintptr_t)block + size;
+    for (uintptr_t at = (uintptr_t)block; at < end; at = mapping.end) {
+        if (!pab_process_mapping_of((const void *)at, &mapping)) {
+            return pab_wrong(others->run,
+                             "byte %zu of a block of %zu bytes at %p lies in no mapping (call "
+                             "%" PRIu64 ", seed %" PRIu64 ")",
+                             at - (uintptr_t)block, size, block, call, others->run->seed);
+        }
+        if (!mapping.readable || !mapping.writable || strcmp(mapping.path, "[stack]") == 0) {
+            return pab_wrong(others->run,
+                             "a block of %zu bytes at %p lies in %s, %s (call %" PRIu64
+                             ", seed %" PRIu64 ")",
+                             size, block, mapping.path[0] == '\0' ? "a mapping" : mapping.path,
+                             mapping.writable ? "which is no heap" : "which cannot be written",
+                             call, others->run->seed);
+        }
+    }
+    return true;
+}
+
+/* The check keeps taking pages of its own, so that they lie among the allocator's. */
+static bool stays_away(struct others *others, const struct pab_subject *subject)
+{
+    static void *blocks[LIVE];
+    struct pab_rng rng;
+    pab_rng_seed(&rng, others->run->seed);
+    add_range(others, "the check's own table", blocks, sizeof(blocks));
+    bool holds = true;
+    for (uint64_t call = 0; holds && call < LIVE; call++) {
+        size_t size = pab_sizes_draw(&rng, MIXED_MOST);
+        void *block = pab_subject_malloc(subject, size);
+        blocks[call] = block;
+        others->run->ops_done++;
+        if (block == NULL) {
+            return pab_wrong(others->run, "malloc(%zu) gave NULL", size);
+        }
+        holds = is_nobodys(others, block, size, call) &&
+                (call % MAPS_EVERY != 0 || is_memory(others, block, size, call));
+        if (call % MAPS_EVERY == MAPS_EVERY / 2) {
+            add_range(others, "pages that the check had mapped", pab_process_pages(MAPPING_SIZE),
+                      MAPPING_SIZE);
+        }
+        if (call % 3 == 0) { /* holes, for later blocks */
+            size_t gone = pab_rng_below(&rng, (uint32_t)call + 1);
+            pab_subject_free(subject, blocks[gone]);
+            blocks[gone] = NULL;
+        }
+    }
+    for (size_t i = 0; holds && i < LIVE; i++) {
+        pab_subject_free(subject, blocks[i]);
+    }
+    return holds;
+}
+
+static enum pab_verdict apart_from_others_run(struct pab_check_run *run)
+{
+    struct pab_subject subject;
+    struct others others = {.run = run};
+    pab_subject_init(&subject, run->heap);
+    add_mapping_of(&others, "the stack", &subject);
+    add_mapping_of(&others, "the check's code", (const void *)(uintptr_t)stays_away);
+    add_mapping_of(&others, "the C library's code", (const void *)(uintptr_t)getpid);
+    add_mapping_of(&others, "the allocator's code", run->heap->anchor);
+    add_range(&others, "the check's own state", &crowd, sizeof(crowd));
+    add_range(&others, "the check's own state", run, sizeof(*run));
+    add_range(&others, "the heap's tables", run->heap, sizeof(*run->heap));
+    bool holds = stays_away(&others, &subject);
+    pab_compared(run,
+                 "%" PRIu64 " blocks against %zu ranges of others, one in %u against the "
+                 "kernel's list of mappings",
+                 run->ops_done, others.count, MAPS_EVERY);
+    return pab_judge(run, holds);
+}
+
+/* --- MAL-012 -------------------------------------------------------------------------------- */
+
+static enum pab_verdict no_code_run(struct pab_check_run *run)
+{
+    struct pab_subject subject;
+    struct pab_sizes ladder;
+    bool holds = true;
+    pab_subject_init(&subject, run->heap);
+    pab_sizes_ladder(&ladder, MIXED_MOST * 8);
+    for (size_t i = 1; i < ladder.count; i += 3) {
+        struct pab_mapping mapping;
+        void *block = pab_subject_malloc(&subject, ladder.at[i]);
+        run->ops_done++;
+        if (block != NULL && pab_process_mapping_of(block, &mapping) && mapping.executable) {
+            holds = pab_wrong(run, "malloc(%zu) lies in memory that can be executed: %s",
+                              ladder.at[i], mapping.path[0] == '\0' ? "anonymous" : mapping.path);
+        }
+        pab_subject_free(&subject, block);
+    }
+    return pab_judge(run, holds);
+}
+
+static const struct pab_check checks[] = {
+    {
+        .id = "MAL-009",
+        .summary = "blocks that live at the same time share no byte of what each may use",
+        .source = "C23 7.24.3p1",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
+        .run = disjoint_run,
+    },
+    {
+        .id = "MAL-010",
+        .summary = "no block covers stack, code, or memory that the caller has mapped",
+        .source = "C23 7.24.3p1: an object disjoint from any other",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = apart_from_others_run,
+    },
+    {
+        .id = "MAL-012",
+        .summary = "blocks lie in memory that cannot be executed",
+        .source = "mimalloc-bench security/executable_heap",
+        .class = PAB_CLASS_QUALITY,
+        .severity = PAB_SEVERITY_QUALITY,
+        .run = no_code_run,
+    },
+};
+
+const struct pab_check_group pab_checks_places = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};
