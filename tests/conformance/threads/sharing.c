@@ -10,9 +10,8 @@
 #include <string.h>
 #include <sys/time.h>
 
-#define STEPS      200000u
-#define SLOTS      1000
-#define LONG_STEPS 20000000u
+#define STEPS 200000u
+#define SLOTS 1000
 
 static bool run_traffic(struct pab_check_run *run, const struct pab_traffic *traffic)
 {
@@ -122,21 +121,6 @@ static enum pab_verdict migration_run(struct pab_check_run *run)
     return pab_judge(run, holds);
 }
 
-static enum pab_verdict soak_run(struct pab_check_run *run)
-{
-    size_t threads = at_most(4 * (size_t)pab_process_cpus(), PAB_TEAM_MAX);
-    bool holds = run_traffic(run, &(struct pab_traffic){
-                                      .threads = threads,
-                                      .steps = pab_budget(run, LONG_STEPS, 0),
-                                      .slots = PAB_TRAFFIC_SLOTS,
-                                      .seed = run->seed,
-                                      .nap_every = 10000,
-                                      .move_every = 100000,
-                                  });
-    pab_compared(run, "%zu threads, %llu steps", threads, (unsigned long long)run->ops_done);
-    return holds ? PAB_PASS : PAB_FAIL;
-}
-
 #define SHARED_TRAFFIC                                                                             \
     .needs = PAB_CAP_THREADS, .uses = PAB_USES_CALLOC | PAB_USES_REALLOC, .admit = pab_team_admit
 
@@ -175,16 +159,6 @@ static const struct pab_check checks[] = {
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
         .run = migration_run,
-        SHARED_TRAFFIC,
-    },
-    {
-        .id = "LNG-09",
-        .summary = "a soak of random calls by four threads for each CPU loses nothing",
-        .source = "C23 7.24.3; rpmalloc's stress test of 30 s to 8 h",
-        .flags = PAB_CHECK_LONG,
-        .class = PAB_CLASS_QUALITY,
-        .severity = PAB_SEVERITY_MEMORY,
-        .run = soak_run,
         SHARED_TRAFFIC,
     },
 };
