@@ -34,6 +34,16 @@ size_t pab_aligned_promise(enum pab_aligned kind, size_t align)
     return kind == PAB_ALIGNED_VALLOC || kind == PAB_ALIGNED_PVALLOC ? pab_pages_size() : align;
 }
 
+size_t pab_aligned_natural(const struct pab_subject *subject, size_t size)
+{
+    size_t most = subject->is_c ? _Alignof(max_align_t) : sizeof(void *);
+    size_t align = 1;
+    while (align < most && align * 2 <= size) {
+        align *= 2;
+    }
+    return align;
+}
+
 void *pab_aligned_call(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
                        size_t size)
 {
@@ -60,4 +70,13 @@ void *pab_aligned_take(const struct pab_subject *subject, enum pab_aligned kind,
         block = pab_aligned_call(subject, kind, align, size + align - size % align);
     }
     return block;
+}
+
+void pab_aligned_describe(enum pab_aligned kind, size_t align, size_t size, char *out, size_t room)
+{
+    if (kind == PAB_ALIGNED_VALLOC || kind == PAB_ALIGNED_PVALLOC) {
+        snprintf(out, room, "%s(%zu)", pab_aligned_name(kind), size);
+    } else {
+        snprintf(out, room, "%s(%zu, %zu)", pab_aligned_name(kind), align, size);
+    }
 }

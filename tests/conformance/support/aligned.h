@@ -21,6 +21,10 @@ bool pab_aligned_any(const struct pab_subject *subject);
 /* What a result must be aligned to when `align` was asked for. */
 size_t pab_aligned_promise(enum pab_aligned kind, size_t align);
 
+/* What any block of `size` bytes must be aligned to: a type that fits in it, C23 7.24.3; of
+ * Python's domains only a pointer's, older ones align to 8. */
+size_t pab_aligned_natural(const struct pab_subject *subject, size_t size);
+
 /* NULL when it refuses. aligned_alloc may refuse a size that is no multiple of the alignment
  * (C11); it is then asked for the next multiple. */
 void *pab_aligned_take(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
@@ -29,5 +33,8 @@ void *pab_aligned_take(const struct pab_subject *subject, enum pab_aligned kind,
 /* The same without that second try: exactly one call. */
 void *pab_aligned_call(const struct pab_subject *subject, enum pab_aligned kind, size_t align,
                        size_t size);
+
+/* "memalign(64, 100)", "valloc(100)": for reasons. */
+void pab_aligned_describe(enum pab_aligned kind, size_t align, size_t size, char *out, size_t room);
 
 #endif
