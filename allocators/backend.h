@@ -162,6 +162,10 @@ enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec
                               struct pab_error *err);
 void pab_heap_close(struct pab_heap *heap);
 
+/* PAB_UNAVAILABLE unless every domain has its four functions. A library of the user's may be opened
+ * without calloc and realloc: then checks can be made of what it has, and nothing else. */
+enum pab_status pab_heap_expect_whole(const struct pab_heap *heap, struct pab_error *err);
+
 /* Proves that `heap` is what its spec says: every entry point lies in one object, the vendor's
  * probe answers, and its counter moves when blocks are taken, below any hooks. PAB_IDENTITY when
  * it does not. */

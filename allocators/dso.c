@@ -108,12 +108,13 @@ static void *own_symbol(void *handle, const char *name)
     return known && holder == map_of(handle) ? symbol : NULL;
 }
 
-/* Stores the address of a function that the allocator cannot do without. */
-static enum pab_status require(void *handle, const char *name, void *slot, struct pab_error *err)
+/* Stores the address of a function, or NULL where the allocator may be without it. */
+static enum pab_status take(void *handle, const char *name, bool may_lack, void *slot,
+                            struct pab_error *err)
 {
     void *symbol = own_symbol(handle, name);
     memcpy(slot, &symbol, sizeof(symbol)); /* a function pointer, by POSIX's leave */
-    if (symbol == NULL) {
+    if (symbol == NULL && !may_lack) {
         const struct link_map *map = map_of(handle);
         return pab_fail(err, PAB_UNAVAILABLE, "%s exports no %s(): it is no allocator",
                         map != NULL ? map->l_name : "the object", name);
@@ -126,15 +127,15 @@ enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void
 {
     PAB_CHECK(handle != NULL);
     struct pab_entry_points *entry = &heap->entry[domain];
-    enum pab_status status = require(handle, names->malloc, &entry->malloc, err);
+    enum pab_status status = take(handle, names->malloc, false, &entry->malloc, err);
     if (status == PAB_OK) {
-        status = require(handle, names->calloc, &entry->calloc, err);
+        status = take(handle, names->calloc, names->may_lack, &entry->calloc, err);
     }
     if (status == PAB_OK) {
-        status = require(handle, names->realloc, &entry->realloc, err);
+        status = take(handle, names->realloc, names->may_lack, &entry->realloc, err);
     }
     if (status == PAB_OK) {
-        status = require(handle, names->free, &entry->free, err);
+        status = take(handle, names->free, false, &entry->free, err);
     }
     if (status != PAB_OK) {
         return status;
@@ -146,8 +147,12 @@ enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void
     heap->domain[domain] = (struct pab_alloc){
         .ctx = entry,
         .malloc = names->zero_as_is ? dso_malloc_as_is : dso_malloc,
-        .calloc = names->zero_as_is ? dso_calloc_as_is : dso_calloc,
-        .realloc = names->zero_as_is ? dso_realloc_as_is : dso_realloc,
+        .calloc = entry->calloc == NULL ? NULL
+                  : names->zero_as_is   ? dso_calloc_as_is
+                                        : dso_calloc,
+        .realloc = entry->realloc == NULL ? NULL
+                   : names->zero_as_is    ? dso_realloc_as_is
+                                          : dso_realloc,
         .free = dso_free,
         .usable_size = entry->usable_size == NULL ? NULL : dso_usable_size,
     };

@@ -12,6 +12,7 @@
 struct pab_dso_names {
     const char *malloc, *calloc, *realloc, *free, *usable_size;
     bool zero_as_is; /* they keep the contract for 0 bytes themselves; else 0 is asked for as 1 */
+    bool may_lack;   /* calloc and realloc need not be there: pab_heap_expect_whole() */
 };
 
 /* Whose functions an object's own calls of malloc and free reach. PAB_BIND_SELF: its own, even if
@@ -24,7 +25,8 @@ enum pab_status pab_dso_load(const char *const *files, const char *package,
                              enum pab_dso_binding binding, void **handle, struct pab_error *err);
 
 /* Fills `domain` of the heap from a loaded object. malloc, calloc, realloc and free must be there:
- * none can be made up from the others honestly. usable_size is left out where it is missing. */
+ * none can be made up from the others honestly; what `names` says may lack is NULL in the table
+ * then. usable_size is left out where it is missing. */
 enum pab_status pab_dso_bind(struct pab_heap *heap, enum pab_domain domain, void *handle,
                              const struct pab_dso_names *names, struct pab_error *err);
 

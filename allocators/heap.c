@@ -9,6 +9,18 @@
 #define PROOF_BLOCKS      64
 #define PROOF_BLOCK_BYTES 512
 
+enum pab_status pab_heap_expect_whole(const struct pab_heap *heap, struct pab_error *err)
+{
+    for (int domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
+        const struct pab_alloc *table = &heap->domain[domain];
+        if (table->calloc == NULL || table->realloc == NULL) {
+            return pab_fail(err, PAB_UNAVAILABLE, "%s exports no %s(): Python needs it",
+                            heap->backend->name, table->calloc == NULL ? "calloc" : "realloc");
+        }
+    }
+    return PAB_OK;
+}
+
 static enum pab_status open_raw(struct pab_heap *heap, const struct pab_spec *spec,
                                 struct pab_error *err)
 {
@@ -29,6 +41,12 @@ static enum pab_status open_raw(struct pab_heap *heap, const struct pab_spec *sp
         status = pab_heap_open(heap->raw, raw_spec, err);
     }
     pab_spec_destroy(own);
+    if (status == PAB_OK) { /* what stands above calls all of it */
+        status = pab_heap_expect_whole(heap->raw, err);
+        if (status != PAB_OK) {
+            pab_heap_close(heap->raw);
+        }
+    }
     return status;
 }
 
@@ -38,6 +56,10 @@ static enum pab_status add_hooks(struct pab_heap *heap, const struct pab_spec *s
 {
     if (!pab_spec_is(spec, "hooks", "debug")) {
         return PAB_OK;
+    }
+    enum pab_status status = pab_heap_expect_whole(heap, err);
+    if (status != PAB_OK) {
+        return status;
     }
     const struct pab_spec_value *release = pab_spec_get(spec, "profile");
     heap->hooks = malloc(sizeof(*heap->hooks));

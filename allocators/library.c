@@ -21,6 +21,7 @@ static const struct pab_dso_names names = {
     .realloc = "realloc",
     .free = "free",
     .usable_size = "malloc_usable_size",
+    .may_lack = true,
 };
 
 /* What open() did, for probe(), which is not told the spec. One heap a worker. */

@@ -11,21 +11,23 @@
 #include "harness/check.h"
 #include "workloads/workload.h"
 
-#define PAB_JOB_FD      3
-#define PAB_MESSAGE_FD  4
-#define PAB_NAME_MAX    64
-#define PAB_REPS_MAX    16
-#define PAB_CURVE_MAX   512 /* points of a demand curve or an RSS timeline */
-#define PAB_RETAIN_MAX  8
-#define PAB_PAYLOAD_MAX ((size_t)64 * 1024)
+#define PAB_JOB_FD       3
+#define PAB_MESSAGE_FD   4
+#define PAB_NAME_MAX     64
+#define PAB_JOB_PATH_MAX 900
+#define PAB_REPS_MAX     16
+#define PAB_CURVE_MAX    512 /* points of a demand curve or an RSS timeline */
+#define PAB_RETAIN_MAX   8
+#define PAB_PAYLOAD_MAX  ((size_t)64 * 1024)
 
 enum pab_job_kind {
-    PAB_JOB_PROBE,  /* open, prove identity */
-    PAB_JOB_ADMIT,  /* ... and have one check judge what was asked for, without running it */
-    PAB_JOB_CHECK,  /* ... and run one conformance check */
-    PAB_JOB_DEMAND, /* ... run one body under exact accounting: q(t), checksum, request hash */
-    PAB_JOB_TIME,   /* ... time the body */
-    PAB_JOB_MEMORY, /* ... watch one body's RSS */
+    PAB_JOB_PROBE,    /* open, prove identity */
+    PAB_JOB_MANIFEST, /* ... and say what can be called: the probe of those that follow */
+    PAB_JOB_ADMIT,    /* ... and have one check judge what was asked for, without running it */
+    PAB_JOB_CHECK,    /* ... and run one conformance check */
+    PAB_JOB_DEMAND,   /* ... run one body under exact accounting: q(t), checksum, request hash */
+    PAB_JOB_TIME,     /* ... time the body */
+    PAB_JOB_MEMORY,   /* ... watch one body's RSS */
 };
 
 struct pab_job {
@@ -33,8 +35,9 @@ struct pab_job {
     char backend[PAB_SPEC_MAX];
     char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
     uint64_t seed;
-    uint64_t ops;      /* CHECK: 0: the check's own choice */
-    char oracle[1024]; /* ADMIT, CHECK: a file, or empty */
+    uint64_t ops; /* CHECK: 0: the check's own choice */
+    /* ADMIT, CHECK: a file or folder, or empty */
+    char oracle[PAB_JOB_PATH_MAX], replay[PAB_JOB_PATH_MAX], corpus[PAB_JOB_PATH_MAX];
     uint64_t params[PAB_PARAMS_MAX];
     double min_time_s; /* TIME: Google Benchmark's, for one repetition */
     uint32_t reps;     /* TIME */
@@ -46,6 +49,7 @@ struct pab_job {
 enum pab_message_type {
     PAB_MESSAGE_STAGE,    /* char[]: what begins now, for the report of a crash */
     PAB_MESSAGE_OPENED,   /* struct pab_opened */
+    PAB_MESSAGE_MANIFEST, /* struct pab_manifest */
     PAB_MESSAGE_VERDICT,  /* struct pab_verdict_note */
     PAB_MESSAGE_DEMAND,   /* struct pab_demand */
     PAB_MESSAGE_TIME,     /* struct pab_time_sample */
@@ -66,6 +70,10 @@ struct pab_opened {
     struct pab_identity identity;
     struct pab_identity raw; /* of the heap below; .path empty when there is none */
     uint64_t start_rss_bytes;
+};
+
+struct pab_manifest {
+    char text[512]; /* pab_check_manifest() */
 };
 
 struct pab_verdict_note {

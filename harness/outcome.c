@@ -9,6 +9,8 @@ static bool has_right_size(enum pab_message_type type, size_t bytes)
         return bytes > 0 && bytes <= PAB_NAME_MAX;
     case PAB_MESSAGE_OPENED:
         return bytes == sizeof(struct pab_opened);
+    case PAB_MESSAGE_MANIFEST:
+        return bytes == sizeof(struct pab_manifest);
     case PAB_MESSAGE_VERDICT:
         return bytes == sizeof(struct pab_verdict_note);
     case PAB_MESSAGE_DEMAND:
@@ -86,6 +88,10 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
         memcpy(&out->opened, payload, bytes);
         end_texts(&out->opened.identity);
         end_texts(&out->opened.raw);
+        return true;
+    case PAB_MESSAGE_MANIFEST:
+        memcpy(&out->manifest, payload, bytes);
+        END_TEXT(out->manifest.text);
         return true;
     case PAB_MESSAGE_VERDICT:
         memcpy(&out->verdict, payload, bytes);

@@ -12,8 +12,11 @@ struct pab_outcome {
     bool ok;                 /* DONE was said: the parts below that the job produces are filled */
     char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
     char message[512];
+    char said[200];           /* the last line that a failed worker printed, or empty */
+    char stage[PAB_NAME_MAX]; /* what a failed worker was doing */
     int exit_code, signal;
     struct pab_opened opened;
+    struct pab_manifest manifest;
     struct pab_verdict_note verdict;
     struct pab_demand demand;
     struct pab_time_sample time;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -191,6 +192,7 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
     fcntl(worker->output, F_SETFL, O_NONBLOCK);
     close_end(&pipes.message[1]);
     close_end(&pipes.output[1]);
+    static_assert(sizeof(*launch->job) <= PIPE_BUF, "a job is read in one piece");
     /* Smaller than a pipe's buffer, and a reading end is still open here: this can neither block
      * nor raise SIGPIPE, whatever became of the worker. */
     (void)!write(pipes.job[1], launch->job, sizeof(*launch->job));
@@ -323,17 +325,19 @@ static void last_line(const struct pab_worker *worker, char *out, size_t size)
 static void fail(struct pab_worker *worker, const char *kind, const char *what)
 {
     struct pab_outcome *out = &worker->outcome;
-    char said[200];
-    last_line(worker, said, sizeof(said));
+    last_line(worker, out->said, sizeof(out->said));
     snprintf(out->kind, sizeof(out->kind), "%s", kind);
-    snprintf(out->message, sizeof(out->message), "%s while %s%s%s%s", what, worker->stage,
-             said[0] == '\0' ? "" : "; it said: ", said, "");
+    snprintf(out->stage, sizeof(out->stage), "%s", worker->stage);
+    snprintf(out->message, sizeof(out->message), "%s while %s%s%s", what, worker->stage,
+             out->said[0] == '\0' ? "" : "; it said: ", out->said);
 }
 
 /* The message without which DONE is not to be believed. */
 static enum pab_message_type result_of(enum pab_job_kind kind)
 {
     switch (kind) {
+    case PAB_JOB_MANIFEST:
+        return PAB_MESSAGE_MANIFEST;
     case PAB_JOB_CHECK:
         return PAB_MESSAGE_VERDICT;
     case PAB_JOB_DEMAND:
@@ -367,7 +371,8 @@ static void classify(struct pab_worker *worker, int status)
     } else if (worker->timed_out) {
         fail(worker, "timeout", "no end within the time-out");
     } else if (out->kind[0] == '\0') {
-        fail(worker, "crashed", what);
+        bool is_silent = worker->kind == PAB_JOB_CHECK && out->signal == 0 && out->exit_code == 0;
+        fail(worker, is_silent ? "silent" : "crashed", what);
     }
 }
 

@@ -80,6 +80,12 @@ __attribute__((noreturn)) static void out_of_memory(void)
     pab_worker_refuse("oom", &err);
 }
 
+/* Checks look at a library that lacks functions, too; nothing else does. */
+static bool is_for_checks(enum pab_job_kind kind)
+{
+    return kind == PAB_JOB_MANIFEST || kind == PAB_JOB_ADMIT || kind == PAB_JOB_CHECK;
+}
+
 static void open_heap(struct pab_error *err)
 {
     struct pab_opened opened;
@@ -88,6 +94,9 @@ static void open_heap(struct pab_error *err)
     expect_ok(pab_spec_parse(worker.job.backend, &worker.spec, err), err);
     stage("loading");
     expect_ok(pab_heap_open(&worker.heap, worker.spec, err), err);
+    if (!is_for_checks(worker.job.kind)) {
+        expect_ok(pab_heap_expect_whole(&worker.heap, err), err);
+    }
     stage("proving its identity");
     expect_ok(pab_heap_identify(&worker.heap, &opened.identity, err), err);
     if (worker.heap.raw != NULL) {
@@ -103,6 +112,11 @@ static const struct pab_check *find_check(const char *id)
     for (size_t i = 0; i < pab_check_count(); i++) {
         if (strcmp(pab_check_at(i)->id, id) == 0) {
             return pab_check_at(i);
+        }
+    }
+    for (size_t i = 0; i < pab_self_check_count(); i++) {
+        if (strcmp(pab_self_check_at(i)->check.id, id) == 0) {
+            return &pab_self_check_at(i)->check;
         }
     }
     return NULL;
@@ -124,7 +138,8 @@ static void check_progress(uint64_t done, uint64_t total)
     }
 }
 
-/* False: the check has nothing to say about this heap, for the reason in `run`. */
+/* False: the check has nothing to say about this heap, for the reason in `run`. What a check cannot
+ * use is the user's mistake only where the user asked for it. */
 static bool admit_check(const struct pab_check *check, struct pab_check_run *run)
 {
     if (!pab_check_admits(check, &worker.heap, run->reason, sizeof(run->reason))) {
@@ -132,13 +147,19 @@ static bool admit_check(const struct pab_check *check, struct pab_check_run *run
     }
     struct pab_error err;
     enum pab_status status = check->admit == NULL ? PAB_OK : check->admit(run, &err);
-    if (status == PAB_USAGE) {
+    bool is_asked = run->oracle != NULL || run->replay != NULL || run->corpus != NULL;
+    if (status == PAB_USAGE && is_asked) {
         pab_worker_refuse("usage", &err);
     }
     if (status != PAB_OK) {
         snprintf(run->reason, sizeof(run->reason), "%s", err.text);
     }
     return status == PAB_OK;
+}
+
+static const char *text_or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
 }
 
 static void run_check(struct pab_error *err)
@@ -153,7 +174,9 @@ static void run_check(struct pab_error *err)
     run.check = check;
     run.heap = &worker.heap;
     run.spec = worker.spec;
-    run.oracle = worker.job.oracle[0] == '\0' ? NULL : worker.job.oracle;
+    run.oracle = text_or_null(worker.job.oracle);
+    run.replay = text_or_null(worker.job.replay);
+    run.corpus = text_or_null(worker.job.corpus);
     run.seed = worker.job.seed;
     run.ops = worker.job.ops;
     run.progress = check_progress;
@@ -173,6 +196,13 @@ static void run_check(struct pab_error *err)
     memcpy(note.compared, run.compared, sizeof(note.compared));
     memcpy(note.detail, run.detail, sizeof(note.detail));
     pab_worker_send(PAB_MESSAGE_VERDICT, &note, sizeof(note));
+}
+
+static void send_manifest(void)
+{
+    static struct pab_manifest manifest;
+    pab_check_manifest(&worker.heap, manifest.text, sizeof(manifest.text));
+    pab_worker_send(PAB_MESSAGE_MANIFEST, &manifest, sizeof(manifest));
 }
 
 #define INPUTS_RESERVE_BYTES ((size_t)4 << 30)
@@ -222,6 +252,8 @@ int pab_worker_main(void)
     if (worker.job.kind == PAB_JOB_CHECK || worker.job.kind == PAB_JOB_ADMIT) {
         stage("checking");
         run_check(&err);
+    } else if (worker.job.kind == PAB_JOB_MANIFEST) {
+        send_manifest();
     } else if (worker.job.kind != PAB_JOB_PROBE) {
         run_workload(&err);
     }

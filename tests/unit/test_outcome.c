@@ -25,6 +25,7 @@ static void sizes_are_held(void **state)
         size_t bytes;
     } fixed[] = {
         {PAB_MESSAGE_OPENED, sizeof(struct pab_opened)},
+        {PAB_MESSAGE_MANIFEST, sizeof(struct pab_manifest)},
         {PAB_MESSAGE_VERDICT, sizeof(struct pab_verdict_note)},
         {PAB_MESSAGE_DEMAND, sizeof(struct pab_demand)},
         {PAB_MESSAGE_TIME, sizeof(struct pab_time_sample)},

@@ -202,7 +202,7 @@ void pab_check_manifest(struct pab_heap *heap, char *out, size_t size)
     unsigned calls = calls_of(&subject);
     size_t used = (size_t)snprintf(out, size, "%s: malloc free",
                                    subject.is_c ? "C functions" : "Python domains");
-    for (int there = 1; there >= 0; there--) {
+    for (int there = 1; there >= (subject.is_c ? 0 : 1); there--) {
         const char *gap = there ? " " : "; no ";
         for (size_t i = 0; i < ARRAY_COUNT(call_names) && used < size; i++) {
             if (((calls & call_names[i].call) != 0) == (there == 1)) {
