@@ -1,71 +1,425 @@
 #include "harness/check_report.h"
 
+#include "allocators/status.h"
+#include "harness/check_select.h"
+#include "harness/json_text.h"
 #include "harness/text.h"
 
-#include <string.h>
+enum {
+    FEW = 12,       /* as many rows are shown whole */
+    HEAD_TEXT = 29, /* column that statements begin in */
+    LABEL = 6,      /* ... that what a row tells begins in */
+    LABEL_TEXT = 17,
+    GROUP_MAX = 32,
+    MATRIX_HEAD = 12,
+};
 
-enum { TEXT = 22 }; /* column that reasons begin in */
+static const struct {
+    const char *verdict, *shown, *one, *many;
+} words[] = {
+    {"pass", "PASS", "passed", "passed"},   {"deviation", "DEVIATION", "deviation", "deviations"},
+    {"fail", "FAIL", "failed", "failed"},   {"info", "INFO", "told", "told"},
+    {"skip", "SKIP", "skipped", "skipped"},
+};
 
-static const char *text_of(const json_t *row, const char *key)
+static size_t word_of(const json_t *row)
 {
-    const char *text = json_string_value(json_object_get(row, key));
-    return text != NULL ? text : "";
+    size_t i = 0;
+    while (i + 1 < ARRAY_COUNT(words) && !pab_json_is(row, "verdict", words[i].verdict)) {
+        i++;
+    }
+    return i;
 }
 
-static int count_of(const json_t *row, const char *key)
+void pab_check_report_backend(const json_t *backend)
 {
-    return (int)json_integer_value(json_object_get(row, key));
-}
-
-static void report_backend(const json_t *row)
-{
-    const json_t *identity = json_object_get(row, "identity");
-    if (json_is_object(identity)) {
-        printf("%s: %s\n", text_of(row, "id"), text_of(identity, "version"));
+    char head[400];
+    const json_t *identity = json_object_get(backend, "identity");
+    snprintf(head, sizeof(head), "%s: ", pab_json_text(backend, "id"));
+    if (!pab_json_is(backend, "status", "ok")) {
+        char text[700];
+        snprintf(text, sizeof(text), "%s: %s", pab_json_text(backend, "status"),
+                 pab_json_text(backend, "reason"));
+        pab_text_item("", 0, head);
+        pab_text_item("", 2, text);
+        printf("\n");
     } else {
-        printf("%s: %s: %s\n", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
+        char line[500];
+        snprintf(line, sizeof(line), "%s%s", head, pab_json_text(identity, "version"));
+        pab_text_item("", 0, line);
+        pab_text_item("", 2, pab_json_text(backend, "manifest"));
+    }
+    fflush(stdout);
+}
+
+/* --- one check ------------------------------------------------------------------------------ */
+
+static void tell(const char *label, const char *text)
+{
+    char head[32];
+    if (text[0] != '\0') {
+        snprintf(head, sizeof(head), "%*s%-*s", LABEL, "", LABEL_TEXT - LABEL, label);
+        pab_text_item(head, LABEL_TEXT, text);
     }
 }
 
-/* The verdict, then why, or what was compared; a reproducer as it is, to be pasted. */
-static void report_check(const json_t *row)
+static void report_head(const json_t *row, const char *text)
 {
     char head[64];
-    const char *verdict = text_of(row, "verdict");
-    const char *reason = text_of(row, "reason");
-    const char *compared = text_of(row, "compared");
-    const char *detail = text_of(row, "detail");
-    snprintf(head, sizeof(head), "  %-9s %-9s", text_of(row, "check"),
-             strcmp(verdict, "pass") == 0        ? "PASS"
-             : strcmp(verdict, "fail") == 0      ? "FAIL"
-             : strcmp(verdict, "deviation") == 0 ? "DEVIATION"
-                                                 : "SKIP");
-    pab_text_item(head, TEXT, reason[0] != '\0' ? reason : text_of(row, "summary"));
-    if (compared[0] != '\0') {
-        pab_text_item("", TEXT, compared);
-    }
+    snprintf(head, sizeof(head), "  %-9s %-9s  %s S%d", pab_json_text(row, "check"),
+             words[word_of(row)].shown, pab_json_text(row, "class"),
+             (int)pab_json_count(row, "severity"));
+    pab_text_item(head, HEAD_TEXT, text);
+}
+
+/* Lines to be pasted stay as they are, however long. */
+static void report_detail(const char *detail)
+{
     while (*detail != '\0') {
         int length = (int)strcspn(detail, "\n");
-        printf("%*s%.*s\n", TEXT + 2, "", length, detail);
+        printf("%*s%.*s\n", LABEL + 2, "", length, detail);
         detail += length + (detail[length] == '\n');
     }
 }
 
-static void report_verdict(const json_t *row)
+static void report_whole(const json_t *row)
 {
-    printf("%s: %d passed, %d deviations, %d failed, %d skipped\n\n", text_of(row, "backend"),
-           count_of(row, "passed"), count_of(row, "deviations"), count_of(row, "failed"),
-           count_of(row, "skipped"));
+    if (pab_json_is(row, "verdict", "skip")) {
+        report_head(row, pab_json_text(row, "reason"));
+        return;
+    }
+    report_head(row, pab_json_text(row, "summary"));
+    tell("found", pab_json_text(row, "reason"));
+    tell("answers", pab_json_text(row, "answer"));
+    tell("looked at", pab_json_text(row, "compared"));
+    if (!pab_json_is(row, "verdict", "pass")) {
+        tell("source", pab_json_text(row, "source"));
+    }
+    report_detail(pab_json_text(row, "detail"));
+    if (pab_json_is(row, "verdict", "fail")) {
+        printf("%*ssee it again: %s\n", LABEL, "", pab_json_text(row, "again"));
+    }
 }
 
-void pab_check_report_row(const char *array, const json_t *row)
+/* A description in a line: the answer, and what it is an answer to. */
+static void report_info(const json_t *row)
 {
-    if (strcmp(array, "backends") == 0) {
-        report_backend(row);
-    } else if (strcmp(array, "checks") == 0) {
-        report_check(row);
-    } else if (strcmp(array, "verdicts") == 0) {
-        report_verdict(row);
-    } /* failures show in the row of their backend */
+    char text[1400];
+    const char *answer = pab_json_text(row, "answer");
+    const char *reason = pab_json_text(row, "reason");
+    const char *compared = pab_json_text(row, "compared");
+    const char *told = answer[0] != '\0' ? answer : reason[0] != '\0' ? reason : compared;
+    snprintf(text, sizeof(text), "%s%s%s", told, told[0] == '\0' ? "" : ": ",
+             pab_json_text(row, "summary"));
+    report_head(row, text);
+}
+
+/* --- groups --------------------------------------------------------------------------------- */
+
+static bool is_in_group(const json_t *row, const char *group)
+{
+    char own[GROUP_MAX];
+    pab_check_group_of(pab_json_text(row, "check"), own, sizeof(own));
+    return strcmp(own, group) == 0;
+}
+
+/* "15 passed, 1 deviation", of the rows of one group, or of all where it is NULL. */
+static void count_rows(const json_t *rows, const char *group, char *out, size_t size, size_t *total)
+{
+    size_t counts[ARRAY_COUNT(words)] = {0};
+    size_t index = 0;
+    size_t used = 0;
+    json_t *row = NULL;
+    *total = 0;
+    json_array_foreach(rows, index, row)
+    {
+        if (group == NULL || is_in_group(row, group)) {
+            counts[word_of(row)]++;
+            (*total)++;
+        }
+    }
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        if (counts[i] > 0) {
+            used += (size_t)snprintf(out + used, size - used, "%s%zu %s", used == 0 ? "" : ", ",
+                                     counts[i], counts[i] == 1 ? words[i].one : words[i].many);
+        }
+    }
+}
+
+static void report_groups(const json_t *rows)
+{
+    char last[GROUP_MAX] = "";
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        if (is_in_group(row, last)) {
+            continue;
+        }
+        pab_check_group_of(pab_json_text(row, "check"), last, sizeof(last));
+        bool is_first = true;
+        for (size_t i = 0; i < index; i++) {
+            is_first = is_first && !is_in_group(json_array_get(rows, i), last);
+        }
+        if (is_first) {
+            char counts[160];
+            size_t total = 0;
+            count_rows(rows, last, counts, sizeof(counts), &total);
+            printf("  %-5s %4zu %-6s   %s\n", last, total, total == 1 ? "check" : "checks", counts);
+        }
+    }
+}
+
+/* --- skips ---------------------------------------------------------------------------------- */
+
+static bool is_skip_for(const json_t *row, const char *reason)
+{
+    return pab_json_is(row, "verdict", "skip") && pab_json_is(row, "reason", reason);
+}
+
+/* The number behind the group: "..17" of "THR-01..17". */
+static const char *number_of(const json_t *row)
+{
+    const char *dash = strchr(pab_json_text(row, "check"), '-');
+    return dash == NULL ? "" : dash + 1;
+}
+
+/* Ids of all rows that were skipped for `reason`; three or more in a row as a range. */
+static void list_skipped(const json_t *rows, const char *reason, char *out, size_t size)
+{
+    size_t count = json_array_size(rows);
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < size; i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (!is_skip_for(row, reason)) {
+            continue;
+        }
+        char group[GROUP_MAX];
+        pab_check_group_of(pab_json_text(row, "check"), group, sizeof(group));
+        size_t last = i;
+        while (last + 1 < count && is_in_group(json_array_get(rows, last + 1), group) &&
+               is_skip_for(json_array_get(rows, last + 1), reason)) {
+            last++;
+        }
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ",
+                                 pab_json_text(row, "check"));
+        if (last >= i + 2 && used < size) {
+            used += (size_t)snprintf(out + used, size - used, "..%s",
+                                     number_of(json_array_get(rows, last)));
+            i = last;
+        }
+    }
+}
+
+static bool was_seen_before(const json_t *rows, size_t index, const char *reason)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (is_skip_for(json_array_get(rows, i), reason)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_skips(const json_t *rows)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        const char *reason = pab_json_text(row, "reason");
+        if (!is_skip_for(row, reason) || was_seen_before(rows, index, reason)) {
+            continue;
+        }
+        char ids[2000];
+        char text[2700];
+        char head[32];
+        size_t count = 0;
+        for (size_t i = index; i < json_array_size(rows); i++) {
+            count += is_skip_for(json_array_get(rows, i), reason);
+        }
+        list_skipped(rows, reason, ids, sizeof(ids));
+        snprintf(head, sizeof(head), "  %zu skipped: ", count);
+        snprintf(text, sizeof(text), "%s: %s", reason, ids);
+        pab_text_item(head, LABEL, text);
+    }
+}
+
+/* --- a backend ------------------------------------------------------------------------------ */
+
+void pab_check_report_rows(const json_t *rows, const json_t *verdict, bool is_verbose)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    char counts[160];
+    size_t total = 0;
+    bool is_whole = is_verbose || json_array_size(rows) <= FEW;
+    if (!is_whole) {
+        report_groups(rows);
+    }
+    json_array_foreach(rows, index, row)
+    {
+        bool is_quiet = pab_json_is(row, "verdict", "pass") || pab_json_is(row, "verdict", "skip");
+        if (is_whole || !is_quiet) {
+            if (pab_json_is(row, "verdict", "info") && !is_verbose) {
+                report_info(row);
+            } else {
+                report_whole(row);
+            }
+        }
+    }
+    if (!is_whole) {
+        report_skips(rows);
+    }
+    count_rows(rows, NULL, counts, sizeof(counts), &total);
+    char line[700];
+    snprintf(line, sizeof(line), "%s: %s: %s", pab_json_text(verdict, "backend"),
+             words[word_of(verdict)].shown, total == 0 ? "no check came to its end" : counts);
+    pab_text_item("", 0, line);
+    printf("\n");
+    fflush(stdout);
+}
+
+/* --- all backends --------------------------------------------------------------------------- */
+
+static const json_t *row_of(const json_t *checks, const char *backend, const char *check)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(checks, index, row)
+    {
+        if (pab_json_is(row, "backend", backend) && pab_json_is(row, "check", check)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static bool is_bad(const json_t *row)
+{
+    return pab_json_is(row, "verdict", "fail") || pab_json_is(row, "verdict", "deviation");
+}
+
+/* Whether a backend found something here, and none above it in the list did. */
+static bool is_first_find(const json_t *checks, size_t index)
+{
+    const json_t *row = json_array_get(checks, index);
+    bool is_first = is_bad(row);
+    for (size_t i = 0; is_first && i < index; i++) {
+        const json_t *other = json_array_get(checks, i);
+        is_first = !is_bad(other) || !pab_json_is(other, "check", pab_json_text(row, "check"));
+    }
+    return is_first;
+}
+
+static const char *cell_of(const json_t *row)
+{
+    static const char *const cells[] = {"ok", "dev", "FAIL", "info", "skip"};
+    return row == NULL ? "" : cells[word_of(row)];
+}
+
+struct columns {
+    const json_t *verdicts;
+    size_t first, end; /* backends that stand side by side */
+    bool are_named;    /* by their ids; else by numbers */
+};
+
+static int width_of(const struct columns *columns, size_t index)
+{
+    int length = (int)strlen(pab_json_text(json_array_get(columns->verdicts, index), "backend"));
+    return !columns->are_named || length < 4 ? 4 : length;
+}
+
+static void report_matrix_head(const struct columns *columns)
+{
+    printf("%-*s", MATRIX_HEAD, "");
+    for (size_t i = columns->first; i < columns->end; i++) {
+        char number[24];
+        snprintf(number, sizeof(number), "%zu", i + 1);
+        printf("  %-*s", width_of(columns, i),
+               columns->are_named ? pab_json_text(json_array_get(columns->verdicts, i), "backend")
+                                  : number);
+    }
+    printf("\n");
+}
+
+static void report_matrix(const json_t *checks, const struct columns *columns)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    report_matrix_head(columns);
+    json_array_foreach(checks, index, row)
+    {
+        if (!is_first_find(checks, index)) {
+            continue;
+        }
+        const char *check = pab_json_text(row, "check");
+        printf("  %-*s", MATRIX_HEAD - 2, check);
+        for (size_t i = columns->first; i < columns->end; i++) {
+            const char *backend = pab_json_text(json_array_get(columns->verdicts, i), "backend");
+            printf("  %-*s", width_of(columns, i), cell_of(row_of(checks, backend, check)));
+        }
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* Names over the columns where they fit, else numbers, in as many tables as it takes. */
+static void report_differences(const json_t *checks, const json_t *verdicts)
+{
+    size_t count = json_array_size(verdicts);
+    struct columns columns = {.verdicts = verdicts, .end = count, .are_named = true};
+    size_t finds = 0;
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        finds += is_first_find(checks, i);
+    }
+    if (count < 2 || finds == 0) {
+        return;
+    }
+    printf("what did not pass everywhere:\n");
+    int width = MATRIX_HEAD;
+    for (size_t i = 0; i < count; i++) {
+        width += 2 + width_of(&columns, i);
+    }
+    columns.are_named = width <= (int)pab_text_width();
+    size_t side_by_side = (pab_text_width() - MATRIX_HEAD) / 6;
+    for (size_t i = 0; !columns.are_named && i < count; i++) {
+        char head[32];
+        snprintf(head, sizeof(head), "  %2zu ", i + 1);
+        pab_text_item(head, 5, pab_json_text(json_array_get(verdicts, i), "backend"));
+    }
+    for (size_t i = 0; i < count; i = columns.end) {
+        columns.first = i;
+        columns.end = columns.are_named || count - i < side_by_side ? count : i + side_by_side;
+        report_matrix(checks, &columns);
+    }
+}
+
+void pab_check_report_end(const json_t *record, double seconds)
+{
+    const json_t *checks = json_object_get(record, "checks");
+    const json_t *verdicts = json_object_get(record, "verdicts");
+    const json_t *detector = json_object_get(record, "detector");
+    size_t backends = json_array_size(verdicts);
+    json_int_t passed_over = pab_json_count(record, "not_applicable");
+    char counts[160];
+    char line[400];
+    size_t total = 0;
+    if (backends == 0) {
+        return;
+    }
+    report_differences(checks, verdicts);
+    count_rows(checks, NULL, counts, sizeof(counts), &total);
+    snprintf(line, sizeof(line), "%zu %s, %zu %s: %s; detector: %d of %d read right; %.1f s",
+             backends, backends == 1 ? "backend" : "backends", total,
+             total == 1 ? "check" : "checks", counts, (int)pab_json_count(detector, "read_right"),
+             (int)pab_json_count(detector, "of"), seconds);
+    pab_text_item("", 0, line);
+    if (passed_over > 0) {
+        snprintf(line, sizeof(line), "%d more %s not applicable: pyallocbench list checks",
+                 (int)passed_over, passed_over == 1 ? "is" : "are");
+        pab_text_item("", 0, line);
+    }
     fflush(stdout);
 }

@@ -1,104 +1,24 @@
 #include "harness/checks.h"
 
 #include "harness/check_report.h"
+#include "harness/check_rows.h"
+#include "harness/check_self.h"
+#include "harness/json_text.h"
 #include "harness/sample.h"
-#include "harness/self.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 /* What an operation may take at most, on a busy machine. */
 #define TIMEOUT_LEAST_S 60.0
 #define TIMEOUT_OP_S    4e-6
 
-static const char *const verdict_names[] = {
-    [PAB_PASS] = "pass",
-    [PAB_DEVIATION] = "deviation",
-    [PAB_FAIL] = "fail",
-    [PAB_SKIP] = "skip",
-    [PAB_INFO] = "info",
-};
-
-/* --- what is to be run ---------------------------------------------------------------------- */
-
-static const char *check_id(size_t index)
-{
-    return pab_check_at(index)->id;
-}
-
-/* A word that matches nothing would silently check less. */
-static enum pab_status expect_check(void *arg, const char *word, struct pab_error *err)
-{
-    (void)arg;
-    for (size_t i = 0; i < pab_check_count(); i++) {
-        if (fnmatch(word, check_id(i), 0) == 0) {
-            return PAB_OK;
-        }
-    }
-    const char *near = pab_nearest(word, check_id, pab_check_count());
-    return pab_fail(err, PAB_USAGE, "no check matches '%s'; %s%s%s", word,
-                    near == NULL ? "`pyallocbench list checks` shows all" : "did you mean '",
-                    near == NULL ? "" : near, near == NULL ? "" : "'?");
-}
-
-static enum pab_status choose_checks(struct pab_checks *checks, struct pab_error *err)
-{
-    const char *only = checks->request.only;
-    if (only != NULL) {
-        enum pab_status status = pab_for_words(only, "--only", expect_check, NULL, err);
-        if (status != PAB_OK) {
-            return status;
-        }
-    }
-    for (size_t i = 0; i < pab_check_count(); i++) {
-        if (only == NULL || pab_globs_match(only, check_id(i))) {
-            PAB_CHECK(checks->chosen_count < PAB_CHECKS_MAX);
-            checks->chosen[checks->chosen_count++] = pab_check_at(i);
-        }
-    }
-    return PAB_OK;
-}
-
-enum pab_status pab_checks_make(struct pab_checks *checks, const struct pab_checks_request *request,
-                                struct pab_error *err)
-{
-    memset(checks, 0, sizeof(*checks));
-    checks->request = *request;
-    struct pab_request backends = {.backends = request->backends};
-    if (request->oracle != NULL &&
-        strlen(request->oracle) >= sizeof(((struct pab_job *)NULL)->oracle)) {
-        return pab_fail(err, PAB_USAGE, "--oracle %.40s...: the path is too long", request->oracle);
-    }
-    enum pab_status status = pab_plan_backends(&checks->plan, &backends, err);
-    if (status == PAB_OK) {
-        status = choose_checks(checks, err);
-    }
-    if (status != PAB_OK) {
-        pab_plan_fini(&checks->plan);
-    }
-    return status;
-}
-
-void pab_checks_fini(struct pab_checks *checks)
-{
-    pab_plan_fini(&checks->plan);
-}
-
-json_t *pab_checks_plan_json(const struct pab_checks *checks)
-{
-    return json_pack("{s:s, s:I, s:i, s:i, s:s}", "preset", "check", "seed",
-                     (json_int_t)checks->request.seed, "rounds", 0, "memory_rounds", 0, "baseline",
-                     checks->plan.specs[0]->id);
-}
-
-/* --- running -------------------------------------------------------------------------------- */
-
 struct checking {
     const struct pab_checks *checks;
     json_t *record;
-    struct pab_progress *progress;
-    const volatile int *interrupted;
+    const struct pab_checks_watch *watch;
     struct pab_checks_result *result;
+    struct pab_check_asked asked;
+    char shown[PAB_SPEC_MAX + 2 * PAB_NAME_MAX]; /* the last line about how far a check is */
 };
 
 static void add_row(struct checking *checking, const char *array, json_t *row)
@@ -109,224 +29,279 @@ static void add_row(struct checking *checking, const char *array, json_t *row)
         json_object_set_new(checking->record, array, rows);
     }
     json_array_append_new(rows, row);
-    pab_progress_clear(checking->progress);
-    pab_check_report_row(array, row);
 }
 
-/* Says where the worker is whenever that has changed. */
-static void show_stage(struct checking *checking, const char *what, const struct pab_worker *worker,
-                       char *shown, size_t size)
+/* Says how far a long check is: on a terminal in the one line, else a line for each step. */
+static void show_task(void *arg, const struct pab_check_task *task)
 {
-    char text[PAB_SPEC_MAX + PAB_NAME_MAX];
-    snprintf(text, sizeof(text), "%s: %s", what, pab_worker_stage(worker));
-    if (strcmp(text, shown) != 0) {
-        bool has_figure = strchr(text, '%') != NULL;
-        snprintf(shown, size, "%s", text);
-        pab_progress_show(checking->progress, text);
-        if (has_figure && !checking->progress->terminal && !checking->progress->quiet) {
+    struct checking *checking = arg;
+    struct pab_progress *progress = checking->watch->progress;
+    char text[sizeof(checking->shown)];
+    const char *stage = pab_worker_stage(task->worker);
+    snprintf(text, sizeof(text), "%s %s: %s", task->spec->id, task->job.subject, stage);
+    pab_progress_show(progress, text);
+    if (strchr(stage, '%') != NULL && strcmp(text, checking->shown) != 0) {
+        snprintf(checking->shown, sizeof(checking->shown), "%s", text);
+        if (!progress->terminal && !progress->quiet) {
             fprintf(stderr, "%s\n", text);
         }
     }
 }
 
-/* Runs one job to its end; the outcome is copied out. PAB_USAGE: a check refuses what was asked. */
-static enum pab_status run_job(struct checking *checking, const struct pab_spec *spec,
-                               const struct pab_job *job, struct pab_outcome *out,
-                               struct pab_error *err)
+/* Checks that cost no time, because nothing is run. */
+static void skip_progress(const struct checking *checking, size_t count)
 {
-    double ops_s = (double)job->ops * TIMEOUT_OP_S;
-    double timeout_s = checking->checks->request.timeout_s;
-    timeout_s = timeout_s > 0 ? timeout_s : TIMEOUT_LEAST_S + ops_s;
-    struct pab_launch launch = {
-        .spec = spec,
-        .job = job,
-        .timeout_ms =
-            job->kind == PAB_JOB_PROBE ? PAB_PROBE_TIMEOUT_MS : (uint64_t)(1000 * timeout_s),
-    };
-    char shown[PAB_SPEC_MAX + PAB_NAME_MAX] = "";
-    const char *what = job->kind == PAB_JOB_PROBE ? spec->id : job->subject;
-    struct pab_worker *worker = NULL;
-    enum pab_status status = pab_worker_start(&launch, &worker, err);
-    if (status != PAB_OK) {
-        return status;
+    while (count-- > 0) {
+        pab_progress_skip(checking->watch->progress, 1);
     }
-    while (pab_worker_state(worker) != PAB_WORKER_ENDED && *checking->interrupted == 0) {
-        show_stage(checking, what, worker, shown, sizeof(shown));
-        pab_workers_poll(&worker, 1, 100);
-    }
-    if (pab_worker_state(worker) == PAB_WORKER_ENDED) {
-        *out = *pab_worker_outcome(worker);
-        out->curve = NULL;
-    }
-    pab_worker_destroy(worker);
-    if (*checking->interrupted == 0 && !out->ok && strcmp(out->kind, "usage") == 0) {
-        return pab_fail(err, PAB_USAGE, "%s", out->message);
-    }
-    return PAB_OK;
 }
 
-static json_t *text_or_question(const char *text)
+static void count_task(void *arg, struct pab_check_task *task)
 {
-    json_t *json = json_string(text);
-    return json != NULL ? json : json_string("(not UTF-8)");
+    (void)task;
+    const struct checking *checking = arg;
+    pab_progress_step(checking->watch->progress, 1);
 }
 
-static json_t *check_row(const struct pab_spec *spec, const struct pab_check *check,
-                         const struct pab_outcome *outcome)
-{
-    enum pab_verdict verdict = outcome->ok ? outcome->verdict.verdict : PAB_FAIL;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:i}", "backend", spec->id, "check", check->id,
-                            "verdict", verdict_names[verdict], "summary", check->summary,
-                            "severity", (int)check->severity);
-    json_object_set_new(row, "reason",
-                        text_or_question(outcome->ok ? outcome->verdict.reason : outcome->message));
-    json_object_set_new(row, "compared",
-                        text_or_question(outcome->ok ? outcome->verdict.compared : ""));
-    json_object_set_new(row, "detail",
-                        text_or_question(outcome->ok ? outcome->verdict.detail : ""));
-    json_object_set_new(row, "kind", outcome->ok ? json_null() : json_string(outcome->kind));
-    return row;
-}
-
-static void make_check_job(const struct checking *checking, enum pab_job_kind kind,
-                           const struct pab_spec *spec, const struct pab_check *check,
-                           struct pab_job *out)
+static void make_task(const struct checking *checking, enum pab_job_kind kind,
+                      const struct pab_spec *spec, const struct pab_check *check,
+                      struct pab_check_task *out)
 {
     const struct pab_checks_request *request = &checking->checks->request;
+    struct pab_job *job = &out->job;
     memset(out, 0, sizeof(*out));
-    out->kind = kind;
-    out->seed = request->seed;
-    out->ops = request->ops;
-    snprintf(out->backend, sizeof(out->backend), "%s", spec->id);
-    snprintf(out->subject, sizeof(out->subject), "%s", check->id);
-    snprintf(out->oracle, sizeof(out->oracle), "%s",
+    out->spec = spec;
+    job->kind = kind;
+    job->seed = request->seed;
+    job->ops = request->ops;
+    snprintf(job->backend, sizeof(job->backend), "%s", spec->id);
+    if (check == NULL) {
+        out->timeout_ms = PAB_PROBE_TIMEOUT_MS;
+        return;
+    }
+    double timeout_s = TIMEOUT_LEAST_S + (double)job->ops * TIMEOUT_OP_S;
+    timeout_s = request->timeout_s > 0 ? request->timeout_s : timeout_s;
+    out->timeout_ms = (uint64_t)(1000 * timeout_s);
+    out->is_alone = (check->flags & PAB_CHECK_ALONE) != 0;
+    snprintf(job->subject, sizeof(job->subject), "%s", check->id);
+    snprintf(job->oracle, sizeof(job->oracle), "%s",
              request->oracle == NULL ? "" : request->oracle);
+    snprintf(job->replay, sizeof(job->replay), "%s",
+             request->replay == NULL ? "" : request->replay);
+    snprintf(job->corpus, sizeof(job->corpus), "%s",
+             request->corpus == NULL ? "" : request->corpus);
 }
 
-static enum pab_status run_check(struct checking *checking, const struct pab_spec *spec,
-                                 const struct pab_check *check, size_t counts[PAB_VERDICT_COUNT],
-                                 struct pab_error *err)
+/* Runs one job that no check's verdict comes from. */
+static enum pab_status run_one(const struct checking *checking, struct pab_check_task *task,
+                               struct pab_error *err)
 {
-    static struct pab_job job;
-    static struct pab_outcome outcome;
-    make_check_job(checking, PAB_JOB_CHECK, spec, check, &job);
-    enum pab_status status = run_job(checking, spec, &job, &outcome, err);
-    if (status != PAB_OK || *checking->interrupted != 0) {
-        return status;
-    }
-    counts[outcome.ok ? outcome.verdict.verdict : PAB_FAIL]++;
-    add_row(checking, "checks", check_row(spec, check, &outcome));
-    return PAB_OK;
+    struct pab_check_pool pool = {.jobs = 1, .interrupted = checking->watch->interrupted};
+    return pab_check_pool_run(&pool, task, 1, err);
 }
 
-/* The backend's verdict is that of its worst check; a check that was skipped says nothing. */
-static void add_verdict(struct checking *checking, const struct pab_spec *spec,
-                        const size_t counts[PAB_VERDICT_COUNT])
-{
-    enum pab_verdict verdict = counts[PAB_FAIL] > 0        ? PAB_FAIL
-                               : counts[PAB_DEVIATION] > 0 ? PAB_DEVIATION
-                               : counts[PAB_PASS] > 0      ? PAB_PASS
-                                                           : PAB_SKIP;
-    for (size_t i = 0; i < PAB_VERDICT_COUNT; i++) {
-        checking->result->verdicts[i] += counts[i];
-    }
-    add_row(checking, "verdicts",
-            json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "backend", spec->id, "verdict",
-                      verdict_names[verdict], "passed", (int)counts[PAB_PASS], "deviations",
-                      (int)counts[PAB_DEVIATION], "failed", (int)counts[PAB_FAIL], "skipped",
-                      (int)counts[PAB_SKIP]));
-}
-
-/* Opens it once and proves who it is. False: it is recorded why nothing can be checked. */
-static enum pab_status probe(struct checking *checking, size_t index, bool *good,
+/* Opens it once and proves who it is. Not good: it is recorded why nothing can be checked. */
+static enum pab_status probe(struct checking *checking, size_t index, json_t **row, bool *good,
                              struct pab_error *err)
 {
-    static struct pab_job job;
-    static struct pab_outcome outcome;
-    const struct pab_spec *spec = checking->checks->plan.specs[index];
-    memset(&job, 0, sizeof(job));
-    job.kind = PAB_JOB_PROBE;
-    snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
-    enum pab_status status = run_job(checking, spec, &job, &outcome, err);
-    if (status != PAB_OK || *checking->interrupted != 0) {
+    static struct pab_check_task task;
+    const struct pab_plan *plan = &checking->checks->plan;
+    const struct pab_spec *spec = plan->specs[index];
+    make_task(checking, PAB_JOB_MANIFEST, spec, NULL, &task);
+    enum pab_status status = run_one(checking, &task, err);
+    if (status != PAB_OK || !task.is_done) {
         return status;
     }
-    *good = outcome.ok;
-    bool is_missing = !outcome.ok && strcmp(outcome.kind, "unavailable") == 0;
-    if (!outcome.ok && (!is_missing || checking->checks->plan.is_explicit[index])) {
+    const struct pab_outcome *outcome = &task.outcome;
+    *good = outcome->ok;
+    bool is_missing = !outcome->ok && strcmp(outcome->kind, "unavailable") == 0;
+    if (!outcome->ok && (!is_missing || plan->is_explicit[index])) {
         checking->result->backends_missing++;
         add_row(checking, "failures",
-                pab_failure_to_json(&checking->checks->plan, NULL, spec->id, outcome.kind,
-                                    outcome.message));
+                pab_failure_to_json(plan, NULL, spec->id, outcome->kind, outcome->message));
     }
-    add_row(checking, "backends", pab_backend_to_json(spec, &outcome));
+    *row = pab_backend_to_json(spec, outcome);
+    json_object_set_new(*row, "manifest",
+                        outcome->ok ? json_string(outcome->manifest.text) : json_null());
     return PAB_OK;
+}
+
+/* Runs the chosen checks; the row of each that came to its end, in the order of the catalogue. */
+static enum pab_status run_checks(struct checking *checking, const struct pab_spec *spec,
+                                  json_t *rows, struct pab_error *err)
+{
+    const struct pab_check_selection *selection = &checking->checks->selection;
+    const struct pab_check *of_task[PAB_CHECKS_MAX];
+    struct pab_check_task *tasks = calloc(selection->count, sizeof(*tasks));
+    PAB_CHECK(tasks != NULL);
+    size_t count = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        if (!selection->is_left_out[i]) {
+            of_task[count] = selection->chosen[i];
+            make_task(checking, PAB_JOB_CHECK, spec, of_task[count], &tasks[count]);
+            count++;
+        }
+    }
+    skip_progress(checking, selection->count - count);
+    struct pab_check_pool pool = {
+        .jobs = checking->checks->request.jobs,
+        .interrupted = checking->watch->interrupted,
+        .ended = count_task,
+        .runs = show_task,
+        .arg = checking,
+    };
+    enum pab_status status = pab_check_pool_run(&pool, tasks, count, err);
+    size_t task = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct pab_check *check = selection->chosen[i];
+        if (selection->is_left_out[i]) {
+            json_array_append_new(rows, pab_check_row_left_out(check, spec->id, &checking->asked));
+        } else if (tasks[task++].is_done) {
+            json_array_append_new(rows, pab_check_row(check, &tasks[task - 1], &checking->asked));
+        }
+    }
+    free(tasks);
+    return status;
+}
+
+/* --- a backend ------------------------------------------------------------------------------ */
+
+static void add_verdict(struct checking *checking, const char *backend, json_t *rows)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_t *verdict = pab_check_verdict_row(backend, rows);
+    size_t *counts = checking->result->verdicts;
+    counts[PAB_PASS] += (size_t)pab_json_count(verdict, "passed");
+    counts[PAB_DEVIATION] += (size_t)pab_json_count(verdict, "deviations");
+    counts[PAB_FAIL] += (size_t)pab_json_count(verdict, "failed");
+    counts[PAB_SKIP] += (size_t)pab_json_count(verdict, "skipped");
+    counts[PAB_INFO] += (size_t)pab_json_count(verdict, "infos");
+    json_array_foreach(rows, index, row)
+    {
+        add_row(checking, "checks", json_incref(row));
+    }
+    add_row(checking, "verdicts", verdict);
+    pab_check_report_rows(rows, verdict, checking->watch->is_verbose);
+}
+
+/* Once a run, on the first backend that answers. */
+static enum pab_status test_detector(struct checking *checking, const struct pab_spec *spec,
+                                     struct pab_error *err)
+{
+    if (json_object_get(checking->record, "detector") != NULL) {
+        return PAB_OK;
+    }
+    pab_progress_show(checking->watch->progress, "does the detector see?");
+    enum pab_status status = pab_self_run(spec, checking->watch->interrupted, err);
+    if (status == PAB_OK && *checking->watch->interrupted == 0) {
+        int count = (int)pab_self_check_count();
+        json_object_set_new(
+            checking->record, "detector",
+            json_pack("{s:s, s:i, s:i}", "backend", spec->id, "read_right", count, "of", count));
+    }
+    return status;
 }
 
 static enum pab_status run_backend(struct checking *checking, size_t index, struct pab_error *err)
 {
     const struct pab_checks *checks = checking->checks;
-    size_t counts[PAB_VERDICT_COUNT] = {0};
+    const struct pab_spec *spec = checks->plan.specs[index];
+    json_t *backend = NULL;
     bool good = false;
-    enum pab_status status = probe(checking, index, &good, err);
-    for (size_t i = 0; status == PAB_OK && i < checks->chosen_count; i++) {
-        if (good && *checking->interrupted == 0) {
-            status = run_check(checking, checks->plan.specs[index], checks->chosen[i], counts, err);
-        }
-        if (status == PAB_OK) {
-            pab_progress_step(checking->progress, 1);
-        }
+    enum pab_status status = probe(checking, index, &backend, &good, err);
+    if (status == PAB_OK && good) {
+        status = test_detector(checking, spec, err);
     }
-    if (status == PAB_OK && good && *checking->interrupted == 0) {
-        add_verdict(checking, checks->plan.specs[index], counts);
+    if (status != PAB_OK || *checking->watch->interrupted != 0) {
+        json_decref(backend);
+        return status;
     }
-    return status;
-}
-
-static const struct pab_check *first_with_admit(const struct pab_checks *checks)
-{
-    for (size_t i = 0; i < checks->chosen_count; i++) {
-        if (checks->chosen[i]->admit != NULL) {
-            return checks->chosen[i];
-        }
-    }
-    return NULL;
-}
-
-/* Has a named oracle judged for every backend while nothing is printed yet. */
-static enum pab_status admit_oracle(struct checking *checking, struct pab_error *err)
-{
-    const struct pab_checks *checks = checking->checks;
-    if (checks->request.oracle == NULL) {
+    add_row(checking, "backends", backend);
+    pab_progress_clear(checking->watch->progress);
+    pab_check_report_backend(backend);
+    if (!good) {
+        skip_progress(checking, checks->selection.count);
         return PAB_OK;
     }
-    static struct pab_job job;
-    static struct pab_outcome outcome;
-    const struct pab_check *check = first_with_admit(checks);
-    if (check == NULL) {
-        return pab_fail(err, PAB_USAGE, "--oracle %s: none of the chosen checks uses an oracle",
-                        checks->request.oracle);
-    }
-    enum pab_status status = PAB_OK;
-    for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
-        const struct pab_spec *spec = checks->plan.specs[i];
-        if (*checking->interrupted == 0) {
-            make_check_job(checking, PAB_JOB_ADMIT, spec, check, &job);
-            status = run_job(checking, spec, &job, &outcome, err);
+    json_t *rows = json_array();
+    status = run_checks(checking, spec, rows, err);
+    pab_progress_clear(checking->watch->progress);
+    add_verdict(checking, spec->id, rows);
+    json_decref(rows);
+    return status;
+}
+
+/* --- all of them ---------------------------------------------------------------------------- */
+
+static bool was_judged_before(const struct pab_check_selection *selection, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (selection->chosen[i]->admit == selection->chosen[index]->admit) {
+            return true;
         }
     }
-    return status;
+    return false;
+}
+
+/* Has the files that the user named judged for every backend while nothing is printed yet. */
+static enum pab_status admit_files(struct checking *checking, struct pab_error *err)
+{
+    static struct pab_check_task task;
+    const struct pab_checks_request *request = &checking->checks->request;
+    const struct pab_check_selection *selection = &checking->checks->selection;
+    const struct pab_plan *plan = &checking->checks->plan;
+    bool has_files = request->oracle != NULL || request->replay != NULL || request->corpus != NULL;
+    for (size_t i = 0; has_files && i < selection->count; i++) {
+        if (selection->chosen[i]->admit == NULL || was_judged_before(selection, i)) {
+            continue;
+        }
+        for (size_t spec = 0; spec < plan->spec_count; spec++) {
+            make_task(checking, PAB_JOB_ADMIT, plan->specs[spec], selection->chosen[i], &task);
+            enum pab_status status = run_one(checking, &task, err);
+            if (status != PAB_OK || !task.is_done) {
+                return status;
+            }
+            if (!task.outcome.ok && strcmp(task.outcome.kind, "usage") == 0) {
+                return pab_fail(err, PAB_USAGE, "%s", task.outcome.message);
+            }
+        }
+    }
+    return PAB_OK;
+}
+
+static struct pab_check_asked what_was_asked(const struct pab_checks_request *request)
+{
+    return (struct pab_check_asked){
+        .seed = request->seed,
+        .ops = request->ops,
+        .timeout_s = request->timeout_s,
+        .oracle = request->oracle,
+        .replay = request->replay,
+        .corpus = request->corpus,
+    };
 }
 
 enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
                                const struct pab_checks_watch *watch,
                                struct pab_checks_result *result, struct pab_error *err)
 {
-    struct checking checking = {checks, record, watch->progress, watch->interrupted, result};
+    struct checking checking = {
+        .checks = checks,
+        .record = record,
+        .watch = watch,
+        .result = result,
+        .asked = what_was_asked(&checks->request),
+    };
     memset(result, 0, sizeof(*result));
+    json_object_set_new(record, "not_applicable",
+                        json_integer((json_int_t)checks->selection.not_applicable));
+    json_object_set_new(record, "ops",
+                        checks->request.ops == 0 ? json_null()
+                                                 : json_integer((json_int_t)checks->request.ops));
     watch->progress->unit = "checks";
-    pab_progress_expect(watch->progress, checks->plan.spec_count * checks->chosen_count, 1);
-    enum pab_status status = admit_oracle(&checking, err);
+    pab_progress_expect(watch->progress, checks->plan.spec_count * checks->selection.count, 1);
+    enum pab_status status = admit_files(&checking, err);
     for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
         if (*watch->interrupted == 0) {
             status = run_backend(&checking, i, err);

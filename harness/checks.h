@@ -1,28 +1,31 @@
-/* harness/checks.h -- runs conformance checks on backends. Depends on plan.h, progress.h, runner.h.
+/* harness/checks.h -- runs conformance checks on backends. Depends on check_select.h, plan.h,
+ * progress.h.
  *
- * Every check runs in a worker of its own on a freshly opened heap; a crash or a hang in it is the
- * verdict FAIL with its reason, and the next check goes on.
+ * Every check runs in a worker of its own on a freshly opened heap, several side by side; a crash
+ * or a hang in one is the verdict FAIL with its reason, and the others go on.
  */
 #ifndef PAB_HARNESS_CHECKS_H
 #define PAB_HARNESS_CHECKS_H
 
+#include "harness/check_select.h"
 #include "harness/plan.h"
 #include "harness/progress.h"
-#include "harness/runner.h"
+
+#define PAB_CHECK_JOBS_MAX 64
 
 struct pab_checks_request {
-    const char *backends, *only, *oracle; /* NULL: the default */
+    const char *backends, *only;          /* NULL: the default */
+    const char *oracle, *replay, *corpus; /* NULL: none; files and a folder */
     uint64_t seed;
     uint64_t ops;     /* 0: each check's own choice */
     double timeout_s; /* for one check; 0: by ops */
+    unsigned jobs;    /* workers at once; 0: a CPU each */
+    bool with_long;   /* those that take minutes or hours, too */
 };
-
-#define PAB_CHECKS_MAX 512
 
 struct pab_checks {
     struct pab_plan plan; /* its backends alone */
-    const struct pab_check *chosen[PAB_CHECKS_MAX];
-    size_t chosen_count;
+    struct pab_check_selection selection;
     struct pab_checks_request request;
 };
 
@@ -43,11 +46,12 @@ struct pab_checks_result {
 struct pab_checks_watch {
     struct pab_progress *progress;
     const volatile int *interrupted;
+    bool is_verbose; /* every row is shown */
 };
 
-/* Runs them, reports every row as it comes (check_report.h) and adds it to `record`.
- * PAB_USAGE when a check refuses what was asked for; PAB_OK also when checks fail or `interrupted`
- * ends it early. */
+/* Runs them, shows each backend's as it is complete (check_report.h) and adds all to `record`.
+ * PAB_USAGE when a check refuses what was asked for, PAB_IO when the machinery cannot be trusted:
+ * then no verdict was given. PAB_OK also when checks fail or `interrupted` ends it early. */
 enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
                                const struct pab_checks_watch *watch,
                                struct pab_checks_result *result, struct pab_error *err);

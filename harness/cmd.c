@@ -28,16 +28,41 @@ void pab_shell_quote(const char *text, char *out, size_t size)
     snprintf(out + used, size - used, "'");
 }
 
-uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t most)
+uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t least,
+                       uint64_t most)
 {
     char *end = NULL;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || value > most) {
-        argp_failure(state, PAB_EXIT_USAGE, 0, "--%s %s: a whole number up to %llu is needed", name,
-                     text, (unsigned long long)most);
+    if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || value < least ||
+        value > most) {
+        argp_failure(state, PAB_EXIT_USAGE, 0,
+                     "--%s %s: a whole number within %llu..%llu is needed", name, text,
+                     (unsigned long long)least, (unsigned long long)most);
     }
     return value;
+}
+
+double pab_cmd_number(struct argp_state *state, const char *name, const char *text, double least,
+                      double most)
+{
+    char *end = NULL;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || errno != 0 || !(value >= least) || !(value <= most)) {
+        argp_failure(state, PAB_EXIT_USAGE, 0, "--%s %s: a number within %g..%g is needed", name,
+                     text, least, most);
+    }
+    return value;
+}
+
+const char *pab_cmd_file(struct argp_state *state, const char *option, const char *text)
+{
+    if (text[0] == '\0' || strcmp(text, "-") == 0) {
+        argp_failure(state, PAB_EXIT_USAGE, 0, "%s needs the name of a file, not '%s'", option,
+                     text);
+    }
+    return text;
 }
 
 static volatile int interrupted;

@@ -31,8 +31,16 @@ void pab_shell_quote(const char *text, char *out, size_t size);
 
 struct argp_state;
 
-/* For parsers: the whole number of --NAME, at most `most`; ends the program where it is none. */
-uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t most);
+/* Parsers of option values; a bad one ends the program, with the option and its range. */
+
+uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *text, uint64_t least,
+                       uint64_t most);
+double pab_cmd_number(struct argp_state *state, const char *name, const char *text, double least,
+                      double most);
+/* The name of a file to be written, `option` as the user writes it: "-o", "--md". */
+const char *pab_cmd_file(struct argp_state *state, const char *option, const char *text);
+
+#define PAB_SEED_MAX ((UINT64_C(1) << 53) - 1) /* JSON's readers hold no more exactly */
 
 /* From now on SIGINT and SIGTERM only set what is pointed to: to their number. */
 const volatile int *pab_cmd_catch_signals(void);

@@ -67,19 +67,6 @@ struct arguments {
     bool quiet;
 };
 
-static double parse_number(struct argp_state *state, const char *name, const char *text,
-                           double least, double most)
-{
-    char *end = NULL;
-    errno = 0;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || errno != 0 || !(value >= least) || !(value <= most)) {
-        argp_failure(state, PAB_EXIT_USAGE, 0, "--%s %s: a number within %g..%g is needed", name,
-                     text, least, most);
-    }
-    return value;
-}
-
 static void add_param(struct argp_state *state, struct pab_request *request, const char *text)
 {
     if (request->param_count == ARRAY_COUNT(request->params)) {
@@ -107,10 +94,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         add_param(state, request, value);
         break;
     case 'o':
-        if (value[0] == '\0' || strcmp(value, "-") == 0) {
-            argp_failure(state, PAB_EXIT_USAGE, 0, "-o needs the name of a file, not '%s'", value);
-        }
-        arguments->output = value;
+        arguments->output = pab_cmd_file(state, "-o", value);
         break;
     case 'q':
         arguments->quiet = true;
@@ -119,13 +103,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->preset = value;
         break;
     case OPTION_ROUNDS:
-        request->rounds = (long)pab_cmd_whole(state, "rounds", value, ROUNDS_MAX);
-        if (request->rounds == 0) {
-            argp_failure(state, PAB_EXIT_USAGE, 0, "--rounds 0: at least one is needed");
-        }
+        request->rounds = (long)pab_cmd_whole(state, "rounds", value, 1, ROUNDS_MAX);
         break;
     case OPTION_SEED:
-        request->seed = pab_cmd_whole(state, "seed", value, ((uint64_t)1 << 53) - 1);
+        request->seed = pab_cmd_whole(state, "seed", value, 0, PAB_SEED_MAX);
         request->has_seed = true;
         break;
     case OPTION_PASSES:
@@ -135,7 +116,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->baseline = value;
         break;
     case OPTION_TIMEOUT:
-        request->timeout_s = parse_number(state, "timeout", value, 0.1, 86400);
+        request->timeout_s = pab_cmd_number(state, "timeout", value, 0.1, 86400);
         break;
     case OPTION_RESUME:
         arguments->resume = value;

@@ -1,6 +1,7 @@
 #include "harness/document.h"
 
 #include "harness/host.h"
+#include "harness/output.h"
 #include "harness/summary.h"
 
 #include <errno.h>
@@ -121,6 +122,21 @@ json_t *pab_document_header(json_t *plan, int argc, char **argv)
                      (json_int_t)pab_host_steal_ticks());
 }
 
+/* Of a run of `check` also whether its detector saw, and how much of it nobody can run. */
+static json_t *conformance(const json_t *record)
+{
+    json_t *out = json_pack("{s:o, s:o}", "checks", copy_array(record, "checks"), "verdicts",
+                            copy_array(record, "verdicts"));
+    static const char *const keys[] = {"detector", "ops", "not_applicable"};
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        json_t *value = json_object_get(record, keys[i]);
+        if (value != NULL) {
+            json_object_set(out, keys[i], value);
+        }
+    }
+    return out;
+}
+
 json_t *pab_document_make(const json_t *record, bool complete)
 {
     const json_t *header = json_object_get(record, "header");
@@ -158,9 +174,7 @@ json_t *pab_document_make(const json_t *record, bool complete)
     pab_summary_make(&input, &summary, &suite);
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
-    json_object_set_new(run, "conformance",
-                        json_pack("{s:o, s:o}", "checks", copy_array(record, "checks"), "verdicts",
-                                  copy_array(record, "verdicts")));
+    json_object_set_new(run, "conformance", conformance(record));
     int rounds = (int)json_integer_value(json_object_get(plan, "rounds"));
     return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
                      benchmarks(record, rounds), "pyallocbench", run);
@@ -206,23 +220,14 @@ static bool write_lines(FILE *file, const json_t *object)
     return good && fputs("}", file) != EOF;
 }
 
+static bool print_document(FILE *file, const void *document)
+{
+    return write_lines(file, document) && fputs("\n", file) != EOF;
+}
+
 enum pab_status pab_document_write(const json_t *document, const char *path, struct pab_error *err)
 {
-    char beside[4200];
-    snprintf(beside, sizeof(beside), "%s.tmp", path);
-    FILE *file = fopen(beside, "we");
-    bool good = file != NULL && write_lines(file, document) && fputs("\n", file) != EOF &&
-                fflush(file) == 0 && fsync(fileno(file)) == 0;
-    int why = errno;
-    if (file != NULL && fclose(file) != 0) {
-        good = false;
-    }
-    if (good && rename(beside, path) == 0) {
-        return PAB_OK;
-    }
-    why = good ? errno : why;
-    unlink(beside);
-    return pab_fail(err, PAB_IO, "cannot write %s: %s", path, strerror(why));
+    return pab_output_write(path, print_document, document, err);
 }
 
 enum pab_status pab_document_read(const char *path, json_t **out, struct pab_error *err)

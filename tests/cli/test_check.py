@@ -22,7 +22,7 @@ SMALL = ("check", "-q", "--ops", "20000")
 
 def verdicts_of(text):
     """{check: verdict} of the table."""
-    return dict(re.findall(r"^  (\S+) +(PASS|FAIL|SKIP|DEVIATION) ", text, re.MULTILINE))
+    return dict(re.findall(r"^  (\S+) +(PASS|FAIL|SKIP|DEVIATION|INFO) ", text, re.MULTILINE))
 
 
 class SelectionTest(CliTest):
@@ -33,7 +33,7 @@ class SelectionTest(CliTest):
         self.assertEqual(done.stderr, "")
 
     def test_globs(self):
-        done = self.tool(*SMALL, "-b", "null", "--only", "P*-*1")
+        done = self.tool(*SMALL, "-b", "null", "--only", "p?E-*1,PYM-01")
         self.assertEqual(sorted(verdicts_of(done.stdout)), ["PRE-001", "PYM-01"])
 
     def test_unknown_check(self):
@@ -79,7 +79,7 @@ class BrokenBackendTest(CliTest):
         self.assertEqual(rows["system", "PRE-001"]["verdict"], "pass")
         broken = rows[f"library:{BROKEN / 'overlap'}.so", "PRE-001"]
         self.assertEqual(broken["verdict"], "fail")
-        self.assertIn("changed by another block", broken["reason"])
+        self.assertRegex(broken["reason"], r"\d")  # where, to be seen again
         self.assertIsNone(broken["kind"])
 
     def test_crash(self):
@@ -224,9 +224,14 @@ class DiffTest(CliTest):
                 self.expect_exit(done, BAD_CELL)
                 self.assertIn("and ours differ", done.stdout)
 
-    def test_other_profile_is_a_mistake(self):
-        done = self.tool(*SMALL, "-b", "pymalloc:profile=3.9", "--only", "DIFF-001")
-        self.expect_one_line(done, USAGE, "pymalloc:profile=3.9", "pymalloc:profile=3.11 would be")
+    def test_other_profile_is_a_mistake_where_the_oracle_was_named(self):
+        words = (*SMALL, "-b", "pymalloc:profile=3.9", "--only", "DIFF-001")
+        self.expect_one_line(self.tool(*words, "--oracle", ORACLE), USAGE, "pymalloc:profile=3.9",
+                             "pymalloc:profile=3.11 would be")
+        done = self.tool(*words)
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertEqual(verdicts_of(done.stdout), {"DIFF-001": "SKIP"})
+        self.assertIn("pymalloc:profile=3.11 would be", " ".join(done.stdout.split()))
 
     def test_same_geometry_by_another_name(self):
         done = self.tool(*SMALL, "-b", "pymalloc:profile=3.13", "--only", "DIFF-001")
