@@ -127,8 +127,13 @@ static int tells_kinds_apart(void)
         }
         pab_oscalls_stop(&seen);
         EXPECT(failed == kind);
-        EXPECT(seen.calls == 1 && seen.failed == 1);
+        EXPECT(seen.calls == 1 && seen.failed == 1 && seen.kinds == kind);
     }
+    char name[48];
+    pab_oscalls_name(PAB_OSCALL_MUNMAP, name, sizeof(name));
+    EXPECT(strcmp(name, "munmap") == 0);
+    pab_oscalls_name(PAB_OSCALL_ALL, name, sizeof(name));
+    EXPECT(strcmp(name, "mmap/munmap/mremap/mprotect/madvise/brk") == 0);
     return 0;
 }
 

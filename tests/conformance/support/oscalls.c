@@ -99,6 +99,7 @@ static struct {
     atomic_uint calls; /* enum pab_oscall that are counted now; 0: all pass */
     atomic_uint_fast64_t first, count, period;
     atomic_uint_fast64_t seen, failed;
+    atomic_uint kinds; /* of those that failed */
 } state;
 
 /* The compiler cannot know what it points to, so it can make no second copy of make_call(). */
@@ -145,7 +146,10 @@ static bool is_planned(unsigned kind)
     }
     bool fails =
         period != 0 ? (number - first) % period == 0 : count == 0 || number - first < count;
-    atomic_fetch_add(&state.failed, fails);
+    if (fails) {
+        atomic_fetch_add(&state.failed, 1);
+        atomic_fetch_or(&state.kinds, kind);
+    }
     return fails;
 }
 
@@ -301,11 +305,26 @@ void pab_oscalls_fail(const struct pab_oscalls_plan *plan)
     atomic_store(&state.period, plan->period);
     atomic_store(&state.seen, 0);
     atomic_store(&state.failed, 0);
+    atomic_store(&state.kinds, 0);
     atomic_store(&state.calls, plan->calls);
 }
 
 void pab_oscalls_stop(struct pab_oscalls_seen *seen)
 {
     atomic_store(&state.calls, 0);
-    *seen = (struct pab_oscalls_seen){atomic_load(&state.seen), atomic_load(&state.failed)};
+    *seen = (struct pab_oscalls_seen){atomic_load(&state.seen), atomic_load(&state.failed),
+                                      atomic_load(&state.kinds)};
+}
+
+void pab_oscalls_name(unsigned kinds, char *out, size_t size)
+{
+    static const char *const names[] = {"mmap", "munmap", "mremap", "mprotect", "madvise", "brk"};
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && used < size; i++) {
+        if ((kinds >> i & 1) != 0) {
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", used == 0 ? "" : "/", names[i]);
+        }
+    }
 }

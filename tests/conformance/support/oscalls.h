@@ -41,7 +41,11 @@ struct pab_oscalls_plan {
 
 struct pab_oscalls_seen {
     uint64_t calls, failed;
+    unsigned kinds; /* enum pab_oscall: of those that failed */
 };
+
+/* "mmap"; of several kinds the names with '/' between. At most 48 bytes. */
+void pab_oscalls_name(unsigned kinds, char *out, size_t size);
 
 /* Puts the filter in place, letting every call pass. False: why it cannot be had here. */
 bool pab_oscalls_install(char *why, size_t size);
