@@ -41,7 +41,7 @@ bool pab_pages_commit(void *start, size_t bytes)
 void pab_pages_decommit(void *start, size_t bytes)
 {
     assert(is_page_aligned(start) && bytes > 0);
-    PAB_CHECK(madvise(start, bytes, MADV_DONTNEED) == 0);
+    (void)madvise(start, bytes, MADV_DONTNEED);
 }
 
 void pab_pages_advise_huge(void *start, size_t bytes)

@@ -24,7 +24,8 @@ void *pab_pages_reserve(size_t *bytes, size_t least);
  * keep their bytes; committing twice does no harm. False: the system refuses (overcommit). */
 bool pab_pages_commit(void *start, size_t bytes);
 
-/* Gives the memory of a committed part back. It stays usable and reads as zero. */
+/* Gives the memory of a committed part back; it stays usable. Reads as zero then, unless the system
+ * refused (mlockall() makes it): nothing has changed in that case. */
 void pab_pages_decommit(void *start, size_t bytes);
 
 /* Asks for huge pages behind a committed part. A hint: a refusal changes nothing. Any `start`. */
