@@ -9,6 +9,14 @@
 
 /* --- the default source --------------------------------------------------------------------- */
 
+/* Backs the stack's entry for arena number `index` with memory. It is paid for with the arena, so
+ * that its release needs nothing: it may come when the system grants no page more. */
+static bool vacant_entry_commit(struct arena_range *range, size_t index)
+{
+    uint32_t *entry = &range->vacant[index];
+    return (uintptr_t)entry % pab_pages_size() != 0 || pab_pages_commit(entry, sizeof(*entry));
+}
+
 static void *range_alloc(void *ctx, size_t size)
 {
     struct arena_range *range = ctx;
@@ -18,7 +26,9 @@ static void *range_alloc(void *ctx, size_t size)
         range->warm = NULL;
         return vacant;
     }
-    if ((size_t)(range->end - range->bump) < size || !pab_pages_commit(range->bump, size)) {
+    size_t taken = (size_t)(range->bump - range->base) / size;
+    if ((size_t)(range->end - range->bump) < size || !vacant_entry_commit(range, taken) ||
+        !pab_pages_commit(range->bump, size)) {
         return NULL;
     }
     unsigned char *arena = range->bump;
@@ -27,8 +37,7 @@ static void *range_alloc(void *ctx, size_t size)
 }
 
 /* Gives back the memory of the arena released before, and with keep_warm not yet that of this one:
- * a program that swings about the edge of an arena would else fault its pages in again each time.
- * A stack page that cannot be had costs the addresses of this arena, never its memory. */
+ * a program that swings about the edge of an arena would else fault its pages in again each time. */
 static void range_free(void *ctx, void *arena, size_t size)
 {
     struct arena_range *range = ctx;
@@ -41,13 +50,7 @@ static void range_free(void *ctx, void *arena, size_t size)
     if (!range->keep_warm) {
         pab_pages_decommit(arena, size);
     }
-    uint32_t *slot = &range->vacant[range->vacant_count];
-    if ((uintptr_t)slot % pab_pages_size() == 0 && !pab_pages_commit(slot, sizeof(*slot))) {
-        pab_pages_decommit(arena, size);
-        return;
-    }
-    *slot = (uint32_t)(offset / size);
-    range->vacant_count++;
+    range->vacant[range->vacant_count++] = (uint32_t)(offset / size);
     range->warm = range->keep_warm ? arena : NULL;
 }
 
