@@ -114,9 +114,8 @@ static bool is_foreign(struct pab_check_run *run, const struct pab_alloc *table,
                run,
                "a raw block of %zu bytes at %p, beside pymalloc's [%#zx, +%zu): malloc, "
                "realloc and free reached the raw domain %zu, %zu and %zu times, not once each",
-               bytes, (void *)at, (size_t)((struct pab_pymalloc *)table->ctx)->source.base,
-               ((struct pab_pymalloc *)table->ctx)->source.span, raw->taken, raw->resized,
-               raw->freed);
+               bytes, (void *)at, (size_t)scene.base, (size_t)(scene.above - scene.base),
+               raw->taken, raw->resized, raw->freed);
 }
 
 /* Fills the arenas whole with blocks of one size and frees them all: none may reach the raw domain,
@@ -153,24 +152,20 @@ static bool all_is_own(struct pab_check_run *run, const struct pab_alloc *table,
     return true;
 }
 
-static enum pab_verdict ownership_run(struct pab_check_run *run)
+/* A pymalloc of its own between two foreign pages, its arenas `skew` bytes off their alignment. */
+static enum pab_status open_between(const struct pab_pymalloc_geometry *geometry, size_t skew,
+                                    struct pab_pymalloc **out, struct pab_error *err)
 {
-    struct pab_alloc table;
-    struct pab_pymalloc *own = pab_white_box(run, &table);
-    if (own == NULL) {
-        return PAB_SKIP;
-    }
-    const struct pab_pymalloc_geometry *geometry = &own->geometry;
-    memset(&scene, 0, sizeof(scene));
-    scene.skew = geometry->arena_bytes > geometry->pool_bytes ? SKEW : 0;
-    size_t span = scene.skew + ARENAS * geometry->arena_bytes;
-    unsigned char *region = pab_pages_map(span + 2 * FOREIGN_BYTES + geometry->pool_bytes);
+    size_t span = skew + ARENAS * geometry->arena_bytes;
+    unsigned char *region = pab_pages_map(span + 2 * FOREIGN_BYTES + geometry->arena_bytes);
     if (region == NULL) {
-        return pab_skip(run, "no room for %d arenas of %zu bytes", ARENAS, geometry->arena_bytes);
+        return pab_fail(err, PAB_NO_MEMORY, "no room for %d arenas of %zu bytes", ARENAS,
+                        geometry->arena_bytes);
     }
-    scene.raw.inner = own->raw;
+    scene.skew = skew;
+    scene.given = 0;
     scene.base = region + FOREIGN_BYTES;
-    scene.base += -(uintptr_t)scene.base & (geometry->pool_bytes - 1);
+    scene.base += -(uintptr_t)scene.base & (geometry->arena_bytes - 1);
     scene.above = scene.base + span;
     struct pab_alloc raw = {
         .ctx = &scene.raw,
@@ -181,25 +176,40 @@ static enum pab_verdict ownership_run(struct pab_check_run *run)
         .usable_size = raw_usable_size,
     };
     struct pab_arena_source source = {NULL, arena_alloc, arena_free, (uintptr_t)scene.base, span};
-    struct pab_pymalloc *pm = NULL;
-    struct pab_error err;
-    if (pab_pymalloc_create(&pm, geometry, &raw, &source, &err) != PAB_OK) {
-        return pab_skip(run, "%s", err.text);
+    return pab_pymalloc_create(out, geometry, &raw, &source, err);
+}
+
+static enum pab_verdict ownership_run(struct pab_check_run *run)
+{
+    struct pab_alloc table;
+    struct pab_pymalloc *own = pab_white_box(run, &table);
+    if (own == NULL) {
+        return PAB_SKIP;
     }
-    table = pab_pymalloc_table(pm);
-    size_t threshold = pm->geometry.threshold;
+    memset(&scene, 0, sizeof(scene));
+    scene.raw.inner = own->raw;
+    size_t threshold = own->geometry.threshold;
     size_t bytes = threshold + 8;
-    bool holds = is_foreign(run, &table, scene.base - bytes, bytes) &&
-                 is_foreign(run, &table, scene.above, bytes);
-    size_t parts = 0;
-    for (size_t size = threshold; holds && size >= 16; size /= 4) {
-        holds = all_is_own(run, &table, size);
-        parts++;
+    bool can_lose_a_pool = own->geometry.arena_bytes > own->geometry.pool_bytes;
+    bool holds = true;
+    for (size_t skew = 0; holds && skew <= (can_lose_a_pool ? SKEW : 0); skew += SKEW) {
+        struct pab_pymalloc *pm = NULL;
+        struct pab_error err;
+        if (open_between(&own->geometry, skew, &pm, &err) != PAB_OK) {
+            return pab_skip(run, "%s", err.text);
+        }
+        table = pab_pymalloc_table(pm);
+        holds = is_foreign(run, &table, scene.base - bytes, bytes) &&
+                is_foreign(run, &table, scene.above, bytes);
+        for (size_t size = threshold; holds && size >= 16; size /= 4) {
+            holds = all_is_own(run, &table, size);
+        }
     }
     pab_compared(run,
-                 "raw blocks right below and right above the arenas; every block of %d arenas, "
-                 "filled with each of %zu sizes from %zu bytes down",
-                 ARENAS, parts, threshold);
+                 "raw blocks right below and right above %d arenas, which are aligned, then not; "
+                 "every block in them, filled with each of some sizes from %zu bytes down: %zu "
+                 "calls",
+                 ARENAS, threshold, (size_t)run->ops_done);
     return pab_judge(run, holds);
 }
 
