@@ -17,8 +17,8 @@
 #define ALIGN_MOST   ((size_t)1 << 25)
 #define FILL_MOST    ((size_t)1 << 16) /* of larger blocks only the ends are written */
 #define CLOSE_MOST   2048u
-#define CLOSE_BLOCKS 10u
-#define CLOSE_TRIES  4000u
+#define CLOSE_BLOCKS ((size_t)10)
+#define CLOSE_CALLS  80000u /* for each function */
 #define STORM_SLOTS  512u
 #define STORM_STEPS  100000u
 #define STORM_ALIGN  13u /* up to 2^(3 + 13) */
@@ -158,7 +158,7 @@ static enum pab_verdict alignment_run(struct pab_check_run *run)
         return PAB_SKIP;
     }
     ordered.judges_alignment = true;
-    uint64_t tries = pab_budget(run, CLOSE_TRIES, 0);
+    uint64_t tries = pab_budget(run, CLOSE_CALLS, 0) / (4 * CLOSE_BLOCKS) + 1;
     for (int kind = 0; holds && kind < PAB_ALIGNED_COUNT; kind++) {
         if (pab_aligned_exists(&ordered.subject, (enum pab_aligned)kind)) {
             holds =

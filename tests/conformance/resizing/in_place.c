@@ -92,6 +92,7 @@ static bool grow_and_shrink(bool by_realloc, uint64_t count, size_t *grown)
         if (i > WARM && i % 1024 == 0) {
             size_t now = pab_process_rss_bytes();
             *grown = now > before ? now - before : 0;
+            place.run->progress(i, WARM + count);
         }
     }
     for (size_t i = 0; i < SLOTS; i++) {

@@ -105,6 +105,9 @@ static bool try_random(bool grows, uint64_t pairs)
     while (matrix.pairs < pairs) {
         size_t one = pab_sizes_draw(&matrix.rng, LADDER_MOST);
         size_t other = pab_sizes_draw(&matrix.rng, LADDER_MOST);
+        if (matrix.pairs % 4096 == 0) {
+            matrix.blocks.run->progress(matrix.pairs, pairs);
+        }
         if (wanted(grows, one, other) && !try_if_wanted(grows, one, other)) {
             return false;
         }
