@@ -36,28 +36,30 @@ static enum pab_verdict heirs_run(struct pab_check_run *run)
 /* --- THR-05: nothing is left of a thread that freed all ---------------------------------------- */
 
 #define CHURN_TEAM  8
-#define CHURN_SIZES 32u
-#define CHURN_EACH  8u
-#define CHURN_STEP  32u
+#define CHURN_SIZES 32
+#define CHURN_EACH  8
+#define CHURN_STEP  ((size_t)32)
+#define CHURN_COUNT ((size_t)CHURN_SIZES * CHURN_EACH)
 
 struct churn {
     const struct pab_subject *subject;
-    void *blocks[CHURN_TEAM][CHURN_SIZES * CHURN_EACH];
+    void *blocks[CHURN_TEAM][CHURN_COUNT];
 };
 
 static struct churn churn;
 
 static size_t churn_size(size_t i)
 {
-    return CHURN_STEP * (1 + i % CHURN_SIZES);
+    return CHURN_STEP * (CHURN_SIZES - i % CHURN_SIZES);
 }
 
-/* Some of each of many sizes, so that a cache holds what it can when the thread ends. */
+/* Some of each of many sizes, so that a cache holds what it can when the thread ends; the largest
+ * are freed first, should it hold but few. */
 static void churn_member(struct pab_team *team, size_t index, void *arg)
 {
     (void)arg;
     void **blocks = churn.blocks[index];
-    for (size_t i = 0; i < CHURN_SIZES * CHURN_EACH; i++) {
+    for (size_t i = 0; i < CHURN_COUNT; i++) {
         blocks[i] = pab_subject_malloc(churn.subject, churn_size(i));
         if (blocks[i] == NULL) {
             pab_team_wrong(team, "NULL for %zu bytes", churn_size(i));
@@ -65,7 +67,7 @@ static void churn_member(struct pab_team *team, size_t index, void *arg)
         }
         memset(blocks[i], (int)index, churn_size(i));
     }
-    for (size_t i = 0; i < CHURN_SIZES * CHURN_EACH && blocks[i] != NULL; i++) {
+    for (size_t i = 0; i < CHURN_COUNT && blocks[i] != NULL; i++) {
         pab_subject_free(churn.subject, blocks[i]);
         blocks[i] = NULL;
     }
@@ -78,7 +80,7 @@ static enum pab_verdict churn_run(struct pab_check_run *run)
     struct pab_growth growth;
     uint64_t threads = pab_budget(run, 1000, 0);
     uint64_t thread_bytes = 0;
-    for (size_t i = 0; i < CHURN_SIZES * CHURN_EACH; i++) {
+    for (size_t i = 0; i < CHURN_COUNT; i++) {
         thread_bytes += churn_size(i);
     }
     pab_subject_init(&subject, run->heap);
@@ -93,8 +95,8 @@ static enum pab_verdict churn_run(struct pab_check_run *run)
     holds = holds && pab_growth_holds(&growth);
     char grown[128];
     pab_growth_describe(&growth, grown, sizeof(grown));
-    pab_compared(run, "%" PRIu64 " threads, %d at a time, each took and freed %u blocks; %s",
-                 run->ops_done, CHURN_TEAM, CHURN_SIZES * CHURN_EACH, grown);
+    pab_compared(run, "%" PRIu64 " threads, %d at a time, each took and freed %zu blocks; %s",
+                 run->ops_done, CHURN_TEAM, CHURN_COUNT, grown);
     return pab_judge(run, holds);
 }
 
@@ -197,8 +199,8 @@ static enum pab_verdict blowup_run(struct pab_check_run *run)
     pab_compared(run,
                  "peak %.2f times the live bytes (allowed %.1f), %d threads in turn; %zu of %zu "
                  "blocks of %u bytes share a cache line with another thread's",
-                 multiple, BLOWUP_LIMIT, BLOWUP_TEAM, shared_lines(),
-                 ARRAY_COUNT(blowup.small[0]), LINE_SIZE);
+                 multiple, BLOWUP_LIMIT, BLOWUP_TEAM, shared_lines(), ARRAY_COUNT(blowup.small[0]),
+                 LINE_SIZE);
     if (holds && multiple > BLOWUP_LIMIT) {
         holds = pab_wrong(run, "%d threads in turn hold %.2f times the live bytes, over %.1f",
                           BLOWUP_TEAM, multiple, BLOWUP_LIMIT);
