@@ -137,6 +137,9 @@ bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char
  * ... ; no reallocarray, free_sized". */
 void pab_check_manifest(struct pab_heap *heap, char *out, size_t size);
 
+/* The name of one of enum pab_uses: "calloc". */
+const char *pab_uses_name(unsigned call);
+
 /* Checks of the machinery itself, known by how they must end: each is run like any other before
  * the first real check, and if one is misread no verdict can be believed. */
 enum pab_self_end { PAB_SELF_PASS, PAB_SELF_FAIL, PAB_SELF_CRASH, PAB_SELF_HANG, PAB_SELF_SILENT };

@@ -62,14 +62,12 @@ static void describe(const json_t *row, char *out, size_t size)
     out[0] = '\0';
     if (pab_json_is(row, "verdict", "skip")) {
         snprintf(out, size, "%s", reason);
-    } else if (pab_json_is(row, "verdict", "pass") || pab_json_is(row, "verdict", "info")) {
-        const char *told = answer[0] != '\0'                     ? answer
-                           : pab_json_is(row, "verdict", "pass") ? ""
-                           : reason[0] != '\0'                   ? reason
-                                                                 : compared;
-        if (told[0] != '\0') {
-            snprintf(out, size, "%s: %s (%s)", check, told, source);
-        }
+    } else if (pab_json_is(row, "verdict", "info")) { /* its answer stands in the table */
+        snprintf(out, size, "%s: %s (%s)", check, reason[0] != '\0' ? reason : compared, source);
+        out[answer[0] != '\0' ? 0 : strlen(out)] = '\0';
+    } else if (pab_json_is(row, "verdict", "pass")) {
+        snprintf(out, size, "%s: %s (%s)", check, answer, source);
+        out[answer[0] == '\0' ? 0 : strlen(out)] = '\0';
     } else {
         snprintf(out, size, "%s, %s: %s%s%s%s%s (%s)", pab_json_text(row, "backend"), check, reason,
                  answer[0] == '\0' ? "" : "; it answers: ", answer,
@@ -112,14 +110,19 @@ static void print_cell(const struct page *page, const json_t *row)
     static const struct {
         const char *verdict, *shown;
     } cells[] = {
-        {"pass", "✓ pass"}, {"deviation", "~ deviation"}, {"fail", "✗ **FAIL**"},
-        {"skip", "- skip"}, {"info", "i told"},
+        {"pass", "✓ pass"},     {"deviation", "~ deviation"},
+        {"fail", "✗ **FAIL**"}, {"skip", "- skip"},
+        {"info", "i"},
     };
     for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
         if (row != NULL && pab_json_is(row, "verdict", cells[i].verdict)) {
             char text[2400];
             describe(row, text, sizeof(text));
             fprintf(page->file, " %s", cells[i].shown);
+            if (pab_json_is(row, "verdict", "info")) {
+                fprintf(page->file, " ");
+                print_text(page, pab_json_text(row, "answer"));
+            }
             if (text[0] != '\0') {
                 fprintf(page->file, "[^%zu]", note_number(page, text));
             }

@@ -242,7 +242,7 @@ static void report_skips(const json_t *rows)
         list_skipped(rows, reason, ids, sizeof(ids));
         snprintf(head, sizeof(head), "  %zu skipped: ", count);
         snprintf(text, sizeof(text), "%s: %s", reason, ids);
-        pab_text_item(head, LABEL, text);
+        pab_text_item(head, (unsigned)strlen(head), text);
     }
 }
 
@@ -301,16 +301,25 @@ static bool is_bad(const json_t *row)
     return pab_json_is(row, "verdict", "fail") || pab_json_is(row, "verdict", "deviation");
 }
 
-/* Whether a backend found something here, and none above it in the list did. */
-static bool is_first_find(const json_t *checks, size_t index)
+/* Every check once: the rows of the first backend. */
+static const json_t *nth_check(const json_t *checks, size_t index)
 {
     const json_t *row = json_array_get(checks, index);
-    bool is_first = is_bad(row);
-    for (size_t i = 0; is_first && i < index; i++) {
-        const json_t *other = json_array_get(checks, i);
-        is_first = !is_bad(other) || !pab_json_is(other, "check", pab_json_text(row, "check"));
+    const char *first = pab_json_text(json_array_get(checks, 0), "backend");
+    return pab_json_is(row, "backend", first) ? row : NULL;
+}
+
+static bool is_found_somewhere(const json_t *checks, const char *check)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(checks, index, row)
+    {
+        if (is_bad(row) && pab_json_is(row, "check", check)) {
+            return true;
+        }
     }
-    return is_first;
+    return false;
 }
 
 static const char *cell_of(const json_t *row)
@@ -331,34 +340,36 @@ static int width_of(const struct columns *columns, size_t index)
     return !columns->are_named || length < 4 ? 4 : length;
 }
 
+/* A cell of the table, without blanks behind the last one of a line. */
+static void report_cell(const struct columns *columns, size_t index, const char *text)
+{
+    printf("  %-*s", index + 1 == columns->end ? 0 : width_of(columns, index), text);
+}
+
 static void report_matrix_head(const struct columns *columns)
 {
     printf("%-*s", MATRIX_HEAD, "");
     for (size_t i = columns->first; i < columns->end; i++) {
         char number[24];
+        const char *backend = pab_json_text(json_array_get(columns->verdicts, i), "backend");
         snprintf(number, sizeof(number), "%zu", i + 1);
-        printf("  %-*s", width_of(columns, i),
-               columns->are_named ? pab_json_text(json_array_get(columns->verdicts, i), "backend")
-                                  : number);
+        report_cell(columns, i, columns->are_named ? backend : number);
     }
     printf("\n");
 }
 
 static void report_matrix(const json_t *checks, const struct columns *columns)
 {
-    size_t index = 0;
-    json_t *row = NULL;
     report_matrix_head(columns);
-    json_array_foreach(checks, index, row)
-    {
-        if (!is_first_find(checks, index)) {
+    for (size_t row = 0; nth_check(checks, row) != NULL; row++) {
+        const char *check = pab_json_text(nth_check(checks, row), "check");
+        if (!is_found_somewhere(checks, check)) {
             continue;
         }
-        const char *check = pab_json_text(row, "check");
         printf("  %-*s", MATRIX_HEAD - 2, check);
         for (size_t i = columns->first; i < columns->end; i++) {
             const char *backend = pab_json_text(json_array_get(columns->verdicts, i), "backend");
-            printf("  %-*s", width_of(columns, i), cell_of(row_of(checks, backend, check)));
+            report_cell(columns, i, cell_of(row_of(checks, backend, check)));
         }
         printf("\n");
     }
@@ -372,7 +383,7 @@ static void report_differences(const json_t *checks, const json_t *verdicts)
     struct columns columns = {.verdicts = verdicts, .end = count, .are_named = true};
     size_t finds = 0;
     for (size_t i = 0; i < json_array_size(checks); i++) {
-        finds += is_first_find(checks, i);
+        finds += is_bad(json_array_get(checks, i));
     }
     if (count < 2 || finds == 0) {
         return;

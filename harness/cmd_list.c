@@ -1,6 +1,8 @@
 /* harness/cmd_list.c -- `list`: what there is, and what of it is available here. */
 #include "allocators/pymalloc/pymalloc.h"
 #include "harness/cmd.h"
+#include "harness/json_text.h"
+#include "harness/list_checks.h"
 #include "harness/plan.h"
 #include "harness/runner.h"
 #include "harness/sample.h"
@@ -15,12 +17,6 @@ static const char *const key_kinds[] = {
     [PAB_KEY_NUMBER] = "number",
     [PAB_KEY_PATH] = "path",
 };
-
-static const char *text_of(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-    return text != NULL ? text : "";
-}
 
 /* --- backends ------------------------------------------------------------------------------- */
 
@@ -96,9 +92,9 @@ static void print_key(const json_t *key)
     const char *choices = json_string_value(json_object_get(key, "choices"));
     char head[160];
     char text[256];
-    snprintf(head, sizeof(head), "%*s:%s=%s", BACKEND_TEXT, "", text_of(key, "name"),
-             choices != NULL ? choices : text_of(key, "kind"));
-    snprintf(text, sizeof(text), "%s", text_of(key, "summary"));
+    snprintf(head, sizeof(head), "%*s:%s=%s", BACKEND_TEXT, "", pab_json_text(key, "name"),
+             choices != NULL ? choices : pab_json_text(key, "kind"));
+    snprintf(text, sizeof(text), "%s", pab_json_text(key, "summary"));
     if (json_object_get(key, "max") != NULL) {
         char min[24];
         char max[24];
@@ -106,7 +102,7 @@ static void print_key(const json_t *key)
                         sizeof(min));
         pab_size_format((uint64_t)json_integer_value(json_object_get(key, "max")), max,
                         sizeof(max));
-        snprintf(text, sizeof(text), "%s, %s..%s", text_of(key, "summary"), min, max);
+        snprintf(text, sizeof(text), "%s, %s..%s", pab_json_text(key, "summary"), min, max);
     }
     pab_text_item(head, KEY_TEXT, text);
 }
@@ -127,14 +123,14 @@ static void print_backend(const json_t *row)
     bool available = json_is_true(json_object_get(row, "available"));
     char head[32];
     char text[1024];
-    snprintf(head, sizeof(head), "%-10s %s", text_of(row, "name"),
+    snprintf(head, sizeof(head), "%-10s %s", pab_json_text(row, "name"),
              json_is_true(json_object_get(row, "default")) ? "*" : "");
     pab_text_item(head, BACKEND_TEXT,
-                  available ? text_of(identity, "version") : text_of(row, "status"));
-    pab_text_item("", BACKEND_TEXT, text_of(row, "summary"));
-    bool is_library = strcmp(text_of(row, "kind"), "library") == 0;
-    snprintf(text, sizeof(text), "%s %s", is_library ? text_of(identity, "path") : "",
-             available ? text_of(identity, "settings") : text_of(row, "reason"));
+                  available ? pab_json_text(identity, "version") : pab_json_text(row, "status"));
+    pab_text_item("", BACKEND_TEXT, pab_json_text(row, "summary"));
+    bool is_library = strcmp(pab_json_text(row, "kind"), "library") == 0;
+    snprintf(text, sizeof(text), "%s %s", is_library ? pab_json_text(identity, "path") : "",
+             available ? pab_json_text(identity, "settings") : pab_json_text(row, "reason"));
     if (strcmp(text, " ") != 0) {
         pab_text_item("", BACKEND_TEXT, text);
     }
@@ -208,18 +204,19 @@ static void print_param(const json_t *param)
              json_integer_value(json_object_get(param, "min")),
              json_integer_value(json_object_get(param, "max")));
     snprintf(head, sizeof(head), "  %-9s %7" JSON_INTEGER_FORMAT " %7" JSON_INTEGER_FORMAT "  %s",
-             text_of(param, "name"), json_integer_value(json_object_get(param, "default")),
+             pab_json_text(param, "name"), json_integer_value(json_object_get(param, "default")),
              json_integer_value(json_object_get(param, "memory_default")), range);
-    snprintf(text, sizeof(text), "%s (%s)", text_of(param, "summary"), text_of(param, "unit"));
+    snprintf(text, sizeof(text), "%s (%s)", pab_json_text(param, "summary"),
+             pab_json_text(param, "unit"));
     pab_text_item(head, PARAM_TEXT, text);
 }
 
 static void print_workload(const json_t *row)
 {
-    printf("%s%s\n", text_of(row, "name"),
+    printf("%s%s\n", pab_json_text(row, "name"),
            json_is_true(json_object_get(row, "default")) ? "" : "  (only when named by -w)");
-    pab_text_item("", 2, text_of(row, "summary"));
-    pab_text_item("  models:", 10, text_of(row, "models"));
+    pab_text_item("", 2, pab_json_text(row, "summary"));
+    pab_text_item("  models:", 10, pab_json_text(row, "models"));
     size_t index = 0;
     json_t *param = NULL;
     json_array_foreach(json_object_get(row, "params"), index, param)
@@ -246,19 +243,7 @@ static void print_workloads(const json_t *rows)
                   "it is in each of them otherwise.");
 }
 
-/* --- checks, profiles, presets -------------------------------------------------------------- */
-
-static json_t *list_checks(void)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < pab_check_count(); i++) {
-        const struct pab_check *check = pab_check_at(i);
-        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:b}", "name", check->id, "summary",
-                                             check->summary, "source", check->source, "preflight",
-                                             (check->flags & PAB_CHECK_PREFLIGHT) != 0));
-    }
-    return out;
-}
+/* --- profiles, presets ----------------------------------------------------------------------- */
 
 static json_t *list_profiles(void)
 {
@@ -302,10 +287,10 @@ static void print_presets(const json_t *rows)
     json_array_foreach(rows, index, row)
     {
         char head[64];
-        snprintf(head, sizeof(head), "%-10s %6d %13d", text_of(row, "name"),
+        snprintf(head, sizeof(head), "%-10s %6d %13d", pab_json_text(row, "name"),
                  (int)json_integer_value(json_object_get(row, "rounds")),
                  (int)json_integer_value(json_object_get(row, "memory_rounds")));
-        pab_text_item(head, 33, text_of(row, "summary"));
+        pab_text_item(head, 33, pab_json_text(row, "summary"));
     }
 }
 
@@ -315,7 +300,7 @@ static void print_plain(const json_t *rows)
     json_t *row = NULL;
     json_array_foreach(rows, index, row)
     {
-        pab_text_item(text_of(row, "name"), 11, text_of(row, "summary"));
+        pab_text_item(pab_json_text(row, "name"), 11, pab_json_text(row, "summary"));
     }
 }
 
@@ -326,8 +311,10 @@ static const struct topic {
     json_t *(*list)(void);
     void (*print)(const json_t *rows);
 } topics[] = {
-    {"backends", list_backends, print_backends}, {"workloads", list_workloads, print_workloads},
-    {"checks", list_checks, print_plain},        {"profiles", list_profiles, print_plain},
+    {"backends", list_backends, print_backends},
+    {"workloads", list_workloads, print_workloads},
+    {"checks", pab_list_checks, pab_list_checks_print},
+    {"profiles", list_profiles, print_plain},
     {"presets", list_presets, print_presets},
 };
 

@@ -140,6 +140,15 @@ static const struct call_name call_names[] = {
     {PAB_USES_PURGE, "purge"},
 };
 
+const char *pab_uses_name(unsigned call)
+{
+    size_t i = 0;
+    while (i < ARRAY_COUNT(call_names) && call_names[i].call != call) {
+        i++;
+    }
+    return i < ARRAY_COUNT(call_names) ? call_names[i].name : "C's own functions";
+}
+
 static unsigned when(bool is_there, unsigned call)
 {
     return is_there ? call : 0;
