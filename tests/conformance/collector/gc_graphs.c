@@ -1,0 +1,243 @@
+/* tests/conformance/collector/gc_graphs.c -- random object graphs, held to a shadow graph after
+ * every step. Each statement has programs of its own that lean on what it is about; whatever the
+ * shadow sees first is what is told. */
+#include "allocators/decorate/debug.h"
+#include "tests/conformance/collector/programs.h"
+#include "tests/conformance/collector/scene.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define STEPS_EACH 2000 /* of one program: enough for any planted bug that programs can see */
+
+struct totals {
+    uint64_t programs, collections, collected, finalized, told;
+};
+
+static void say_totals(struct pab_check_run *run, const struct totals *totals)
+{
+    pab_compared(run,
+                 "%" PRIu64 " programs, %" PRIu64 " steps: %" PRIu64 " collections, %" PRIu64
+                 " objects collected, %" PRIu64 " finalized, %" PRIu64 " callbacks",
+                 totals->programs, run->ops_done, totals->collections, totals->collected,
+                 totals->finalized, totals->told);
+}
+
+static bool run_programs(struct pab_check_run *run, unsigned features, uint64_t own_steps)
+{
+    struct totals totals = {0};
+    uint64_t steps = pab_budget(run, own_steps, 0);
+    bool agrees = true;
+    while (agrees && run->ops_done < steps) {
+        uint64_t left = steps - run->ops_done;
+        struct pab_graph_program program = {
+            .under = &run->heap->domain[PAB_DOMAIN_OBJ],
+            .features = features,
+            .seed = run->seed + totals.programs,
+            .steps = left < STEPS_EACH ? (unsigned)left : STEPS_EACH,
+        };
+        struct pab_graph_program_result result;
+        agrees = pab_graph_program_run(&program, &result);
+        if (!agrees) {
+            pab_wrong(run, "%s", result.text);
+        }
+        run->ops_done += result.steps;
+        totals.programs++;
+        totals.collections += result.collections;
+        totals.collected += result.collected;
+        totals.finalized += result.finalized;
+        totals.told += result.told;
+        run->progress(run->ops_done, steps);
+    }
+    say_totals(run, &totals);
+    return agrees;
+}
+
+static enum pab_verdict run_graphs(struct pab_check_run *run, unsigned features, uint64_t own_steps)
+{
+    if ((run->heap->backend->caps & PAB_CAP_RUNTIME) != 0) {
+        return pab_skip(run, "it brings its own collector");
+    }
+    return pab_judge(run, run_programs(run, features, own_steps));
+}
+
+/* --- GCC-01: what the object model's clear() gives back ------------------------------------- */
+
+static struct pab_object *list_of(struct pab_object *item)
+{
+    struct pab_object *list = pab_must(pab_list_new(0));
+    pab_must_do(pab_list_append(list, item));
+    return list;
+}
+
+static struct pab_object *name_of(const char *text)
+{
+    struct pab_object *name = pab_must(pab_unicode_from_ascii(text, (pab_ssize)strlen(text)));
+    pab_must_do(pab_unicode_intern_in_place(&name));
+    return name;
+}
+
+/* A container of each kind that holds `held`, and itself by way of a list, is lost; what a full
+ * collection leaves are the references to `held` that there were before. */
+static struct pab_object *container_with(int kind, struct pab_object *loop, struct pab_object *held,
+                                         struct pab_object *class_object)
+{
+    struct pab_object *name = name_of("held");
+    struct pab_object *made = NULL;
+    switch (kind) {
+    case 0:
+        made = pab_must(pab_list_new(0));
+        pab_must_do(pab_list_append(made, loop));
+        pab_must_do(pab_list_append(made, held));
+        break;
+    case 1:
+        made = pab_must(pab_tuple_pack(2, loop, held));
+        break;
+    case 2:
+        made = pab_must(pab_dict_new());
+        pab_must_do(pab_dict_set_item(made, name, held));
+        pab_must_do(pab_dict_set_item(made, pab_none(), loop));
+        break;
+    case 3:
+        made = pab_must(pab_instance_new(class_object));
+        pab_must_do(pab_object_set_attr(made, name, held));
+        pab_decref(name);
+        name = name_of("loop");
+        pab_must_do(pab_object_set_attr(made, name, loop));
+        break;
+    default:
+        made = pab_must(pab_tuple_pack(2, loop, held));
+        break;
+    }
+    pab_decref(name);
+    return made;
+}
+
+static bool cleared_containers_give_back(struct pab_check_run *run)
+{
+    static const char *const kinds[] = {"list", "tuple", "dict", "instance", "set"};
+    struct pab_object *class_object = pab_must(pab_class_new("Holder", NULL, NULL));
+    struct pab_object *held = list_of(pab_none());
+    pab_py_collect(2); /* held is old from here on */
+    for (int kind = 0; kind < (int)ARRAY_COUNT(kinds); kind++) {
+        struct pab_object *loop = pab_must(pab_list_new(0));
+        struct pab_object *made = container_with(kind, loop, held, class_object);
+        if (kind == 4) { /* a set cannot hold the tuple that holds a list: it holds an instance */
+            pab_decref(made);
+            made = pab_must(pab_set_new(NULL));
+            struct pab_object *key = container_with(3, loop, held, class_object);
+            pab_must_do(pab_set_add(made, key));
+            pab_decref(key);
+        }
+        pab_must_do(pab_list_append(loop, made));
+        pab_decref(made);
+        pab_decref(loop);
+        char what[80];
+        snprintf(what, sizeof(what), "the count of an old list held by a lost %s", kinds[kind]);
+        if (!pab_is(run, what, held->refcnt, 2) ||
+            !pab_is(run, "collect(0)", pab_py_collect(0), kind == 4 ? 3 : 2) ||
+            !pab_is(run, what, held->refcnt, 1)) {
+            return false;
+        }
+    }
+    pab_decref(held);
+    pab_decref(class_object);
+    return true;
+}
+
+/* --- the checks ------------------------------------------------------------------------------- */
+
+static enum pab_verdict counts_run(struct pab_check_run *run)
+{
+    enum pab_verdict verdict = pab_scene_python(run, cleared_containers_give_back);
+    run->ops_done = 0;
+    return verdict == PAB_PASS ? run_graphs(run, PAB_GRAPH_ALL, 40000) : verdict;
+}
+
+static enum pab_verdict reachable_run(struct pab_check_run *run)
+{
+    return run_graphs(run, PAB_GRAPH_AUTOMATIC | PAB_GRAPH_FREEZING, 40000);
+}
+
+static enum pab_verdict unreachable_run(struct pab_check_run *run)
+{
+    return run_graphs(run, PAB_GRAPH_FINALIZERS, 40000);
+}
+
+static enum pab_verdict lists_run(struct pab_check_run *run)
+{
+    return run_graphs(run, PAB_GRAPH_FINALIZERS | PAB_GRAPH_WEAKREFS, 40000);
+}
+
+static enum pab_verdict statistics_run(struct pab_check_run *run)
+{
+    return run_graphs(run, PAB_GRAPH_ALL & ~(unsigned)PAB_GRAPH_FREEZING, 40000);
+}
+
+static enum pab_verdict everywhere_run(struct pab_check_run *run)
+{
+    static struct pab_debug hooks;
+    if (run->heap->hooks != NULL) { /* hooks=debug: it has them already */
+        return run_graphs(run, PAB_GRAPH_ALL, 40000);
+    }
+    pab_debug_attach(&hooks, run->heap, pab_debug_style_of(NULL));
+    enum pab_verdict verdict = run_graphs(run, PAB_GRAPH_ALL, 40000);
+    pab_debug_detach(&hooks);
+    return verdict;
+}
+
+static const struct pab_check checks[] = {
+    {
+        .id = "GCC-01",
+        .summary = "the reference count of each live object is the number of its incoming edges "
+                   "and of the program's variables",
+        .source = "CPython InternalDocs/garbage_collector.md; definition of reference counting",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = counts_run,
+    },
+    {
+        .id = "GCC-03",
+        .summary = "no object that can be reached is freed or cleared by a collection",
+        .source = "CPython 3.11 Modules/gcmodule.c; edges compared, as a counting heap clears",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = reachable_run,
+    },
+    {
+        .id = "GCC-04",
+        .summary = "every cycle that cannot be reached is gone after full collections",
+        .source = "CPython Lib/test/test_gc.py test_list to test_instance; documentation of gc",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_CONTRACT,
+        .run = unreachable_run,
+    },
+    {
+        .id = "GCC-34",
+        .summary = "after each phase every list is whole, and holds each object once",
+        .source = "CPython 3.11 Modules/gcmodule.c validate_list",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = lists_run,
+    },
+    {
+        .id = "GCC-35",
+        .summary = "statistics and results of collections are what was collected",
+        .source = "CPython Lib/test/test_gc.py test_get_stats; documentation of gc.get_stats",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_CONTRACT,
+        .run = statistics_run,
+    },
+    {
+        .id = "GCC-40",
+        .summary = "all of it holds over this allocator, with guarded pads and junk fill around "
+                   "each block",
+        .source = "CPython documentation of PYTHONMALLOC=debug, over any PEP 445 domain",
+        .class = PAB_CLASS_REQUIRED,
+        .severity = PAB_SEVERITY_MEMORY,
+        .run = everywhere_run,
+    },
+};
+
+const struct pab_check_group pab_checks_gc_graphs = {PAB_CHECK_CONTRACT, checks,
+                                                     ARRAY_COUNT(checks)};
