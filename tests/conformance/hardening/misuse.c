@@ -10,7 +10,7 @@
 
 #define LATER       4096 /* blocks that are taken after the misuse */
 #define LIVE        (LATER + PAB_BYSTANDERS + 1)
-#define TIMEOUT_MS  2000
+#define TIMEOUT_MS  1000
 #define EDGE        64 /* of a block longer than two pages, so much of each end is written */
 #define LONG_BYTES  8192
 #define DETECT_SIZE 48
@@ -69,7 +69,6 @@ static void add_live(struct attempt *attempt, void *start, size_t bytes)
     struct block *block = &attempt->live[attempt->live_count];
     *block = (struct block){start, bytes, pab_pattern_key(attempt->live_count, 1)};
     attempt->live_count++;
-    fill(block);
 }
 
 /* By address; a shell sort, since the C library's may take memory. */
@@ -112,6 +111,7 @@ static bool set_up(struct attempt *attempt)
             return false;
         }
         add_live(attempt, scene->bystanders[i], scene->size);
+        fill(&attempt->live[i]);
     }
     if (scene->victim != NULL) {
         memset(scene->victim, 0x5a, scene->size);
@@ -119,7 +119,8 @@ static bool set_up(struct attempt *attempt)
     return scene->victim != NULL;
 }
 
-/* Serves others, looks at everybody, gives everything back. */
+/* Serves others, looks at everybody, gives everything back. What is served is not written to before
+ * all of it was looked at: a block that two got would else be the end of the process, not ALIAS. */
 static enum pab_outcome_kind aftermath(struct attempt *attempt, enum pab_outcome_kind seen)
 {
     const struct pab_subject *subject = attempt->scene.subject;
@@ -140,6 +141,10 @@ static enum pab_outcome_kind aftermath(struct attempt *attempt, enum pab_outcome
         return PAB_OUTCOME_ALIAS;
     }
     for (size_t i = 0; i < attempt->live_count; i++) {
+        fill(&attempt->live[i]);
+    }
+    for (size_t i = 0; i < attempt->live_count; i++) {
+        seen = holds(&attempt->live[i]) ? seen : PAB_OUTCOME_SILENT;
         pab_subject_free(subject, attempt->live[i].start);
     }
     return seen;
