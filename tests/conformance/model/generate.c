@@ -12,7 +12,8 @@
 #define FAIL_LINES   64u
 #define PTRDIFF_OVER ((uint64_t)PTRDIFF_MAX + 1)
 
-/* What one draw chooses. Weights are percent of the lines; what is left over is MALLOC. */
+/* What one draw chooses. Weights are percent of the lines, rounded up to shares; what is
+ * left over is MALLOC. */
 enum choice {
     CHOOSE_MALLOC,
     CHOOSE_CALLOC,
@@ -26,19 +27,20 @@ enum choice {
     CHOOSE_FAIL,
     CHOOSE_BAD_SIZE,
     CHOOSE_PURGE,
-    CHOOSE_PROCESS, /* fork; a thread ends */
+    CHOOSE_FORK,
+    CHOOSE_RESPAWN,
     CHOOSE_HAND_OVER,
     CHOICES,
 };
 
 static const double weights[PAB_MODEL_PROFILES][CHOICES] = {
-    [PAB_MODEL_PY] = {26, 8, 14, 0, 3, 31, 8, 5, 0.05, 1, 1, 0.05, 0.025, 2},
-    [PAB_MODEL_TINY] = {28, 8, 12, 0, 3, 34, 6, 5, 0.05, 0, 0.3, 0.05, 0, 2},
-    [PAB_MODEL_EDGES] = {26, 8, 20, 0, 4, 30, 4, 4, 0.05, 0, 0.5, 0.05, 0, 2},
-    [PAB_MODEL_LARGE] = {26, 10, 20, 0, 3, 32, 3, 3, 0, 0, 0.5, 0.3, 0, 2},
-    [PAB_MODEL_CHURN] = {34, 8, 8, 0, 2, 42, 2, 2, 0.1, 0, 0.3, 0.1, 0, 2},
-    [PAB_MODEL_ALIGNED] = {12, 4, 14, 20, 4, 30, 4, 5, 0.05, 0, 1, 0.1, 0, 2},
-    [PAB_MODEL_HOSTILE] = {24, 8, 16, 0, 4, 26, 4, 3, 0.05, 5, 8, 0.3, 0.025, 2},
+    [PAB_MODEL_PY] = {26, 8, 14, 0, 3, 31, 8, 5, 0.05, 1, 1, 0.05, 0.025, 0.025, 2},
+    [PAB_MODEL_TINY] = {28, 8, 12, 0, 3, 34, 6, 5, 0.05, 0, 0.3, 0.05, 0, 0.025, 2},
+    [PAB_MODEL_EDGES] = {26, 8, 20, 0, 4, 30, 4, 4, 0.05, 0, 0.5, 0.05, 0, 0.025, 2},
+    [PAB_MODEL_LARGE] = {26, 10, 20, 0, 3, 32, 3, 3, 0, 0, 0.5, 0.3, 0, 0.025, 2},
+    [PAB_MODEL_CHURN] = {34, 8, 8, 0, 2, 42, 2, 2, 0.1, 0, 0.3, 0.1, 0.025, 0.025, 2},
+    [PAB_MODEL_ALIGNED] = {12, 4, 14, 20, 4, 30, 4, 5, 0.05, 0, 1, 0.1, 0, 0.025, 2},
+    [PAB_MODEL_HOSTILE] = {24, 8, 16, 0, 4, 26, 4, 3, 0.05, 5, 8, 0.3, 0.025, 0.025, 2},
 };
 
 bool pab_model_profile_fails(enum pab_model_profile profile)
@@ -54,7 +56,8 @@ static void spread_choices(struct model_generator *generator)
     for (uint8_t choice = CHOOSE_CALLOC; choice < CHOICES; choice++) {
         double weight = weights[generator->profile][choice];
         bool is_left_out = (choice == CHOOSE_HAND_OVER && !is_shared) ||
-                           ((choice == CHOOSE_FAIL || choice == CHOOSE_PROCESS) && is_shared);
+                           (choice == CHOOSE_RESPAWN && (is_shared || generator->threads == 1)) ||
+                           ((choice == CHOOSE_FAIL || choice == CHOOSE_FORK) && is_shared);
         size_t share =
             is_left_out || weight <= 0 ? 0 : (size_t)(weight * MODEL_CHOICES / 100 + 0.999);
         for (size_t i = 0; i < share && used < MODEL_CHOICES; i++) {
@@ -153,11 +156,14 @@ static uint64_t draw_bound(uint64_t random, unsigned most_log2)
     return bound + (random >> 40) % 3 - 1;
 }
 
-/* 2^from .. 2^to, small ones far oftener: the share of the logarithm is cubed. */
-static uint64_t draw_wide(uint64_t random, unsigned from, unsigned to)
+/* 2^from .. 2^to, small ones far oftener: the uniform share of the logarithm is squared, or raised
+ * to the eighth where the largest would cost more than all others together. */
+static uint64_t draw_wide(uint64_t random, unsigned from, unsigned to, unsigned squarings)
 {
     uint64_t share = random & 0xFFFF;
-    share = share * share >> 16;
+    for (unsigned i = 0; i < squarings; i++) {
+        share = share * share >> 16;
+    }
     uint64_t log2_16 = ((uint64_t)(to - from) * share) + ((uint64_t)from << 16);
     uint64_t whole = log2_16 >> 16;
     uint64_t part = log2_16 & 0xFFFF;
@@ -177,7 +183,8 @@ static uint64_t draw_size_py(uint64_t random)
     if (kind < 993) {
         return 500 + random % 3600;
     }
-    return kind < 1022 ? draw_wide(random, 12, 16) : draw_wide(random, 16, 26);
+    bool is_huge = kind == 1023 && random % 4 == 0;
+    return is_huge ? draw_wide(random >> 2, 16, 26, 3) : draw_wide(random, 12, 16, 1);
 }
 
 static uint64_t draw_size(struct model_generator *generator)
@@ -187,9 +194,10 @@ static uint64_t draw_size(struct model_generator *generator)
     case PAB_MODEL_TINY:
         return random % 64 == 0 ? draw_bound(random >> 6, 10) : (random >> 6) % 65;
     case PAB_MODEL_EDGES:
-        return draw_bound(random, random % 64 == 1 ? 18 : 15);
+        return draw_bound(random, random % 64 == 4 ? 18 : 13);
     case PAB_MODEL_LARGE:
-        return random % 512 == 0 ? draw_wide(random >> 9, 20, 26) : draw_wide(random >> 9, 12, 20);
+        return random % 512 == 0 ? draw_wide(random >> 9, 20, 26, 3)
+                                 : draw_wide(random >> 9, 12, 20, 2);
     case PAB_MODEL_CHURN:
         return random % 8 == 0 ? draw_bound(random >> 3, 12) : (random >> 3) % 513;
     default:
@@ -335,15 +343,17 @@ static void emit_hand_over(struct model_generator *generator, uint64_t random)
     emit(generator, MODEL_GIVE, slot, 0)->count = (uint16_t)((random >> 13) % generator->threads);
 }
 
-/* One in eight forks: a process costs as much as a thousand calls. */
-static void emit_process(struct model_generator *generator, uint64_t random)
+/* One in 16, or what it costs would be most of the run: a process or a purge takes as long as
+ * thousands of calls. */
+static void emit_rare(struct model_generator *generator, enum choice choice, uint64_t random)
 {
-    if ((random >> 12) % 8 == 0) {
-        emit(generator, MODEL_FORK, 0, 0);
-    } else if (generator->threads > 1) {
-        emit(generator, MODEL_RESPAWN, 1 + (uint32_t)(random >> 32) % (generator->threads - 1), 0);
+    uint32_t place = (uint32_t)(random >> 32);
+    if ((random >> 12) % 16 != 0) {
+        emit(generator, MODEL_VERIFY, place % MODEL_SLOTS, 0);
+    } else if (choice == CHOOSE_PURGE) {
+        emit(generator, MODEL_PURGE, 0, 0);
     } else {
-        emit(generator, MODEL_SWEEP, 0, 0);
+        emit(generator, MODEL_FORK, 0, 0);
     }
 }
 
@@ -357,7 +367,7 @@ static enum choice lean(const struct model_generator *generator, enum choice cho
     if (generator->held_count == 0) {
         bool needs_one = !takes && choice != CHOOSE_BURST && choice != CHOOSE_FAIL &&
                          choice != CHOOSE_BAD_SIZE && choice != CHOOSE_PURGE &&
-                         choice != CHOOSE_PROCESS;
+                         choice != CHOOSE_FORK && choice != CHOOSE_RESPAWN;
         return needs_one ? CHOOSE_MALLOC : choice;
     }
     if (generator->vacant_count <= 1 && takes) {
@@ -400,11 +410,13 @@ static void emit_choice(struct model_generator *generator, enum choice choice, u
     case CHOOSE_BAD_SIZE:
         emit_bad_size(generator, pab_rng_next(&generator->rng));
         break;
-    case CHOOSE_PURGE:
-        emit(generator, MODEL_PURGE, 0, 0);
+    case CHOOSE_RESPAWN:
+        emit(generator, MODEL_RESPAWN,
+             1 + pab_rng_scale((uint32_t)(random >> 32), generator->threads - 1), 0);
         break;
-    case CHOOSE_PROCESS:
-        emit_process(generator, random);
+    case CHOOSE_PURGE:
+    case CHOOSE_FORK:
+        emit_rare(generator, choice, random);
         break;
     case CHOOSE_HAND_OVER:
         emit_hand_over(generator, random);

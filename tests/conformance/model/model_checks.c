@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define OPS        UINT64_C(300000)
-#define OPS_LARGE  UINT64_C(20000) /* each of them moves a page or more */
+#define OPS_LARGE  UINT64_C(15000) /* each of them moves a page or more */
 #define SHRINK_S   10
 #define THREADS    4
 #define FILE_BYTES ((size_t)32 << 20) /* no trace is larger */

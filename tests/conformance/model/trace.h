@@ -48,7 +48,7 @@ enum model_call {
     MODEL_DRAIN,        /* every block is freed */
     MODEL_FAIL,         /* so many calls to the kernel fail, within so many lines */
     MODEL_PURGE,        /* memory that is not needed goes back to the system */
-    MODEL_FORK,         /* a child frees all that it inherits */
+    MODEL_FORK,         /* a child reads all that it inherits and frees some */
     MODEL_RESPAWN,      /* thread: ends, and a new one takes its place */
     MODEL_GIVE,         /* slot, thread: free-running threads only */
     MODEL_TAKE,         /* slot: free-running threads only */
