@@ -35,7 +35,8 @@ void pab_check_report_backend(const json_t *backend)
 {
     char head[400];
     const json_t *identity = json_object_get(backend, "identity");
-    snprintf(head, sizeof(head), "%s: ", pab_json_text(backend, "id"));
+    bool has_version = pab_json_text(identity, "version")[0] != '\0';
+    snprintf(head, sizeof(head), "%s%s", pab_json_text(backend, "id"), has_version ? ": " : "");
     if (!pab_json_is(backend, "status", "ok")) {
         char text[700];
         snprintf(text, sizeof(text), "%s: %s", pab_json_text(backend, "status"),

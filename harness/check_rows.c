@@ -187,10 +187,10 @@ static enum pab_verdict worst_of(const size_t firm[PAB_VERDICT_COUNT],
     if (firm[PAB_DEVIATION] > 0) {
         return PAB_DEVIATION;
     }
-    if (firm[PAB_PASS] > 0) {
+    if (all[PAB_PASS] + all[PAB_DEVIATION] > 0) {
         return PAB_PASS;
     }
-    return all[PAB_PASS] + all[PAB_DEVIATION] + all[PAB_INFO] > 0 ? PAB_INFO : PAB_SKIP;
+    return all[PAB_INFO] > 0 ? PAB_INFO : PAB_SKIP;
 }
 
 json_t *pab_check_verdict_row(const char *backend, const json_t *rows)

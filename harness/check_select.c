@@ -5,7 +5,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#define SUGGESTIONS_MAX 4
+#define SUGGESTIONS_MAX 3
 
 void pab_check_group_of(const char *id, char *out, size_t size)
 {
@@ -30,6 +30,15 @@ static const char *candidate(size_t index)
     return id;
 }
 
+/* For pab_nearest(): the group of a check alone. */
+static const char *group_at(size_t index)
+{
+    static char groups[PAB_CHECKS_MAX][16];
+    PAB_CHECK(index < PAB_CHECKS_MAX);
+    pab_check_group_of(pab_check_at(index)->id, groups[index], sizeof(groups[index]));
+    return groups[index];
+}
+
 static void to_upper(const char *word, char *out, size_t size)
 {
     size_t used = 0;
@@ -40,44 +49,78 @@ static void to_upper(const char *word, char *out, size_t size)
     out[used] = '\0';
 }
 
-/* "MAL" and "MAL-" mean the group; "MAL-99" comes nearest to it, too. */
-static bool suggest_group(const char *upper, char *out, size_t size)
+static size_t group_length(const char *id)
 {
-    char wanted[32];
-    char group[32];
-    pab_check_group_of(upper, wanted, sizeof(wanted));
-    for (size_t i = 0; i < pab_check_count(); i++) {
-        pab_check_group_of(pab_check_at(i)->id, group, sizeof(group));
-        if (strcmp(group, wanted) == 0) {
-            snprintf(out, size, "'%s-*'", group);
-            return true;
-        }
-    }
-    return false;
+    return strcspn(id, "-");
 }
 
-/* Ids no farther away than the nearest one, after the group where the word names one. */
-static enum pab_status refuse_word(const char *word, struct pab_error *err)
+/* The group that a word begins with, else the one that comes nearest to it; NULL: none does. */
+static const char *near_group(const char *upper)
 {
-    char upper[PAB_SPEC_MAX];
-    char list[256] = "";
-    to_upper(word, upper, sizeof(upper));
-    size_t used = 0;
-    if (suggest_group(upper, list, sizeof(list))) {
-        used = strlen(list);
+    char wanted[32];
+    pab_check_group_of(upper, wanted, sizeof(wanted));
+    for (size_t i = 0; i < pab_check_count(); i++) {
+        const char *id = pab_check_at(i)->id;
+        if (group_length(id) == strlen(wanted) && strncmp(id, wanted, strlen(wanted)) == 0) {
+            return id;
+        }
+    }
+    return strpbrk(wanted, "*?[") != NULL ? NULL : pab_nearest(wanted, group_at, pab_check_count());
+}
+
+/* "mal-1" is MAL-001; NULL where no check has that number. */
+static const char *same_number(const char *upper)
+{
+    const char *dash = strchr(upper, '-');
+    for (size_t i = 0; dash != NULL && dash[1] >= '0' && dash[1] <= '9' && i < pab_check_count();
+         i++) {
+        const char *id = pab_check_at(i)->id;
+        size_t length = group_length(id);
+        if (length == (size_t)(dash - upper) && strncmp(id, upper, length) == 0 &&
+            strtol(id + length + 1, NULL, 10) == strtol(dash + 1, NULL, 10)) {
+            return id;
+        }
+    }
+    return NULL;
+}
+
+static void add_suggestion(char *list, size_t size, const char *word, int length, const char *tail)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s'%.*s%s'", used == 0 ? "" : ", ", length, word, tail);
+}
+
+/* The id of the same number, or the group and the ids that come nearest. */
+static void suggest(const char *upper, char *list, size_t size)
+{
+    const char *same = same_number(upper);
+    const char *group = near_group(upper);
+    if (same != NULL) {
+        add_suggestion(list, size, same, (int)strlen(same), "");
+        return;
+    }
+    if (group != NULL) {
+        add_suggestion(list, size, group, (int)group_length(group), "-*");
     }
     bool has_number = strpbrk(upper, "0123456789") != NULL;
     suggested.count = 0;
-    while (suggested.count < SUGGESTIONS_MAX && (used == 0 || has_number)) {
+    while (suggested.count < SUGGESTIONS_MAX && has_number) {
         const char *near = pab_nearest(upper, candidate, pab_check_count());
         if (near == NULL || near[0] == '\0') {
             break;
         }
         suggested.given[suggested.count++] = near;
-        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s'%s'", used == 0 ? "" : ", ",
-                                 near);
+        add_suggestion(list, size, near, (int)strlen(near), "");
     }
-    if (used == 0) {
+}
+
+static enum pab_status refuse_word(const char *word, struct pab_error *err)
+{
+    char upper[PAB_SPEC_MAX];
+    char list[256] = "";
+    to_upper(word, upper, sizeof(upper));
+    suggest(upper, list, sizeof(list));
+    if (list[0] == '\0') {
         return pab_fail(err, PAB_USAGE,
                         "no check matches '%s'; `pyallocbench list checks` shows all", word);
     }

@@ -364,6 +364,7 @@ static void classify(struct pab_worker *worker, int status)
         snprintf(what, sizeof(what), "ended early with status %d", out->exit_code);
     }
     if (worker->lied) {
+        out->signal = 0; /* of the worker's end, which was our doing */
         fail(worker, "crashed", "something else wrote into the worker's own channel");
     } else if (worker->done && (worker->heard >> result_of(worker->kind) & 1u) != 0) {
         out->ok = true;

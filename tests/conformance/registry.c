@@ -52,8 +52,9 @@ static void insert(const struct pab_check *check)
             }
         }
     }
-    memmove(&registry.rows[place + 1], &registry.rows[place],
-            (registry.count - place) * sizeof(registry.rows[0]));
+    for (size_t i = registry.count; i > place; i--) {
+        registry.rows[i] = registry.rows[i - 1];
+    }
     registry.rows[place] = check;
     registry.count++;
 }
