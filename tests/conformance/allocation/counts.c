@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 #define OVER_16_BITS 70000u
-#define MANY         1000000u
+#define MANY         500000u
 #define MANY_MOST    64000000u
 #define SMALL_BYTES  16u
 #define PAGE_BYTES   4000u /* no two of them in a page of 4096 */

@@ -12,7 +12,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LIVE         20000u
 #define CALLS        400000u
@@ -20,7 +19,8 @@
 #define CLASS_MOST   4096u
 #define MIXED_MOST   ((size_t)1 << 20)
 #define OWN_MOST     64u
-#define MAPS_EVERY   1000u
+#define MEMORY_MOST  8192u
+#define LOOK_EVERY   500u
 #define MAPPING_SIZE ((size_t)64 << 10)
 
 /* --- MAL-009 -------------------------------------------------------------------------------- */
@@ -158,123 +158,136 @@ static enum pab_verdict disjoint_run(struct pab_check_run *run)
 
 /* --- MAL-010 -------------------------------------------------------------------------------- */
 
-/* What is not the allocator's, with a name for each. */
-struct others {
-    struct pab_check_run *run;
-    size_t count;
-    struct {
-        const char *name;
-        uintptr_t start, end;
-    } own[OWN_MOST];
+struct range {
+    uintptr_t start, end;
 };
 
-static void add_range(struct others *others, const char *name, const void *start, size_t bytes)
+/* What is not the allocator's: by the kernel's list as it is now, and what the check knows. */
+static struct {
+    struct pab_check_run *run;
+    struct pab_subject subject;
+    struct pab_rng rng;
+    size_t memory_count; /* mappings to read and write, but no stack; joined where they touch */
+    struct range memory[MEMORY_MOST];
+    size_t own_count;
+    struct range own[OWN_MOST];
+    void *blocks[LIVE];
+    size_t sizes[LIVE];
+} places;
+
+static void add_own(const void *start, size_t bytes)
 {
-    if (others->count < OWN_MOST) {
-        others->own[others->count].name = name;
-        others->own[others->count].start = (uintptr_t)start;
-        others->own[others->count].end = (uintptr_t)start + bytes;
-        others->count++;
+    if (places.own_count < OWN_MOST) {
+        places.own[places.own_count++] = (struct range){(uintptr_t)start, (uintptr_t)start + bytes};
     }
 }
 
-static void add_mapping_of(struct others *others, const char *name, const void *address)
+static bool add_memory(void *arg, const struct pab_mapping *mapping)
 {
-    struct pab_mapping mapping;
-    if (pab_process_mapping_of(address, &mapping)) {
-        add_range(others, name, (const void *)mapping.start, mapping.end - mapping.start);
-    }
-}
-
-static bool is_nobodys(struct others *others, const void *block, size_t size, uint64_t call)
-{
-    uintptr_t start = (uintptr_t)block;
-    for (size_t i = 0; i < others->count; i++) {
-        if (start < others->own[i].end && start + size > others->own[i].start) {
-            return pab_wrong(others->run,
-                             "a block of %zu bytes at %p covers %s (call %" PRIu64 ", seed %" PRIu64
-                             ")",
-                             size, block, others->own[i].name, call, others->run->seed);
+    (void)arg;
+    if (mapping->readable && mapping->writable && strcmp(mapping->path, "[stack]") != 0) {
+        struct range *last = &places.memory[places.memory_count - 1];
+        if (places.memory_count > 0 && last->end == mapping->start) {
+            last->end = mapping->end;
+        } else {
+            places.memory[places.memory_count++] = (struct range){mapping->start, mapping->end};
         }
     }
-    return true;
+    return places.memory_count == MEMORY_MOST;
 }
 
-/* As the kernel sees it: the whole block in memory that can be read and written, no stack. */
-static bool is_memory(struct others *others, const void *block, size_t size, uint64_t call)
+/* Whether all of a block lies in memory; so it is neither code nor constants nor stack. */
+static bool is_memory(uintptr_t start, uintptr_t end)
 {
-    struct pab_mapping mapping;
-    uintptr_t end = (uintptr_t)block + size;
-    for (uintptr_t at = (uintptr_t)block; at < end; at = mapping.end) {
-        if (!pab_process_mapping_of((const void *)at, &mapping)) {
-            return pab_wrong(others->run,
-                             "byte %zu of a block of %zu bytes at %p lies in no mapping (call "
-                             "%" PRIu64 ", seed %" PRIu64 ")",
-                             at - (uintptr_t)block, size, block, call, others->run->seed);
+    size_t low = 0;
+    size_t high = places.memory_count;
+    while (low < high) { /* the first range that ends behind `start` */
+        size_t middle = low + (high - low) / 2;
+        if (places.memory[middle].end <= start) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        if (!mapping.readable || !mapping.writable || strcmp(mapping.path, "[stack]") == 0) {
-            return pab_wrong(others->run,
-                             "a block of %zu bytes at %p lies in %s, %s (call %" PRIu64
-                             ", seed %" PRIu64 ")",
-                             size, block, mapping.path[0] == '\0' ? "a mapping" : mapping.path,
-                             mapping.writable ? "which is no heap" : "which cannot be written",
-                             call, others->run->seed);
+    }
+    return low < places.memory_count && places.memory[low].start <= start &&
+           end <= places.memory[low].end;
+}
+
+static bool is_own(uintptr_t start, uintptr_t end)
+{
+    for (size_t i = 0; i < places.own_count; i++) {
+        if (start < places.own[i].end && end > places.own[i].start) {
+            return true;
         }
+    }
+    return false;
+}
+
+static bool are_in_place(uint64_t calls)
+{
+    places.memory_count = 0;
+    pab_process_each_mapping(add_memory, NULL);
+    for (size_t i = 0; i < calls; i++) {
+        uintptr_t start = (uintptr_t)places.blocks[i];
+        uintptr_t end = start + places.sizes[i];
+        if (start == 0 || (is_memory(start, end) && !is_own(start, end)) ||
+            places.memory_count == MEMORY_MOST) {
+            continue;
+        }
+        return pab_wrong(places.run,
+                         "a block of %zu bytes at %p covers %s (call %zu, seed %" PRIu64 ")",
+                         places.sizes[i], places.blocks[i],
+                         is_own(start, end) ? "what is the check's own"
+                                            : "what is no memory to write, or the stack",
+                         i, places.run->seed);
     }
     return true;
 }
 
 /* The check keeps taking pages of its own, so that they lie among the allocator's. */
-static bool stays_away(struct others *others, const struct pab_subject *subject)
+static bool stays_away(void)
 {
-    static void *blocks[LIVE];
-    struct pab_rng rng;
-    pab_rng_seed(&rng, others->run->seed);
-    add_range(others, "the check's own table", blocks, sizeof(blocks));
-    bool holds = true;
-    for (uint64_t call = 0; holds && call < LIVE; call++) {
-        size_t size = pab_sizes_draw(&rng, MIXED_MOST);
-        void *block = pab_subject_malloc(subject, size);
-        blocks[call] = block;
-        others->run->ops_done++;
-        if (block == NULL) {
-            return pab_wrong(others->run, "malloc(%zu) gave NULL", size);
+    for (uint64_t call = 0; call < LIVE; call++) {
+        size_t size = pab_sizes_draw(&places.rng, MIXED_MOST);
+        places.blocks[call] = pab_subject_malloc(&places.subject, size);
+        places.sizes[call] = size;
+        places.run->ops_done++;
+        if (places.blocks[call] == NULL) {
+            return pab_wrong(places.run, "malloc(%zu) gave NULL", size);
         }
-        holds = is_nobodys(others, block, size, call) &&
-                (call % MAPS_EVERY != 0 || is_memory(others, block, size, call));
-        if (call % MAPS_EVERY == MAPS_EVERY / 2) {
-            add_range(others, "pages that the check had mapped", pab_process_pages(MAPPING_SIZE),
-                      MAPPING_SIZE);
+        if (call % LOOK_EVERY == LOOK_EVERY - 1) {
+            if (!are_in_place(call + 1)) {
+                return false;
+            }
+            add_own(pab_process_pages(MAPPING_SIZE), MAPPING_SIZE);
         }
         if (call % 3 == 0) { /* holes, for later blocks */
-            size_t gone = pab_rng_below(&rng, (uint32_t)call + 1);
-            pab_subject_free(subject, blocks[gone]);
-            blocks[gone] = NULL;
+            size_t gone = pab_rng_below(&places.rng, (uint32_t)call + 1);
+            pab_subject_free(&places.subject, places.blocks[gone]);
+            places.blocks[gone] = NULL;
         }
     }
-    for (size_t i = 0; holds && i < LIVE; i++) {
-        pab_subject_free(subject, blocks[i]);
-    }
-    return holds;
+    return true;
 }
 
-static enum pab_verdict apart_from_others_run(struct pab_check_run *run)
+static enum pab_verdict in_place_run(struct pab_check_run *run)
 {
-    struct pab_subject subject;
-    struct others others = {.run = run};
-    pab_subject_init(&subject, run->heap);
-    add_mapping_of(&others, "the stack", &subject);
-    add_mapping_of(&others, "the check's code", (const void *)(uintptr_t)stays_away);
-    add_mapping_of(&others, "the C library's code", (const void *)(uintptr_t)getpid);
-    add_mapping_of(&others, "the allocator's code", run->heap->anchor);
-    add_range(&others, "the check's own state", &crowd, sizeof(crowd));
-    add_range(&others, "the check's own state", run, sizeof(*run));
-    add_range(&others, "the heap's tables", run->heap, sizeof(*run->heap));
-    bool holds = stays_away(&others, &subject);
+    memset(&places, 0, sizeof(places));
+    places.run = run;
+    pab_rng_seed(&places.rng, run->seed);
+    pab_subject_init(&places.subject, run->heap);
+    add_own(&places, sizeof(places));
+    add_own(&crowd, sizeof(crowd));
+    add_own(run, sizeof(*run));
+    add_own(run->heap, sizeof(*run->heap));
+    bool holds = stays_away();
+    for (size_t i = 0; holds && i < LIVE; i++) {
+        pab_subject_free(&places.subject, places.blocks[i]);
+    }
     pab_compared(run,
-                 "%" PRIu64 " blocks against %zu ranges of others, one in %u against the "
-                 "kernel's list of mappings",
-                 run->ops_done, others.count, MAPS_EVERY);
+                 "%" PRIu64 " blocks, every %u all that live against the kernel's list of "
+                 "mappings (%zu that can be written) and %zu ranges of the check's own",
+                 run->ops_done, LOOK_EVERY, places.memory_count, places.own_count);
     return pab_judge(run, holds);
 }
 
@@ -316,7 +329,7 @@ static const struct pab_check checks[] = {
         .source = "C23 7.24.3p1: an object disjoint from any other",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
-        .run = apart_from_others_run,
+        .run = in_place_run,
     },
     {
         .id = "MAL-012",

@@ -14,7 +14,6 @@
 #define FREED       1000u
 #define WAIT_BLOCKS ((size_t)200000)  /* a request for reuse waits no longer than for so many, */
 #define WAIT_BYTES  ((size_t)1 << 30) /* ... or so many bytes */
-#define PAGE_SHIFT  12u
 #define BLOCKS      100000u
 #define BLOCKS_MOST 10000000u
 #define MIXED_MOST  ((size_t)512)
@@ -28,19 +27,20 @@
 
 /* --- FRE-04 --------------------------------------------------------------------------------- */
 
-static bool by_page(const struct pab_spans *freed, uintptr_t address)
+/* Whether a block has a byte of one of those that were freed; they are sorted and apart. */
+static bool is_reused(const struct pab_spans *freed, uintptr_t start, size_t size)
 {
     size_t low = 0;
     size_t high = freed->count;
-    while (low < high) {
+    while (low < high) { /* the first one that ends behind `start` */
         size_t middle = low + (high - low) / 2;
-        if (freed->at[middle].start >> PAGE_SHIFT < address >> PAGE_SHIFT) {
+        if (freed->at[middle].start + freed->at[middle].bytes <= start) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < freed->count && freed->at[low].start >> PAGE_SHIFT == address >> PAGE_SHIFT;
+    return low < freed->count && freed->at[low].start < start + size;
 }
 
 struct reuse {
@@ -52,8 +52,7 @@ struct reuse {
     size_t unmapped; /* sizes of which blocks went back to the kernel at once */
 };
 
-/* How many blocks of `size` it takes until one lies in a page of those that were freed; `most` if
- * none of them does. */
+/* How many blocks of `size` it takes until one lies where a freed one did; `most` if none does. */
 static size_t wait_for(struct reuse *reuse, size_t size, size_t most)
 {
     size_t count = 0;
@@ -64,7 +63,7 @@ static size_t wait_for(struct reuse *reuse, size_t size, size_t most)
             break;
         }
         reuse->taken[count++] = block;
-        is_met = by_page(&reuse->freed, (uintptr_t)block);
+        is_met = is_reused(&reuse->freed, (uintptr_t)block, size);
     }
     reuse->run->ops_done += count;
     for (size_t i = 0; i < count; i++) {
@@ -112,10 +111,10 @@ static bool comes_again(struct reuse *reuse, size_t size)
         reuse->longest_size = size;
     }
     return waited < most ||
-           pab_wrong(reuse->run,
-                     "%zu blocks of %zu bytes were freed; none of %zu later ones lies in a page of "
-                     "theirs",
-                     freed, size, most);
+           pab_wrong(
+               reuse->run,
+               "%zu blocks of %zu bytes were freed; none of %zu later ones lies where they did",
+               freed, size, most);
 }
 
 static enum pab_verdict reuse_run(struct pab_check_run *run)
@@ -134,8 +133,8 @@ static enum pab_verdict reuse_run(struct pab_check_run *run)
         holds = comes_again(&reuse, sizes[i]);
     }
     pab_compared(run,
-                 "%zu sizes; the kernel got the memory of %zu back at once; the longest wait for a "
-                 "page that was freed: %zu blocks, of %zu bytes",
+                 "%zu sizes; the kernel got the memory of %zu back at once; the longest wait for "
+                 "a place that was freed: %zu blocks, of %zu bytes",
                  ARRAY_COUNT(sizes), reuse.unmapped, reuse.longest, reuse.longest_size);
     return pab_judge(run, holds);
 }

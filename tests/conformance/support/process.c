@@ -61,36 +61,61 @@ size_t pab_process_mappings(void)
     return count;
 }
 
+static bool read_mapping(const char *line, struct pab_mapping *out)
+{
+    char *at = NULL;
+    out->start = strtoull(line, &at, 16);
+    out->end = *at == '-' ? strtoull(at + 1, &at, 16) : 0;
+    if (out->end <= out->start || strlen(at) < 5) {
+        return false;
+    }
+    const char *path = strpbrk(at, "/[");
+    out->readable = at[1] == 'r';
+    out->writable = at[2] == 'w';
+    out->executable = at[3] == 'x';
+    snprintf(out->path, sizeof(out->path), "%s", path == NULL ? "" : path);
+    return true;
+}
+
+struct visit {
+    bool (*each)(void *arg, const struct pab_mapping *mapping);
+    void *arg;
+};
+
+static bool visit_line(void *arg, const char *line)
+{
+    const struct visit *visit = arg;
+    struct pab_mapping mapping;
+    return read_mapping(line, &mapping) && visit->each(visit->arg, &mapping);
+}
+
+void pab_process_each_mapping(bool (*each)(void *arg, const struct pab_mapping *mapping), void *arg)
+{
+    struct visit visit = {each, arg};
+    for_mappings(visit_line, &visit);
+}
+
 struct search {
     uintptr_t address;
     struct pab_mapping *out;
     bool found;
 };
 
-static bool look_at_line(void *arg, const char *line)
+static bool holds_address(void *arg, const struct pab_mapping *mapping)
 {
     struct search *search = arg;
-    char *at = NULL;
-    uintptr_t start = strtoull(line, &at, 16);
-    uintptr_t end = *at == '-' ? strtoull(at + 1, &at, 16) : 0;
-    if (search->address < start || search->address >= end || strlen(at) < 5) {
+    if (search->address < mapping->start || search->address >= mapping->end) {
         return false;
     }
-    const char *path = strpbrk(at, "/[");
+    *search->out = *mapping;
     search->found = true;
-    search->out->start = start;
-    search->out->end = end;
-    search->out->readable = at[1] == 'r';
-    search->out->writable = at[2] == 'w';
-    search->out->executable = at[3] == 'x';
-    snprintf(search->out->path, sizeof(search->out->path), "%s", path == NULL ? "" : path);
     return true;
 }
 
 bool pab_process_mapping_of(const void *address, struct pab_mapping *out)
 {
     struct search search = {.address = (uintptr_t)address, .out = out};
-    for_mappings(look_at_line, &search);
+    pab_process_each_mapping(holds_address, &search);
     return search.found;
 }
 

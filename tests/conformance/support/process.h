@@ -23,6 +23,10 @@ struct pab_mapping {
 /* The mapping that holds `address`; false when none does. */
 bool pab_process_mapping_of(const void *address, struct pab_mapping *out);
 
+/* Hands each mapping to `each`, by address, until that says true. */
+void pab_process_each_mapping(bool (*each)(void *arg, const struct pab_mapping *mapping),
+                              void *arg);
+
 /* Zeroed pages of the check's own, out of reach of the allocator under test; ends the process when
  * there are none. Never given back. */
 void *pab_process_pages(size_t bytes);
