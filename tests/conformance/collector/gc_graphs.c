@@ -77,66 +77,76 @@ static struct pab_object *name_of(const char *text)
     return name;
 }
 
-/* A container of each kind that holds `held`, and itself by way of a list, is lost; what a full
- * collection leaves are the references to `held` that there were before. */
-static struct pab_object *container_with(int kind, struct pab_object *loop, struct pab_object *held,
-                                         struct pab_object *class_object)
+enum kind { KIND_LIST, KIND_DICT, KIND_INSTANCE, KIND_TUPLE, KIND_SET, KIND_COUNT };
+
+static struct pab_object *instance_with(struct pab_object *class_object, struct pab_object *loop,
+                                        struct pab_object *held)
 {
-    struct pab_object *name = name_of("held");
-    struct pab_object *made = NULL;
-    switch (kind) {
-    case 0:
-        made = pab_must(pab_list_new(0));
-        pab_must_do(pab_list_append(made, loop));
-        pab_must_do(pab_list_append(made, held));
-        break;
-    case 1:
-        made = pab_must(pab_tuple_pack(2, loop, held));
-        break;
-    case 2:
-        made = pab_must(pab_dict_new());
-        pab_must_do(pab_dict_set_item(made, name, held));
-        pab_must_do(pab_dict_set_item(made, pab_none(), loop));
-        break;
-    case 3:
-        made = pab_must(pab_instance_new(class_object));
-        pab_must_do(pab_object_set_attr(made, name, held));
-        pab_decref(name);
-        name = name_of("loop");
-        pab_must_do(pab_object_set_attr(made, name, loop));
-        break;
-    default:
-        made = pab_must(pab_tuple_pack(2, loop, held));
-        break;
-    }
+    struct pab_object *made = pab_must(pab_instance_new(class_object));
+    struct pab_object *name = name_of("loop");
+    pab_must_do(pab_object_set_attr(made, name, loop == NULL ? made : loop));
+    pab_decref(name);
+    name = name_of("held");
+    pab_must_do(pab_object_set_attr(made, name, held));
     pab_decref(name);
     return made;
 }
 
+/* A container of a kind that holds `held` and `loop`; NULL: it holds itself. */
+static struct pab_object *container_with(enum kind kind, struct pab_object *class_object,
+                                         struct pab_object *loop, struct pab_object *held)
+{
+    if (kind == KIND_TUPLE) {
+        return pab_must(pab_tuple_pack(2, loop, held));
+    }
+    if (kind == KIND_INSTANCE) {
+        return instance_with(class_object, loop, held);
+    }
+    struct pab_object *made = pab_must(kind == KIND_LIST   ? pab_list_new(0)
+                                       : kind == KIND_DICT ? pab_dict_new()
+                                                           : pab_set_new(NULL));
+    if (kind == KIND_LIST) {
+        pab_must_do(pab_list_append(made, loop == NULL ? made : loop));
+        pab_must_do(pab_list_append(made, held));
+    } else if (kind == KIND_DICT) {
+        pab_must_do(pab_dict_set_item(made, pab_none(), loop == NULL ? made : loop));
+        pab_must_do(pab_dict_set_item(made, pab_bool(true), held));
+    } else { /* a list cannot be in a set, but an instance */
+        struct pab_object *key = instance_with(class_object, loop, held);
+        pab_must_do(pab_set_add(made, key));
+        pab_decref(key);
+    }
+    return made;
+}
+
+/* A lost container, in a cycle by itself or with a list that is older: what the collection leaves
+ * are the references to `held` that there were before. */
+static bool gives_back(struct pab_check_run *run, enum kind kind, bool by_itself,
+                       struct pab_object *class_object, struct pab_object *held)
+{
+    static const char *const names[] = {"list", "dict", "instance", "tuple", "set"};
+    struct pab_object *loop = by_itself ? NULL : pab_must(pab_list_new(0));
+    struct pab_object *made = container_with(kind, class_object, loop, held);
+    if (loop != NULL) {
+        pab_must_do(pab_list_append(loop, made));
+        pab_decref(loop);
+    }
+    pab_decref(made);
+    char what[80];
+    snprintf(what, sizeof(what), "the count of an old list held by a lost %s", names[kind]);
+    return pab_is(run, what, held->refcnt, 2) &&
+           pab_is(run, "collect(0)", pab_py_collect(0), 1 + !by_itself + (kind == KIND_SET)) &&
+           pab_is(run, what, held->refcnt, 1);
+}
+
 static bool cleared_containers_give_back(struct pab_check_run *run)
 {
-    static const char *const kinds[] = {"list", "tuple", "dict", "instance", "set"};
     struct pab_object *class_object = pab_must(pab_class_new("Holder", NULL, NULL));
     struct pab_object *held = list_of(pab_none());
     pab_py_collect(2); /* held is old from here on */
-    for (int kind = 0; kind < (int)ARRAY_COUNT(kinds); kind++) {
-        struct pab_object *loop = pab_must(pab_list_new(0));
-        struct pab_object *made = container_with(kind, loop, held, class_object);
-        if (kind == 4) { /* a set cannot hold the tuple that holds a list: it holds an instance */
-            pab_decref(made);
-            made = pab_must(pab_set_new(NULL));
-            struct pab_object *key = container_with(3, loop, held, class_object);
-            pab_must_do(pab_set_add(made, key));
-            pab_decref(key);
-        }
-        pab_must_do(pab_list_append(loop, made));
-        pab_decref(made);
-        pab_decref(loop);
-        char what[80];
-        snprintf(what, sizeof(what), "the count of an old list held by a lost %s", kinds[kind]);
-        if (!pab_is(run, what, held->refcnt, 2) ||
-            !pab_is(run, "collect(0)", pab_py_collect(0), kind == 4 ? 3 : 2) ||
-            !pab_is(run, what, held->refcnt, 1)) {
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        if (!gives_back(run, (enum kind)kind, false, class_object, held) ||
+            (kind < KIND_TUPLE && !gives_back(run, (enum kind)kind, true, class_object, held))) {
             return false;
         }
     }

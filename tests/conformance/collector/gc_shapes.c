@@ -98,10 +98,11 @@ static bool lose(struct pab_check_run *run, const struct shape *shape, struct pa
     intmax_t before = pab_toys.blocks;
     intmax_t found = pab_gc_collect(&pab_toys.gc, 2);
     if (found != before - stay || pab_toys.blocks != stay) {
-        return pab_wrong(run,
-                         "%s, node %d kept: collect(2) gives %jd, %jd objects left; %jd and %d "
-                         "expected",
-                         shape->name, kept, found, (intmax_t)pab_toys.blocks, before - stay, stay);
+        return pab_wrong(
+            run,
+            "%s, kept by node %d (-1: by none): collect(2) gives %jd, %jd objects left; %jd and %d "
+            "expected",
+            shape->name, kept, found, (intmax_t)pab_toys.blocks, before - stay, stay);
     }
     if (!stays_whole(run, shape, toys, reached)) {
         return false;

@@ -317,9 +317,39 @@ static bool made_by_finalizer_dies(struct pab_check_run *run)
     return true;
 }
 
+static void python_watch_oneself(struct pab_object *self)
+{
+    python.weakref = pab_must(pab_weakref_new(self, NULL));
+}
+
+/* The object model's: a weak reference outlives its object by the object's dealloc alone. */
+static bool python_made_by_finalizer_dies(struct pab_check_run *run)
+{
+    for (int is_cyclic = 0; is_cyclic < 2; is_cyclic++) {
+        struct pab_object *class_object =
+            pab_must(pab_class_new("Watching", NULL, python_watch_oneself));
+        struct pab_object *self = pab_must(pab_instance_new(class_object));
+        struct pab_object *name = pab_must(pab_unicode_from_ascii("loop", 4));
+        pab_must_do(pab_unicode_intern_in_place(&name));
+        if (is_cyclic) {
+            pab_must_do(pab_object_set_attr(self, name, self));
+        }
+        pab_decref(self);
+        pab_py_collect(2);
+        if (!pab_is(run, "a weak reference made by a finalizer is cleared",
+                    ((struct pab_weakref *)python.weakref)->referent == NULL, true)) {
+            return false;
+        }
+        pab_decref(python.weakref);
+        pab_decref(name);
+        pab_decref(class_object);
+    }
+    return true;
+}
+
 static enum pab_verdict made_run(struct pab_check_run *run)
 {
-    return pab_scene_toys(run, made_by_finalizer_dies);
+    return pab_scene_both(run, made_by_finalizer_dies, python_made_by_finalizer_dies);
 }
 
 static void save_oneself(struct pab_toy *self)

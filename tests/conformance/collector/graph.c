@@ -25,7 +25,11 @@ void pab_graph_differs(int id, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    snprintf(pab_graph.text, sizeof(pab_graph.text), "object %d: %s", id, what);
+    if (id == NONE) {
+        snprintf(pab_graph.text, sizeof(pab_graph.text), "%s", what);
+    } else {
+        snprintf(pab_graph.text, sizeof(pab_graph.text), "object %d: %s", id, what);
+    }
     longjmp(pab_graph.end, 1); /* NOLINT(cert-err52-cpp) */
 }
 

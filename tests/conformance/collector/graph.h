@@ -78,7 +78,7 @@ extern struct pab_graph pab_graph;
 /* An empty shadow of a world just begun, whose hooks it takes. */
 void pab_graph_begin(void);
 
-/* "object 7: ..." into text, and out. */
+/* "object 7: ..." into text, or of none "...", and out. */
 _Noreturn void pab_graph_differs(int id, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
