@@ -38,22 +38,21 @@ static double seconds_left(const struct pab_progress *progress)
     return seconds / done * (progress->weight_total - progress->weight_done);
 }
 
-static void format_left(const struct pab_progress *progress, char *out, size_t size)
+/* "0:42 left"; "0:03 so far" as long as nobody can know. */
+static void format_time(const struct pab_progress *progress, char *out, size_t size)
 {
     double left = seconds_left(progress);
-    if (left < 0) {
-        snprintf(out, size, "--:--");
-    } else {
-        snprintf(out, size, "%d:%02d", (int)left / 60, (int)left % 60);
-    }
+    double so_far = (double)(pab_wall_ns() - progress->began_ns) * 1e-9;
+    int seconds = (int)(left < 0 ? so_far : left);
+    snprintf(out, size, "%d:%02d %s", seconds / 60, seconds % 60, left < 0 ? "so far" : "left");
 }
 
 void pab_progress_show(struct pab_progress *progress, const char *what)
 {
     if (!progress->quiet && progress->terminal) {
-        char left[16];
-        format_left(progress, left, sizeof(left));
-        fprintf(stderr, "\r[%*zu/%zu] %s left  %-48.48s", 5, progress->done, progress->total, left,
+        char time[32];
+        format_time(progress, time, sizeof(time));
+        fprintf(stderr, "\r[%*zu/%zu] %s  %-48.48s", 5, progress->done, progress->total, time,
                 what);
         fflush(stderr);
     }
@@ -68,10 +67,10 @@ void pab_progress_step(struct pab_progress *progress, double weight)
     }
     unsigned tenths = (unsigned)(10 * progress->weight_done / progress->weight_total + 1e-9);
     if (tenths > progress->tenths) {
-        char left[16];
-        format_left(progress, left, sizeof(left));
-        fprintf(stderr, "%3u %% (%zu of %zu %s), %s left\n", 10 * tenths, progress->done,
-                progress->total, progress->unit, left);
+        char time[32];
+        format_time(progress, time, sizeof(time));
+        fprintf(stderr, "%3u %% (%zu of %zu %s), %s\n", 10 * tenths, progress->done,
+                progress->total, progress->unit, time);
         progress->tenths = tenths;
     }
 }

@@ -87,3 +87,9 @@ def planned_cells(document):
 def failures_of(document, backend):
     return [failure for failure in document["pyallocbench"]["failures"]
             if failure["backend"] == backend]
+
+
+def checks_of(document):
+    """{(backend, check): row} of a document of `check`."""
+    return {(row["backend"], row["check"]): row
+            for row in document["pyallocbench"]["conformance"]["checks"]}

@@ -11,7 +11,7 @@ import unittest
 
 import jsonschema
 
-from support import BAD_CELL, BROKEN, GOOD, ROOT, TOOL, UNAVAILABLE, USAGE, CliTest
+from support import BAD_CELL, BROKEN, GOOD, IO_ERROR, ROOT, TOOL, UNAVAILABLE, USAGE, CliTest
 
 ORACLE = "libpython3.11.so.1.0"
 LDCONFIG = shutil.which("ldconfig", path="/usr/sbin:/sbin:/usr/bin")
@@ -30,14 +30,21 @@ class SelectionTest(CliTest):
         done = self.tool(*SMALL, "-b", "system", "--only", "PYM-01")
         self.expect_exit(done, GOOD)
         self.assertEqual(verdicts_of(done.stdout), {"PYM-01": "PASS"})
+        self.assertIn("system: PASS: 1 passed", done.stdout)
+        self.assertIn("detector: 5 of 5 read right", done.stdout)
         self.assertEqual(done.stderr, "")
 
-    def test_globs(self):
-        done = self.tool(*SMALL, "-b", "null", "--only", "p?E-*1,PYM-01")
+    def test_globs_in_any_case(self):
+        done = self.tool(*SMALL, "-b", "null", "--only", "p?e-*1,pym-01")
         self.assertEqual(sorted(verdicts_of(done.stdout)), ["PRE-001", "PYM-01"])
 
-    def test_unknown_check(self):
-        self.expect_one_line(self.tool("check", "--only", "PYM-O1"), USAGE, "PYM-O1", "'PYM-01'")
+    def test_words_that_match_nothing(self):
+        for word, near in (("PYM-O1", "'PYM-01'"), ("pym-1", "'PYM-01'"), ("mal", "'MAL-*'"),
+                           ("prx", "'PRE-*'"), ("PYM-01,DIF-001", "'DIFF-001'"),
+                           ("qqqqqqqq", "list checks")):
+            with self.subTest(word):
+                done = self.tool("check", "--only", word)
+                self.expect_one_line(done, USAGE, word.split(",")[-1], near)
 
     def test_no_words(self):
         self.expect_one_line(self.tool("check", "--only", ","), USAGE, "--only")
@@ -45,59 +52,72 @@ class SelectionTest(CliTest):
     def test_unknown_backend(self):
         self.expect_one_line(self.tool("check", "-b", "jemaloc"), USAGE, "'jemalloc'")
 
-    def test_no_operations(self):
-        done = self.tool("check", "--ops", "0")
-        self.expect_exit(done, USAGE)
-        self.assertIn("--ops 0", done.stderr)
+    def test_what_takes_long(self):
+        done = self.tool(*SMALL, "-b", "system", "--only", "LNG-09*")
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertEqual(verdicts_of(done.stdout), {"LNG-09": "SKIP"})
+        self.assertIn("--long", done.stdout)
 
-    def test_output_over_a_stranger(self):
+
+class UsageTest(CliTest):
+    """A bad option is told in one line, before anything is run or written."""
+
+    def test_numbers_out_of_range(self):
+        for option, words in (("seed", ("-1", "x", "", "9007199254740992", "1.5")),
+                              ("ops", ("0", "-1", "x", "1000000000001")),
+                              ("jobs", ("0", "65", "x", "-2")),
+                              ("timeout", ("0", "-1", "x", "nan", "1e9"))):
+            for word in words:
+                with self.subTest(option=option, word=word):
+                    done = self.tool("check", f"--{option}", word)
+                    self.expect_one_line(done, USAGE, f"--{option} {word}", "..")
+
+    def test_files(self):
         (self.dir / "notes").write_text("mine")
-        self.expect_one_line(self.tool("check", "-o", "notes"), USAGE, "notes")
+        (self.dir / "folder").mkdir()
+        for words, code, says in (
+                (("--replay", "gone"), USAGE, "--replay gone: No such file"),
+                (("--replay", "folder"), USAGE, "--replay folder: it is a folder"),
+                (("--corpus", "gone"), USAGE, "--corpus gone: No such file"),
+                (("--corpus", "notes"), USAGE, "--corpus notes: it is no folder"),
+                (("--only", "PYM-01", "--replay", "notes"), USAGE, "none of the chosen checks"),
+                (("--only", "PYM-01", "--corpus", "folder"), USAGE, "none of the chosen checks"),
+                (("-o", "notes"), USAGE, "-o notes"), (("-o", "-"), USAGE, "-o needs"),
+                (("--md", "notes"), USAGE, "--md notes"), (("--md", ""), USAGE, "--md needs"),
+                (("--junit", "notes"), USAGE, "--junit notes"),
+                (("--md", "x", "--junit", "x"), USAGE, "a file each"),
+                (("-o", "no/such/x"), IO_ERROR, "no/such/x"),
+                (("--md", "no/such/x"), IO_ERROR, "no/such/x"),
+                (("--junit", "folder"), IO_ERROR, "folder")):
+            with self.subTest(words=words):
+                done = self.tool("check", "-b", "system", *words)
+                self.expect_one_line(done, code, says)
+                self.assertEqual(done.stdout, "")
+        self.assertEqual(sorted(path.name for path in self.dir.iterdir()), ["folder", "notes"])
         self.assertEqual((self.dir / "notes").read_text(), "mine")
 
-    def test_listed(self):
+    def test_a_word_too_many(self):
+        self.expect_one_line(self.tool("check", "system"), USAGE, "'system'")
+
+
+class ListTest(CliTest):
+    def test_people_see_every_field(self):
+        rows = json.loads(self.tool("list", "checks", "--json").stdout)["checks"]
         done = self.tool("list", "checks")
-        self.assertIn("DIFF-001", done.stdout)
-        self.assertIn("DIFF-005", done.stdout)
+        shown = " ".join(done.stdout.split())
+        self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80], [])
+        for row in rows:
+            self.assertIn(f"{row['name']} {row['class']} S{row['severity']} ", shown)
+            for key in ("summary", "source", "not_applicable"):
+                if row[key] is not None:
+                    self.assertIn(" ".join(row[key].split()), shown)
+        self.assertEqual(len({row["name"] for row in rows}), len(rows))
 
-
-class BrokenBackendTest(CliTest):
-    """A backend that breaks is a verdict; the checks of the other one go on."""
-
-    def check(self, library, *words):
-        return self.tool(*SMALL, "-b", f"library:{BROKEN / library}.so,system", "--only", "PRE-001",
-                         "-o", "out.json", *words)
-
-    def rows(self):
-        return {(row["backend"], row["check"]): row
-                for row in self.document()["pyallocbench"]["conformance"]["checks"]}
-
-    def test_lost_bytes(self):
-        done = self.check("overlap")
-        self.expect_exit(done, BAD_CELL)
-        rows = self.rows()
-        self.assertEqual(rows["system", "PRE-001"]["verdict"], "pass")
-        broken = rows[f"library:{BROKEN / 'overlap'}.so", "PRE-001"]
-        self.assertEqual(broken["verdict"], "fail")
-        self.assertRegex(broken["reason"], r"\d")  # where, to be seen again
-        self.assertIsNone(broken["kind"])
-
-    def test_crash(self):
-        self.expect_exit(self.check("crash_late"), BAD_CELL)
-        broken = self.rows().get((f"library:{BROKEN / 'crash_late'}.so", "PRE-001"))
-        if broken is not None:  # where it does not crash in the probe already
-            self.assertEqual((broken["verdict"], broken["kind"]), ("fail", "crashed"))
-
-    def test_hang(self):
-        done = self.check("hang_late", "--timeout", "2")
-        self.expect_exit(done, BAD_CELL)
-        broken = self.rows()[f"library:{BROKEN / 'hang_late'}.so", "PRE-001"]
-        self.assertEqual((broken["verdict"], broken["kind"]), ("fail", "timeout"))
-
-    def test_missing_backend(self):
-        done = self.tool(*SMALL, "-b", "library:./none.so", "--only", "PRE-001", "-o", "out.json")
-        self.expect_exit(done, BAD_CELL)
-        self.assertEqual(self.document()["pyallocbench"]["failures"][0]["kind"], "unavailable")
+    def test_what_a_check_calls(self):
+        rows = json.loads(self.tool("list", "checks", "--json").stdout)["checks"]
+        uses = {row["name"]: row["uses"] for row in rows}
+        self.assertIn("realloc", uses["REA-001"])
+        self.assertIn("calloc", uses["CAL-001"])
 
 
 class OracleTest(CliTest):
