@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define SLOTS      4096u
-#define STEPS      250000u /* for each domain */
-#define PHASE      20000u
+#define STEPS      350000u /* for each domain */
+#define PHASE      10000u
 #define SWEEP      5000u
 #define DRAIN      50000u
 #define DRAIN_KEPT 16u /* one block of so many survives a drain */

@@ -15,7 +15,8 @@
 #define LADDER_MOST 100000u /* up to here from each step of a ladder to each */
 #define GUARD_MOST  4096u   /* larger blocks seldom lie side by side */
 #define CLASS_MOST  65536u
-#define CLASS_PAIRS 4800u
+#define CLASS_SMALL 1024u
+#define CLASS_PAIRS 24000u
 #define CHAIN_MOST  (8u << 20) /* four times what any of the known allocators calls small or large */
 #define NEW_MOST    (1u << 20)
 
@@ -182,27 +183,50 @@ static bool try_classes(size_t from, size_t to, int64_t pair)
     return try_pair(&block, asked > 0 ? asked : 1, wish > 0 ? wish : 1);
 }
 
+/* Spreads `taken` choices over classes [from, to), other ones with another seed; how many. */
+static size_t spread(size_t *chosen, size_t from, size_t to, size_t taken)
+{
+    size_t count = to - from;
+    taken = taken < count ? taken : count;
+    for (size_t i = 0; i < taken; i++) {
+        size_t within = (size_t)(matrix.blocks.run->seed - 1) % (count / taken);
+        chosen[i] = matrix.sizes.at[from + (i + 1) * count / taken - 1 - within];
+    }
+    return taken;
+}
+
+/* The small classes and some of the larger ones, so many that the pairs are within the budget. */
+static size_t choose_classes(size_t chosen[PAB_SIZES_MAX])
+{
+    uint64_t budget = pab_budget(matrix.blocks.run, CLASS_PAIRS, 0);
+    size_t count = matrix.sizes.count;
+    size_t small = 0;
+    while (small < count && matrix.sizes.at[small] <= CLASS_SMALL) {
+        small++;
+    }
+    size_t most = 2;
+    while (most < count && (most + 1) * (most + 1) * 3 <= budget) {
+        most++;
+    }
+    size_t taken = spread(chosen, 0, small, most - 1);
+    return taken + spread(chosen + taken, small, count, most - taken);
+}
+
 static enum pab_verdict classes_run(struct pab_check_run *run)
 {
+    static size_t chosen[PAB_SIZES_MAX];
     begin(run);
     pab_sizes_classes(&matrix.sizes, &matrix.subject, CLASS_MOST);
-    const struct pab_sizes *classes = &matrix.sizes;
-    uint64_t budget = pab_budget(run, CLASS_PAIRS, 0);
-    size_t taken = 1; /* that so many times so many pairs, thrice, are within the budget */
-    while (taken < classes->count && (taken + 1) * (taken + 1) * 3 <= budget) {
-        taken++;
-    }
+    size_t taken = choose_classes(chosen);
     bool holds = true;
     int64_t pair = 0;
     for (size_t i = 0; holds && i < taken; i++) {
-        size_t from = classes->at[(i + 1) * classes->count / taken - 1];
         for (size_t j = 0; holds && j < 3 * taken; j++) {
-            size_t to = classes->at[(j / 3 + 1) * classes->count / taken - 1];
-            holds = try_classes(from, to, pair++);
+            holds = try_classes(chosen[i], chosen[j / 3], pair++);
         }
     }
     pab_compared(run, "%zu of %zu size classes up to %u bytes, each to each, %" PRIu64 " pairs",
-                 taken, classes->count, CLASS_MOST, matrix.pairs);
+                 taken, matrix.sizes.count, CLASS_MOST, matrix.pairs);
     return end(run, holds);
 }
 
