@@ -170,4 +170,40 @@ static inline void expect_stats_sum(const struct fixture *fix)
     assert_int_equal(stats.arenas_ever - stats.arenas_reclaimed, stats.arenas_now);
 }
 
+/* --- three small arenas ------------------------------------------------------------------------ */
+
+#define TINY_POOLS  ((size_t)4) /* in an arena of 16 KiB; a pool holds 7 blocks of 512 */
+#define POOL_BLOCKS 7
+#define TINY_ARENAS 3
+
+struct tiny {
+    struct fixture fix;
+    char *block[TINY_ARENAS][TINY_POOLS][POOL_BLOCKS];
+};
+
+/* Three arenas, every pool full. */
+static inline void open_tiny(struct tiny *tiny, bool keep_last_arena)
+{
+    const struct pab_pymalloc_geometry geometry = {
+        .align = 16,
+        .threshold = 512,
+        .pool_bytes = 4 * KIB,
+        .arena_bytes = TINY_POOLS * 4 * KIB,
+        .keep_last_arena = keep_last_arena,
+    };
+    open_fixture(&tiny->fix, &geometry, 0);
+    for (size_t i = 0; i < sizeof(tiny->block) / sizeof(char *); i++) {
+        (&tiny->block[0][0][0])[i] = take(&tiny->fix, 512);
+    }
+    assert_int_equal(tiny->fix.arenas_taken, TINY_ARENAS);
+}
+
+static inline void give_pool(struct tiny *tiny, size_t arena, size_t pool)
+{
+    for (size_t i = 0; i < POOL_BLOCKS; i++) {
+        give(&tiny->fix, tiny->block[arena][pool][i]);
+    }
+    expect_sound(&tiny->fix);
+}
+
 #endif

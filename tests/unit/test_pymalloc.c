@@ -52,6 +52,10 @@ static void test_impossible_geometries_are_refused(void **state)
         {{.align = 8, .threshold = 512, .pool_bytes = 1024, .arena_bytes = 1 << 18}, "two blocks"},
         {{.align = 8, .threshold = 512, .pool_bytes = 4096, .arena_bytes = 12288}, "arena"},
         {{.align = 8, .threshold = 512, .pool_bytes = 8192, .arena_bytes = 4096}, "hold a pool"},
+        {{.align = 8, .threshold = 512, .pool_bytes = 0, .arena_bytes = 1 << 18}, "power"},
+        {{.align = 8, .threshold = 512, .pool_bytes = 1 << 19, .arena_bytes = 1 << 20}, "power"},
+        {{.align = 8, .threshold = 512, .pool_bytes = 4096, .arena_bytes = 0}, "arena"},
+        {{.align = 8, .threshold = 512, .pool_bytes = 4096, .arena_bytes = 1u << 31}, "arena"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct pab_error err = {0};
