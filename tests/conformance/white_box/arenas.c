@@ -55,11 +55,11 @@ static bool is_fullest(const void *block)
     return true;
 }
 
-static bool fill(size_t count, bool (*look)(const void *block))
+static bool fill(size_t count)
 {
     while (scene.count < count) {
         void *block = pab_ledger_take(&scene.ledger, draw_size());
-        if (block == NULL || (look != NULL && scene.ledger.took_pool && !look(block))) {
+        if (block == NULL) {
             return false;
         }
         scene.blocks[scene.count++] = block;
@@ -88,14 +88,20 @@ static void arrange(enum order order)
     }
 }
 
-static bool drain(size_t left)
+static bool drain(void)
 {
-    while (scene.count > left) {
+    while (scene.count > 0) {
         if (!pab_ledger_give(&scene.ledger, scene.blocks[--scene.count])) {
             return false;
         }
     }
     return true;
+}
+
+static enum pab_verdict too_large(struct pab_check_run *run)
+{
+    return pab_skip(run, "one arena of %zu bytes holds all blocks of this check",
+                    scene.ledger.pm->geometry.arena_bytes);
 }
 
 static enum pab_verdict arena_release_run(struct pab_check_run *run)
@@ -106,9 +112,9 @@ static enum pab_verdict arena_release_run(struct pab_check_run *run)
     uint64_t rounds = pab_budget(run, 2 * BLOCKS * ORDER_COUNT, 0) / (2 * BLOCKS) + 1;
     bool holds = true;
     for (uint64_t i = 0; holds && i < rounds; i++) {
-        holds = fill(BLOCKS, NULL);
+        holds = fill(BLOCKS);
         arrange((enum order)(i % ORDER_COUNT));
-        holds = holds && drain(0);
+        holds = holds && drain();
     }
     pab_compared(run,
                  "%zu blocks filled and freed in %zu rounds, last in first out, first in first "
@@ -119,27 +125,62 @@ static enum pab_verdict arena_release_run(struct pab_check_run *run)
     return pab_judge(run, holds);
 }
 
-/* Blocks that stay, few and scattered, pin all arenas; those that come go into the fullest. */
+/* A pool's worth of blocks of the largest class: with all its other pools full, they fill one. */
+static bool take_pool(size_t capacity)
+{
+    for (size_t i = 0; i < capacity; i++) {
+        void *block = pab_ledger_take(&scene.ledger, scene.ledger.pm->threshold);
+        if (block == NULL || (scene.ledger.took_pool && !is_fullest(block))) {
+            return false;
+        }
+        scene.blocks[scene.count++] = block;
+    }
+    return true;
+}
+
+/* Any pool's blocks; the last one's move to their place. */
+static bool give_pool(size_t capacity)
+{
+    size_t pool = pab_rng_below(&scene.rng, (uint32_t)(scene.count / capacity));
+    for (size_t i = pool * capacity; i < (pool + 1) * capacity; i++) {
+        void *block = scene.blocks[i];
+        scene.blocks[i] = scene.blocks[scene.count - (pool + 1) * capacity + i];
+        if (!pab_ledger_give(&scene.ledger, block)) {
+            return false;
+        }
+    }
+    scene.count -= capacity;
+    return true;
+}
+
+/* Ebb and flow of whole pools at random, so that arenas differ in how full they are. */
 static enum pab_verdict fullest_arena_run(struct pab_check_run *run)
 {
     if (!open_scene(run)) {
         return PAB_SKIP;
     }
-    static const size_t percent_left[] = {70, 40, 60, 20, 50, 10, 30, 0};
-    bool holds = fill(BLOCKS, is_fullest);
-    size_t after[ARRAY_COUNT(percent_left)] = {0};
-    for (size_t i = 0; holds && i < ARRAY_COUNT(percent_left); i++) {
-        arrange(ORDER_RANDOM);
-        size_t goal = BLOCKS * percent_left[i] / 100;
-        holds = goal < scene.count ? drain(goal) : fill(goal, is_fullest);
-        after[i] = scene.ledger.arenas_held;
+    static const size_t percent[] = {100, 70, 90, 40, 60, 20, 50, 10, 30, 0};
+    size_t capacity =
+        pab_ledger_capacity(&scene.ledger, (unsigned)class_count(scene.ledger.pm) - 1);
+    size_t pools = BLOCKS / capacity;
+    size_t held[ARRAY_COUNT(percent)] = {0};
+    bool holds = true;
+    for (size_t i = 0; holds && i < ARRAY_COUNT(percent); i++) {
+        size_t goal = pools * percent[i] / 100;
+        while (holds && scene.count / capacity != goal) {
+            holds = scene.count / capacity < goal ? take_pool(capacity) : give_pool(capacity);
+        }
+        held[i] = scene.ledger.arenas_held;
     }
-    pab_compared(
-        run,
-        "arenas held with %zu blocks less and less scattered: %zu at 70 %%, %zu at 40, %zu "
-        "at 60, %zu at 20, %zu at 50, %zu at 10, %zu at 30, %zu at 0",
-        BLOCKS, after[0], after[1], after[2], after[3], after[4], after[5], after[6], after[7]);
+    pab_compared(run,
+                 "%zu pools come and go at random; arenas held: %zu at 100 %%, %zu at 70, %zu at "
+                 "90, %zu at 40, %zu at 60, %zu at 20, %zu at 50, %zu at 10, %zu at 30, %zu at 0",
+                 pools, held[0], held[1], held[2], held[3], held[4], held[5], held[6], held[7],
+                 held[8], held[9]);
     pab_ledger_close(&scene.ledger);
+    if (holds && held[0] < 2) {
+        return too_large(run);
+    }
     return pab_judge(run, holds);
 }
 
