@@ -183,7 +183,7 @@ enum around_stage {
     AROUND_DESTRUCTOR = 1u << 5,
 };
 
-#define AROUND_BLOCKS 24 /* of doubling sizes from 1 byte: some beyond every size class */
+#define AROUND_BLOCKS 24 /* of doubling sizes from 1 byte to 64 KiB */
 
 /* One stage's blocks: taken there, given back in the last stage that runs. */
 static struct {
@@ -201,7 +201,7 @@ static bool has_stage(enum around_stage stage)
 
 static size_t around_size(size_t index)
 {
-    return ((size_t)1 << index % 20) + index / 2;
+    return ((size_t)1 << index % 17) + index / 2;
 }
 
 static uint64_t around_owner(unsigned which, size_t index)

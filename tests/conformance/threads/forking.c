@@ -84,6 +84,90 @@ static void begin(struct pab_check_run *run, uint64_t forks)
     pab_subject_init(&forking.subject, run->heap);
 }
 
+/* --- other threads amid calls -------------------------------------------------------------------- */
+
+#define BUSY_MAX   8
+#define BUSY_SLOTS 64
+#define BUSY_CALLS 2000u /* granted to each thread for each fork: it is amid them then */
+
+struct busy {
+    pthread_t threads[BUSY_MAX];
+    size_t count;
+    atomic_bool is_over;
+    atomic_uint_fast64_t granted; /* to each, in all: one that frees nothing has its limits */
+};
+
+static struct busy busy;
+
+static void busy_grant(void)
+{
+    atomic_fetch_add(&busy.granted, BUSY_CALLS);
+}
+
+static size_t busy_size(struct pab_rng *rng)
+{
+    uint32_t kind = pab_rng_below(rng, 512);
+    return 1 + pab_rng_below(rng, kind == 0 ? 300000 : kind < 64 ? 8000 : 700);
+}
+
+/* Calls for as long as it may, sizes of every kind. */
+static void *busy_allocator(void *arg)
+{
+    void *blocks[BUSY_SLOTS] = {NULL};
+    struct pab_rng rng;
+    pab_rng_seed(&rng, forking.run->seed * BUSY_MAX + (uintptr_t)arg);
+    for (uint64_t calls = 0; !atomic_load(&busy.is_over);) {
+        void **slot = &blocks[pab_rng_below(&rng, BUSY_SLOTS)];
+        if (calls == atomic_load(&busy.granted)) {
+            sched_yield();
+            continue;
+        }
+        pab_subject_free(&forking.subject, *slot);
+        *slot = pab_subject_malloc(&forking.subject, busy_size(&rng));
+        calls++;
+    }
+    for (size_t i = 0; i < BUSY_SLOTS; i++) {
+        pab_subject_free(&forking.subject, blocks[i]);
+    }
+    return NULL;
+}
+
+/* Holds the C library's locks of streams, over its malloc, as often as it can. */
+static void *busy_flusher(void *arg)
+{
+    (void)arg;
+    while (!atomic_load_explicit(&busy.is_over, memory_order_relaxed)) {
+        FILE *nothing = fopen("/dev/null", "w");
+        if (nothing != NULL) {
+            fputs("nothing", nothing);
+            fflush(NULL);
+            fclose(nothing);
+        }
+    }
+    return NULL;
+}
+
+static void busy_begin(size_t allocators)
+{
+    atomic_store(&busy.is_over, false);
+    atomic_store(&busy.granted, 0);
+    for (busy.count = 0; busy.count < allocators && busy.count < BUSY_MAX; busy.count++) {
+        void *(*body)(void *) = busy.count + 1 < allocators ? busy_allocator : busy_flusher;
+        void *index = (void *)(uintptr_t)busy.count; /* NOLINT: a number, never followed */
+        if (pthread_create(&busy.threads[busy.count], NULL, body, index) != 0) {
+            break;
+        }
+    }
+}
+
+static void busy_end(void)
+{
+    atomic_store(&busy.is_over, true);
+    for (size_t i = 0; i < busy.count; i++) {
+        pthread_join(busy.threads[i], NULL);
+    }
+}
+
 /* --- children ---------------------------------------------------------------------------------- */
 
 /* In a child that has only the thread that forked: dies with its parent, or of its alarm. */
@@ -131,86 +215,13 @@ static int child_end(pid_t child, const char *where)
 static int fork_and_wait(const char *where)
 {
     alarm(2 * ALARM_S); /* for this process: it got so far */
+    busy_grant();
     pid_t child = fork();
     if (child == 0) {
         child_begin();
         _exit(child_work());
     }
     return child_end(child, where);
-}
-
-/* --- other threads amid calls -------------------------------------------------------------------- */
-
-#define BUSY_MAX   8
-#define BUSY_SLOTS 64
-
-struct busy {
-    pthread_t threads[BUSY_MAX];
-    size_t count;
-    atomic_bool is_over;
-    atomic_uint_fast64_t calls;
-};
-
-static struct busy busy;
-
-/* Calls without end, sizes of every kind. */
-static void *busy_allocator(void *arg)
-{
-    void *blocks[BUSY_SLOTS] = {NULL};
-    struct pab_rng rng;
-    pab_rng_seed(&rng, forking.run->seed * BUSY_MAX + (uintptr_t)arg);
-    while (!atomic_load_explicit(&busy.is_over, memory_order_relaxed)) {
-        void **slot = &blocks[pab_rng_below(&rng, BUSY_SLOTS)];
-        uint32_t kind = pab_rng_below(&rng, 64);
-        pab_subject_free(&forking.subject, *slot);
-        *slot = pab_subject_malloc(&forking.subject, 1 + pab_rng_below(&rng, kind == 0   ? 300000
-                                                                             : kind < 24 ? 20000
-                                                                                         : 700));
-        atomic_fetch_add_explicit(&busy.calls, 2, memory_order_relaxed);
-    }
-    for (size_t i = 0; i < BUSY_SLOTS; i++) {
-        pab_subject_free(&forking.subject, blocks[i]);
-    }
-    return NULL;
-}
-
-/* Holds the C library's locks of streams, over its malloc, as often as it can. */
-static void *busy_flusher(void *arg)
-{
-    (void)arg;
-    while (!atomic_load_explicit(&busy.is_over, memory_order_relaxed)) {
-        FILE *nothing = fopen("/dev/null", "w");
-        if (nothing != NULL) {
-            fputs("nothing", nothing);
-            fflush(NULL);
-            fclose(nothing);
-        }
-    }
-    return NULL;
-}
-
-static void busy_begin(size_t allocators)
-{
-    atomic_store(&busy.is_over, false);
-    atomic_store(&busy.calls, 0);
-    for (busy.count = 0; busy.count < allocators && busy.count < BUSY_MAX; busy.count++) {
-        void *(*body)(void *) = busy.count + 1 < allocators ? busy_allocator : busy_flusher;
-        void *index = (void *)(uintptr_t)busy.count; /* NOLINT: a number, never followed */
-        if (pthread_create(&busy.threads[busy.count], NULL, body, index) != 0) {
-            break;
-        }
-    }
-    while (busy.count > 1 && atomic_load(&busy.calls) < 1000) {
-        sched_yield();
-    }
-}
-
-static void busy_end(void)
-{
-    atomic_store(&busy.is_over, true);
-    for (size_t i = 0; i < busy.count; i++) {
-        pthread_join(busy.threads[i], NULL);
-    }
 }
 
 /* --- THR-09 ------------------------------------------------------------------------------------------ */
@@ -275,6 +286,7 @@ static enum pab_verdict forking_run(struct pab_check_run *run)
 static int nest(int level)
 {
     alarm(2 * ALARM_S);
+    busy_grant();
     pid_t child = fork();
     if (child == 0) {
         child_begin();
