@@ -1,6 +1,9 @@
-/* tests/cli/broken/bump.c -- a bump pointer with the size before each block; free does nothing. */
+/* tests/cli/broken/bump.c -- a bump pointer with the size before each block; free does nothing.
+ * Any number of threads may call it: the pointer is moved in one step. */
 #include "tests/cli/broken/broken.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,9 +17,11 @@ void *realloc(void *ptr, size_t size);
 void free(void *ptr);
 
 static struct {
-    unsigned char *next, *end;
-    unsigned long calls;
-} bump;
+    pthread_once_t once;
+    _Atomic uintptr_t next;
+    uintptr_t end; /* 0: there is no span to be had */
+    atomic_ulong calls;
+} bump = {.once = PTHREAD_ONCE_INIT};
 
 __attribute__((weak)) void broken_on_load(void)
 {
@@ -37,34 +42,34 @@ __attribute__((constructor)) static void load(void)
     broken_on_load();
 }
 
-/* malloc may be called before load(), where the library is preloaded. */
-static int reserve(void)
+/* Not in load(): malloc may be called before that, where the library is preloaded. */
+static void reserve(void)
 {
     void *span = mmap(NULL, SPAN_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (span == MAP_FAILED) {
-        return -1;
+    if (span != MAP_FAILED) {
+        bump.next = (uintptr_t)span;
+        bump.end = bump.next + SPAN_BYTES;
     }
-    bump.next = span;
-    bump.end = bump.next + SPAN_BYTES;
-    return 0;
 }
 
 /* By another name than malloc: that one would be looked up in the process first. */
 static void *take(size_t size)
 {
     broken_on_malloc(++bump.calls);
-    if ((bump.next == NULL && reserve() != 0) || size > SPAN_BYTES) {
+    pthread_once(&bump.once, reserve);
+    if (bump.end == 0 || size > SPAN_BYTES) {
         return NULL;
     }
     size_t total = GRAIN_BYTES + (size + GRAIN_BYTES - 1) / GRAIN_BYTES * GRAIN_BYTES;
-    if (total > (size_t)(bump.end - bump.next)) {
-        return NULL;
-    }
-    unsigned char *block = bump.next + GRAIN_BYTES;
-    memcpy(bump.next, &size, sizeof(size));
-    bump.next += broken_stride(total);
-    return block;
+    uintptr_t start = bump.next;
+    do {
+        if (total > bump.end - start) {
+            return NULL;
+        }
+    } while (!atomic_compare_exchange_weak(&bump.next, &start, start + broken_stride(total)));
+    memcpy((void *)start, &size, sizeof(size));
+    return (unsigned char *)start + GRAIN_BYTES;
 }
 
 void *malloc(size_t size)
