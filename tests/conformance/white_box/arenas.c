@@ -122,7 +122,7 @@ static enum pab_verdict arena_release_run(struct pab_check_run *run)
                  BLOCKS, (size_t)rounds, scene.ledger.arenas_taken, scene.ledger.arenas_given,
                  scene.ledger.arenas_held);
     pab_ledger_close(&scene.ledger);
-    return pab_judge(run, holds);
+    return holds && scene.ledger.arenas_given == 0 ? too_large(run) : pab_judge(run, holds);
 }
 
 /* A pool's worth of blocks of the largest class: with all its other pools full, they fill one. */
