@@ -14,7 +14,8 @@
 
 #define SLAB_BYTES  ((size_t)65536)
 #define CLASS_MOST  32768u
-#define ALL_UP_TO   512u    /* of these every class is tried, */
+#define SMALL       512u
+#define SMALL_MOST  96u     /* of these classes are tried, */
 #define LARGE_CALLS 4000u   /* of larger ones one for so many calls, */
 #define CALLS       250000u /* of which these are made unless --ops asks for more */
 #define BLOCKS_MOST (3 * SLAB_BYTES / 16)
@@ -51,26 +52,30 @@ static size_t block_count(size_t size)
     return count > BLOCKS_MOST ? BLOCKS_MOST : count < BLOCKS_FEW ? BLOCKS_FEW : count;
 }
 
-/* Runs `each` for all small classes and for some of the larger ones. */
+/* Every so many-th of the classes [from, to), the last one always. */
+static bool for_some(bool (*each)(size_t size), size_t from, size_t to, size_t taken)
+{
+    size_t count = to - from;
+    taken = taken < count ? taken : count;
+    for (size_t i = 0; i < taken; i++) {
+        if (!each(slabs.sizes.at[from + (i + 1) * count / taken - 1])) {
+            return false;
+        }
+        slabs.classes++;
+    }
+    return true;
+}
+
+/* All small classes, unless there are very many, and some of the larger ones. */
 static bool for_classes(bool (*each)(size_t size))
 {
     size_t count = slabs.sizes.count;
     size_t small = 0;
-    while (small < count && slabs.sizes.at[small] <= ALL_UP_TO) {
+    while (small < count && slabs.sizes.at[small] <= SMALL) {
         small++;
     }
-    size_t large = count - small;
-    uint64_t wish = pab_budget(slabs.run, CALLS, 0) / LARGE_CALLS + 1;
-    size_t taken = wish > large ? large : (size_t)wish;
-    slabs.classes = small + taken;
-    for (size_t i = 0; i < small + taken; i++) {
-        size_t at = i < small ? i : small + (i - small + 1) * large / taken - 1;
-        slabs.run->progress(i, small + taken);
-        if (!each(slabs.sizes.at[at])) {
-            return false;
-        }
-    }
-    return true;
+    size_t taken = (size_t)(pab_budget(slabs.run, CALLS, 0) / LARGE_CALLS) + 1;
+    return for_some(each, 0, small, SMALL_MOST) && for_some(each, small, count, taken);
 }
 
 static bool take_all(size_t size, size_t count)
