@@ -202,11 +202,33 @@ static bool sweep(struct full_heap *heap)
     return heap->asks_again || pab_blocks_hold(&heap->blocks, heap->slots, SLOTS, "in a sweep");
 }
 
+/* All blocks are there before the first is filled: what reaches into the next one is seen before
+ * it has spoilt what the allocator itself keeps in free memory. */
+static bool fill_slots(struct full_heap *heap)
+{
+    static void *taken[SLOTS];
+    static size_t sizes[SLOTS];
+    for (size_t i = 0; i < SLOTS; i++) {
+        sizes[i] = pab_sizes_draw(&heap->rng, MIXED_MOST);
+        taken[i] = pab_subject_malloc(&heap->subject, sizes[i]);
+        if (taken[i] == NULL) {
+            return pab_wrong(heap->blocks.run, "malloc(%zu) gave NULL", sizes[i]);
+        }
+    }
+    for (size_t i = 0; i < SLOTS; i++) {
+        pab_block_adopt(&heap->blocks, &heap->slots[i], taken[i], sizes[i]);
+    }
+    return true;
+}
+
 static bool live(struct full_heap *heap)
 {
     uint64_t steps = pab_budget(heap->blocks.run, STEPS, STEPS_MOST);
+    if (!fill_slots(heap)) {
+        return false;
+    }
     for (uint64_t done = 0; done < steps; done++) {
-        if (!step(heap) || (done % (steps / SWEEPS + 1) == 0 && !sweep(heap))) {
+        if ((done % (steps / SWEEPS + 1) == 0 && !sweep(heap)) || !step(heap)) {
             return false;
         }
     }

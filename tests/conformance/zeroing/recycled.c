@@ -76,14 +76,16 @@ static void *take_zeroed(size_t size, const char *when)
 
 /* --- CAL-002, CAL-006 ----------------------------------------------------------------------- */
 
-/* More than a cache of single blocks keeps for malloc alone, so that some must be calloc's. */
-static uintptr_t free_dirty_ones(size_t size)
+/* Frees more blocks than a cache of single ones keeps for malloc alone, so that some must be
+ * calloc's; the first one stays, so that what they lie in stays in use. */
+static uintptr_t free_dirty_ones(size_t size, void **stays)
 {
     void *blocks[FREED];
     for (size_t i = 0; i < FREED; i++) {
         blocks[i] = pab_subject_malloc(&recycling.subject, size);
     }
-    for (size_t i = 0; i < FREED; i++) {
+    *stays = blocks[0];
+    for (size_t i = 1; i < FREED; i++) {
         if (blocks[i] != NULL) {
             free_dirty(blocks[i], size);
         }
@@ -94,7 +96,8 @@ static uintptr_t free_dirty_ones(size_t size)
 /* Calls calloc until the block that was freed last is back, or as often as is sensible. */
 static bool hunt(size_t size)
 {
-    uintptr_t address = free_dirty_ones(size);
+    void *stays = NULL;
+    uintptr_t address = free_dirty_ones(size, &stays);
     size_t most = TRIES_BYTES / size;
     most = most < FREED ? FREED : most > TRIES ? TRIES : most;
     size_t count = 0;
@@ -109,6 +112,7 @@ static bool hunt(size_t size)
     for (size_t i = 0; i < count; i++) {
         free_dirty(recycling.held[i], size);
     }
+    pab_subject_free(&recycling.subject, stays);
     recycling.sizes++;
     recycling.met += is_met ? 1 : 0;
     return holds;
