@@ -211,8 +211,9 @@ bool pab_check_junit_print(FILE *file, const void *document)
         errors += !is_open && is_failure(run, pab_json_text(backend, "id"));
     }
     fprintf(file,
-            PAB_JUNIT_HEAD " check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
-                           "skipped=\"%zu\" time=\"%.3f\">\n",
+            PAB_JUNIT_HEAD
+            "<testsuites name=\"pyallocbench check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+            "skipped=\"%zu\" time=\"%.3f\">\n",
             counts.tests + unopened, counts.failures, errors, counts.skipped + unopened - errors,
             (double)counts.wall_ms / 1000);
     json_array_foreach(backends, index, backend)

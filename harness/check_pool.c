@@ -42,9 +42,9 @@ static void listen(struct crew *crew)
     struct pab_worker *workers[PAB_WORKERS_MAX];
     for (size_t i = 0; i < crew->count; i++) {
         workers[i] = crew->running[i]->worker;
-        if (crew->pool->runs != NULL) {
-            crew->pool->runs(crew->pool->arg, crew->running[i]);
-        }
+    }
+    if (crew->pool->look != NULL) {
+        crew->pool->look(crew->pool->arg, crew->running, crew->count);
     }
     pab_workers_poll(workers, crew->count, POLL_MS);
     for (size_t i = crew->count; i-- > 0;) {

@@ -15,14 +15,15 @@ struct pab_check_task {
     uint64_t started_ns, wall_ns;
     struct pab_worker *worker;  /* while it runs */
     struct pab_outcome outcome; /* once it is done; no curve */
+    char told[PAB_NAME_MAX];    /* whoever looks on keeps here what was told of it last */
 };
 
 struct pab_check_pool {
     unsigned jobs; /* how many at once */
     const volatile int *interrupted;
-    /* Both may be NULL: called when a task has ended, and time and again for each that runs. */
+    /* Both may be NULL: called when a task has ended, and time and again with those that run. */
     void (*ended)(void *arg, struct pab_check_task *task);
-    void (*runs)(void *arg, const struct pab_check_task *task);
+    void (*look)(void *arg, struct pab_check_task **running, size_t count);
     void *arg;
 };
 

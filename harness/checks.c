@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-/* What an operation may take at most, on a busy machine. */
+/* Far more than any check takes on a busy machine: only a hang comes to its end. */
 #define TIMEOUT_LEAST_S 60.0
-#define TIMEOUT_OP_S    4e-6
+#define TIMEOUT_LONG_S  (26 * 3600.0) /* of those that take hours */
+#define TIMEOUT_OP_S    2e-5
 
 struct checking {
     const struct pab_checks *checks;
@@ -18,7 +19,6 @@ struct checking {
     const struct pab_checks_watch *watch;
     struct pab_checks_result *result;
     struct pab_check_asked asked;
-    char shown[PAB_SPEC_MAX + 2 * PAB_NAME_MAX]; /* the last line about how far a check is */
 };
 
 static void add_row(struct checking *checking, const char *array, json_t *row)
@@ -31,20 +31,40 @@ static void add_row(struct checking *checking, const char *array, json_t *row)
     json_array_append_new(rows, row);
 }
 
-/* Says how far a long check is: on a terminal in the one line, else a line for each step. */
-static void show_task(void *arg, const struct pab_check_task *task)
+/* "35 % done" of a check that is long enough to say so, else "". */
+static const char *share_done(const struct pab_check_task *task)
 {
-    struct checking *checking = arg;
-    struct pab_progress *progress = checking->watch->progress;
-    char text[sizeof(checking->shown)];
-    const char *stage = pab_worker_stage(task->worker);
-    snprintf(text, sizeof(text), "%s %s: %s", task->spec->id, task->job.subject, stage);
-    pab_progress_show(progress, text);
-    if (strchr(stage, '%') != NULL && strcmp(text, checking->shown) != 0) {
-        snprintf(checking->shown, sizeof(checking->shown), "%s", text);
-        if (!progress->terminal && !progress->quiet) {
-            fprintf(stderr, "%s\n", text);
+    const char *comma = strchr(pab_worker_stage(task->worker), ',');
+    return comma == NULL ? "" : comma + 2;
+}
+
+/* Not on a terminal: a line for each step that a long check makes. */
+static void tell_steps(struct pab_check_task **running, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct pab_check_task *task = running[i];
+        const char *share = share_done(task);
+        if (strcmp(share, task->told) != 0) {
+            snprintf(task->told, sizeof(task->told), "%s", share);
+            fprintf(stderr, "%s %s: %s\n", task->spec->id, task->job.subject, share);
         }
+    }
+}
+
+static void show_tasks(void *arg, struct pab_check_task **running, size_t count)
+{
+    const struct checking *checking = arg;
+    struct pab_progress *progress = checking->watch->progress;
+    char text[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count && used < sizeof(text); i++) {
+        const char *share = share_done(running[i]);
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s%s%s", i == 0 ? "" : ", ",
+                                 running[i]->job.subject, share[0] == '\0' ? "" : " ", share);
+    }
+    pab_progress_show(progress, text);
+    if (!progress->terminal && !progress->quiet) {
+        tell_steps(running, count);
     }
 }
 
@@ -79,7 +99,9 @@ static void make_task(const struct checking *checking, enum pab_job_kind kind,
         out->timeout_ms = PAB_PROBE_TIMEOUT_MS;
         return;
     }
-    double timeout_s = TIMEOUT_LEAST_S + (double)job->ops * TIMEOUT_OP_S;
+    bool is_long = (check->flags & PAB_CHECK_LONG) != 0;
+    double timeout_s =
+        (is_long ? TIMEOUT_LONG_S : TIMEOUT_LEAST_S) + (double)job->ops * TIMEOUT_OP_S;
     timeout_s = request->timeout_s > 0 ? request->timeout_s : timeout_s;
     out->timeout_ms = (uint64_t)(1000 * timeout_s);
     out->is_alone = (check->flags & PAB_CHECK_ALONE) != 0;
@@ -131,15 +153,12 @@ static enum pab_status run_checks(struct checking *checking, const struct pab_sp
                                   json_t *rows, struct pab_error *err)
 {
     const struct pab_check_selection *selection = &checking->checks->selection;
-    const struct pab_check *of_task[PAB_CHECKS_MAX];
     struct pab_check_task *tasks = calloc(selection->count, sizeof(*tasks));
     PAB_CHECK(tasks != NULL);
     size_t count = 0;
     for (size_t i = 0; i < selection->count; i++) {
         if (!selection->is_left_out[i]) {
-            of_task[count] = selection->chosen[i];
-            make_task(checking, PAB_JOB_CHECK, spec, of_task[count], &tasks[count]);
-            count++;
+            make_task(checking, PAB_JOB_CHECK, spec, selection->chosen[i], &tasks[count++]);
         }
     }
     skip_progress(checking, selection->count - count);
@@ -147,7 +166,7 @@ static enum pab_status run_checks(struct checking *checking, const struct pab_sp
         .jobs = checking->checks->request.jobs,
         .interrupted = checking->watch->interrupted,
         .ended = count_task,
-        .runs = show_task,
+        .look = show_tasks,
         .arg = checking,
     };
     enum pab_status status = pab_check_pool_run(&pool, tasks, count, err);
