@@ -447,6 +447,65 @@ static void free_lists_are_cleared_by_full_collections(void **state)
     assert_int_equal(free_lists_cleared, 1);
 }
 
+/* A leaf is no container: neither the subtraction nor the scan looks for its header. */
+static void objects_without_header_are_passed_by(void **state)
+{
+    (void)state;
+    pab_toy_begin(NULL);
+    struct pab_toy *leaf = pab_toy_new(&pab_toy_leaf, 0);
+    struct pab_toy *holders[2] = {pab_toy_new(&pab_toy_plain, 1), pab_toy_new(&pab_toy_spanned, 2)};
+    struct pab_toy *loop = pab_toy_new(&pab_toy_plain, 3);
+    pab_toy_set(loop, 0, loop); /* something to search for, so that holders are asked */
+    for (int i = 0; i < 2; i++) {
+        pab_toy_set(holders[i], 0, leaf);
+    }
+    pab_toy_decref(loop);
+    assert_int_equal(pab_gc_collect(&pab_toys.gc, 2), 1);
+    assert_int_equal(leaf->base.refcnt, 3);
+    pab_toy_drop(holders, 2);
+    pab_toy_decref(leaf);
+    assert_int_equal(pab_toys.blocks, 0);
+}
+
+/* CPython's PyObject_GC_Del: whoever frees a tracked object leaves no hole in its list. */
+static void a_tracked_object_can_be_freed(void **state)
+{
+    (void)state;
+    pab_toy_begin(NULL);
+    struct pab_toy *toys[3];
+    for (int i = 0; i < 3; i++) {
+        toys[i] = pab_toy_new(&pab_toy_plain, i);
+    }
+    pab_gc_free(&pab_toys.gc, toys[1], 0);
+    assert_list(0, IDS(0, 2));
+    assert_counts(2, 0, 0);
+    pab_toy_decref(toys[0]);
+    pab_toy_decref(toys[2]);
+    assert_int_equal(pab_toys.blocks, 0);
+}
+
+static void add_id(void *arg, struct pab_object *object)
+{
+    int *digits = arg;
+    *digits = *digits * 10 + ((struct pab_toy *)object)->id;
+}
+
+static void lists_can_be_visited(void **state)
+{
+    (void)state;
+    pab_toy_begin(NULL);
+    struct pab_toy *toys[3];
+    for (int i = 0; i < 3; i++) {
+        toys[i] = pab_toy_new(&pab_toy_plain, i + 1);
+    }
+    int digits = 0;
+    pab_gc_visit_list(&pab_toys.gc.generations[0].head, add_id, &digits);
+    assert_int_equal(digits, 123);
+    pab_gc_visit_list(&pab_toys.gc.permanent, add_id, &digits);
+    assert_int_equal(digits, 123);
+    pab_toy_drop(toys, 3);
+}
+
 /* --- the checker finds damage ------------------------------------------------------------- */
 
 static void assert_damage(uintptr_t *word, uintptr_t value)
@@ -463,6 +522,7 @@ static void assert_damage(uintptr_t *word, uintptr_t value)
 static void check_reports_damage(void **state)
 {
     (void)state;
+    static const struct pab_type blind = {.name = "blind", .flags = PAB_TYPE_GC};
     pab_toy_begin(NULL);
     struct pab_toy *ring[4];
     pab_toy_ring(ring, &pab_toy_plain, 4);
@@ -473,13 +533,17 @@ static void check_reports_damage(void **state)
     assert_whole();
     assert_damage(&heads[1]->next, 0);
     assert_damage(&heads[1]->next, heads[1]->next | 1);
+    assert_damage(&heads[1]->next, heads[1]->next | 4);
     assert_damage(&heads[1]->prev, heads[1]->prev | 2);
     assert_damage(&heads[1]->prev, (uintptr_t)heads[3]);
     assert_damage(&heads[3]->next, (uintptr_t)heads[1]); /* a loop that misses the end */
     assert_damage(&heads[0]->next, (uintptr_t)heads[2]); /* one left out */
     assert_damage((uintptr_t *)&ring[2]->base.refcnt, 0);
     assert_damage((uintptr_t *)&ring[2]->base.type, (uintptr_t)&pab_toy_leaf);
+    assert_damage((uintptr_t *)&ring[2]->base.type, (uintptr_t)&blind);
+    assert_damage((uintptr_t *)&ring[2]->base.type, 0);
     assert_damage((uintptr_t *)&pab_toys.gc.long_lived_total, UINTPTR_MAX);
+    assert_damage((uintptr_t *)&pab_toys.gc.long_lived_pending, UINTPTR_MAX);
     assert_damage(&pab_toys.gc.permanent.next, (uintptr_t)heads[0]); /* in two lists */
     pab_toys.gc.generations[1].count = -1;
     assert_int_equal(pab_gc_check(&pab_toys.gc, NULL), PAB_BAD_DATA);
@@ -511,6 +575,9 @@ int main(void)
         cmocka_unit_test(presize_lies_before_the_header),
         cmocka_unit_test(free_lists_are_cleared_by_full_collections),
         cmocka_unit_test(check_reports_damage),
+        cmocka_unit_test(objects_without_header_are_passed_by),
+        cmocka_unit_test(a_tracked_object_can_be_freed),
+        cmocka_unit_test(lists_can_be_visited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,15 @@ static void finalizer_without_header_runs_again(void **state)
     assert_log(&pab_toys.finalized, IDS(3, 3));
 }
 
+/* A type without one dies as it is. */
+static void no_finalizer_to_run(void **state)
+{
+    (void)state;
+    struct pab_toy toy = {.base = {.refcnt = 0, .type = &pab_toy_plain}, .id = 3};
+    assert_false(pab_gc_finalize_from_dealloc(&toy.base));
+    assert_int_equal(toy.base.refcnt, 0);
+}
+
 static intptr_t nested_result;
 
 static void collect_again(struct pab_toy *self)
@@ -198,6 +207,7 @@ int main(void)
         cmocka_unit_test(finalizer_that_frees_its_object),
         cmocka_unit_test(finalizer_by_refcount_runs_once),
         cmocka_unit_test(finalizer_without_header_runs_again),
+        cmocka_unit_test(no_finalizer_to_run),
         cmocka_unit_test(collecting_while_collecting_does_nothing),
         cmocka_unit_test(finalizer_may_allocate_past_the_threshold),
     };

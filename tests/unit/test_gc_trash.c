@@ -218,6 +218,35 @@ static void save_all_clears_nothing(void **state)
     assert_int_equal(pab_toys.blocks, 0);
 }
 
+/* Uncollectable ones are handed over in all by then, the one without a legacy finalizer, too; and
+ * whoever keeps no garbage leaves the trash where it is. */
+static void save_all_and_legacy(void **state)
+{
+    (void)state;
+    pab_toys.gc.save_all = true;
+    struct pab_toy *leaf = pab_toy_new(&pab_toy_leaf, 2);
+    struct pab_toy *nodes[2] = {pab_toy_new(&pab_toy_legacy, 0), pab_toy_new(&pab_toy_plain, 1)};
+    pab_toy_set(nodes[0], 0, nodes[1]);
+    pab_toy_set(nodes[1], 0, nodes[0]);
+    pab_toy_set(nodes[0], 1, leaf);
+    pab_toy_drop(nodes, 2);
+    assert_int_equal(pab_gc_collect(&pab_toys.gc, 0), 2);
+    assert_log(&garbage, IDS(0, 1));
+    pab_toy_drop(nodes, 2); /* the garbage's references */
+    pab_toys.gc.keep_garbage = NULL;
+    pab_toy_set(nodes[0], 0, NULL);
+    assert_int_equal(pab_toys.blocks, 1);
+    struct pab_toy *loop;
+    pab_toy_ring(&loop, &pab_toy_plain, 1);
+    pab_toy_decref(loop);
+    assert_int_equal(pab_gc_collect(&pab_toys.gc, 2), 1);
+    assert_ptr_equal(loop->refs[0], loop);
+    pab_toys.gc.save_all = false;
+    assert_int_equal(pab_gc_collect(&pab_toys.gc, 2), 1);
+    pab_toy_decref(leaf);
+    assert_int_equal(pab_toys.blocks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup(legacy_finalizers_hold_what_they_reach, setup_garbage),
         cmocka_unit_test_setup(uncollectable_without_garbage, setup_garbage),
         cmocka_unit_test_setup(save_all_clears_nothing, setup_garbage),
+        cmocka_unit_test_setup(save_all_and_legacy, setup_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
