@@ -77,6 +77,7 @@ class UsageTest(CliTest):
         (self.dir / "folder").mkdir()
         for words, code, says in (
                 (("--replay", "gone"), USAGE, "--replay gone: No such file"),
+                (("--replay", "notes"), USAGE, "notes"),
                 (("--replay", "folder"), USAGE, "--replay folder: it is a folder"),
                 (("--corpus", "gone"), USAGE, "--corpus gone: No such file"),
                 (("--corpus", "notes"), USAGE, "--corpus notes: it is no folder"),
