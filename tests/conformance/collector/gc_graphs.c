@@ -55,8 +55,8 @@ static bool run_programs(struct pab_check_run *run, unsigned features, uint64_t 
 
 static enum pab_verdict run_graphs(struct pab_check_run *run, unsigned features, uint64_t own_steps)
 {
-    if ((run->heap->backend->caps & PAB_CAP_RUNTIME) != 0) {
-        return pab_skip(run, "it brings its own collector");
+    if (pab_scene_is_skipped(run)) {
+        return PAB_SKIP;
     }
     return pab_judge(run, run_programs(run, features, own_steps));
 }

@@ -75,15 +75,14 @@ static void check_lists(void *client, const struct pab_gc_report *report)
     }
 }
 
-static bool brings_runtime(struct pab_check_run *run)
+bool pab_scene_is_skipped(struct pab_check_run *run)
 {
-    return (run->heap->backend->caps & PAB_CAP_RUNTIME) != 0;
-}
-
-static enum pab_verdict skip(struct pab_check_run *run)
-{
-    return pab_skip(run, "it brings its own collector, which tests/differential/gc_vectors "
-                         "compares with ours");
+    bool brings_runtime = (run->heap->backend->caps & PAB_CAP_RUNTIME) != 0;
+    if (brings_runtime) {
+        pab_skip(run, "it brings its own collector, which tests/differential/gc_vectors compares "
+                      "with ours");
+    }
+    return brings_runtime;
 }
 
 static bool run_toys(struct pab_check_run *run, pab_scene body)
@@ -101,7 +100,7 @@ static bool run_toys(struct pab_check_run *run, pab_scene body)
 
 enum pab_verdict pab_scene_toys(struct pab_check_run *run, pab_scene body)
 {
-    return brings_runtime(run) ? skip(run) : pab_judge(run, run_toys(run, body));
+    return pab_scene_is_skipped(run) ? PAB_SKIP : pab_judge(run, run_toys(run, body));
 }
 
 /* --- Python --------------------------------------------------------------------------------- */
@@ -125,11 +124,12 @@ static bool run_python(struct pab_check_run *run, pab_scene body)
 
 enum pab_verdict pab_scene_python(struct pab_check_run *run, pab_scene body)
 {
-    return brings_runtime(run) ? skip(run) : pab_judge(run, run_python(run, body));
+    return pab_scene_is_skipped(run) ? PAB_SKIP : pab_judge(run, run_python(run, body));
 }
 
 enum pab_verdict pab_scene_both(struct pab_check_run *run, pab_scene toys, pab_scene python)
 {
-    return brings_runtime(run) ? skip(run)
-                               : pab_judge(run, run_toys(run, toys) && run_python(run, python));
+    return pab_scene_is_skipped(run)
+               ? PAB_SKIP
+               : pab_judge(run, run_toys(run, toys) && run_python(run, python));
 }

@@ -25,6 +25,9 @@ enum pab_verdict pab_scene_python(struct pab_check_run *run, pab_scene script);
 /* Both, one after the other. */
 enum pab_verdict pab_scene_both(struct pab_check_run *run, pab_scene toys, pab_scene python);
 
+/* For a check of neither kind: whether the backend brings its own runtime; the reason is given. */
+bool pab_scene_is_skipped(struct pab_check_run *run);
+
 /* "WHAT is FOUND instead of EXPECTED" */
 bool pab_is(struct pab_check_run *run, const char *what, intmax_t found, intmax_t expected);
 /* The ids in a log, in order. */
