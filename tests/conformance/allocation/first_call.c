@@ -64,8 +64,10 @@ static enum pab_verdict first_run(struct pab_check_run *run)
         .timeout_ms = 4 * TIMEOUT_MS,
     };
     holds = holds && try_fresh(&tally, &threads, text, sizeof(text));
-    pab_compared(run, "%llu fresh processes, %s threads, each begun by another call or size",
-                 (unsigned long long)tally.held, text);
+    if (holds) {
+        pab_compared(run, "%llu fresh processes, %s threads, each begun by another call or size",
+                     (unsigned long long)tally.held, text);
+    }
     return conclude(&tally, holds);
 }
 
@@ -84,8 +86,10 @@ static enum pab_verdict around_run(struct pab_check_run *run)
         };
         holds = try_fresh(&tally, &fresh, text, sizeof(text));
     }
-    pab_compared(run, "%llu fresh processes; %s blocks in the one that calls in every stage",
-                 (unsigned long long)tally.held, text);
+    if (holds) {
+        pab_compared(run, "%llu fresh processes; %s blocks in the one that calls in every stage",
+                     (unsigned long long)tally.held, text);
+    }
     return conclude(&tally, holds);
 }
 

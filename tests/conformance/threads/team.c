@@ -1,5 +1,6 @@
 #include "tests/conformance/threads/team.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -91,10 +92,15 @@ bool pab_team_run(struct pab_team *team, size_t count,
             break;
         }
     }
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* whatever signals come are the members' to take */
     set_gate(started == count ? GATE_OPEN : GATE_OFF);
     for (size_t i = 0; i < started; i++) {
         pthread_join(members[i].thread, NULL);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started < count) {
         pab_team_wrong(team, "only %zu of %zu threads could be started", started, count);
     }
