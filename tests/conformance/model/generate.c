@@ -53,7 +53,7 @@ static void spread_choices(struct model_generator *generator)
     size_t used = 0;
     bool is_shared = generator->is_free_running;
     memset(generator->choices, CHOOSE_MALLOC, sizeof(generator->choices));
-    for (uint8_t choice = CHOOSE_CALLOC; choice < CHOICES; choice++) {
+    for (int choice = CHOOSE_CALLOC; choice < CHOICES; choice++) {
         double weight = weights[generator->profile][choice];
         bool is_left_out = (choice == CHOOSE_HAND_OVER && !is_shared) ||
                            (choice == CHOOSE_RESPAWN && (is_shared || generator->threads == 1)) ||
@@ -61,7 +61,7 @@ static void spread_choices(struct model_generator *generator)
         size_t share =
             is_left_out || weight <= 0 ? 0 : (size_t)(weight * MODEL_CHOICES / 100 + 0.999);
         for (size_t i = 0; i < share && used < MODEL_CHOICES; i++) {
-            generator->choices[used++] = choice;
+            generator->choices[used++] = (uint8_t)choice;
         }
     }
 }

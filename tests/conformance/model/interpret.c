@@ -12,32 +12,9 @@
 
 #define SWEEP_CALLS    5000u
 #define SWEEP_SHARE    512u /* bytes of sweeps a call, where more is live than 5,000 calls pay for */
-#define AHEAD          6u   /* lines whose blocks are fetched before they are needed */
-#define TRIED_BYTES    ((size_t)1 << 20)
-#define ARENAS_LEFT    3u
-#define LEFT_LEAST     ((uint64_t)4 << 20) /* bytes that a cache may keep when nothing is live */
-#define RSS_LEAST      ((uint64_t)256 << 20)
-#define RSS_TIMES      8u
+#define AHEAD          ((size_t)6) /* lines whose blocks are fetched before they are needed */
 #define FORK_STRIDE    16u
 #define SHUFFLE_STRIDE 7919u /* a prime: coprime to any count of blocks below it, and most above */
-
-/* Some count what is in use, some what was ever taken; one block tells. */
-static void learn_counter(struct model_world *world, struct pab_heap *heap, unsigned level)
-{
-    const struct pab_alloc *raw = &heap->domain[PAB_DOMAIN_RAW];
-    if (heap->backend->counter == NULL) {
-        return;
-    }
-    if (level == 0) {
-        raw = &heap->domain[PAB_DOMAIN_OBJ];
-    }
-    uint64_t before = heap->backend->counter(heap);
-    void *block = raw->malloc(raw->ctx, TRIED_BYTES);
-    uint64_t during = heap->backend->counter(heap);
-    raw->free(raw->ctx, block);
-    world->counters[level] = heap->backend->counter(heap);
-    world->counts[level] = during > before && world->counters[level] < during;
-}
 
 void pab_model_world_open(struct model_world *world, const struct pab_subject *subject,
                           struct model_shadow *shadow, struct model_outcome *outcome,
@@ -51,10 +28,7 @@ void pab_model_world_open(struct model_world *world, const struct pab_subject *s
     world->slots = pab_process_pages(MODEL_SLOTS * sizeof(*world->slots));
     world->burst = pab_process_pages(MODEL_BURST_MOST * sizeof(*world->burst));
     world->next_sweep = SWEEP_CALLS;
-    struct pab_heap *heap = subject->heap;
-    for (unsigned level = 0; level < MODEL_COUNTERS && heap != NULL; level++, heap = heap->raw) {
-        learn_counter(world, heap, level);
-    }
+    pab_model_learn_counters(world);
     (void)pab_model_shadow_take(shadow, world->slots, MODEL_SLOTS * sizeof(*world->slots));
     (void)pab_model_shadow_take(shadow, world, sizeof(*world));
 }
@@ -144,13 +118,17 @@ static bool stay(struct model_world *world, struct model_block *block,
     block->last_call = (uint8_t)request->call;
     world->live_bytes += old->usable;
     world->live_blocks++;
+    world->gone_count--; /* it was not freed after all */
     if (!pab_model_shadow_take(world->shadow, old->at, old->usable)) {
         return pab_model_broke(world, "REA-006",
                                "a realloc to %zu bytes failed, and the block of "
                                "%zu is no longer its own",
                                request->size, old->size);
     }
-    return pab_model_verify(world, block, "after a realloc that failed");
+    world->at_stake = "REA-006";
+    bool is_whole = pab_model_verify(world, block, "after a realloc that failed");
+    world->at_stake = NULL;
+    return is_whole;
 }
 
 static void *call_realloc(const struct model_world *world, const struct model_op *op, void *old,
@@ -319,76 +297,6 @@ bool pab_model_empty(struct model_world *world)
         }
     }
     return true;
-}
-
-static void find_arenas(void *arg, const char *name, uint64_t value)
-{
-    if (strcmp(name, "arenas_now") == 0) {
-        *(uint64_t *)arg = value;
-    }
-}
-
-/* What the heap itself counts as in use, blocks or bytes: ours counts exactly, others keep some in
- * caches. */
-static bool settle_counter(struct model_world *world, struct pab_heap *heap, unsigned level)
-{
-    unsigned caps = heap->backend->caps;
-    if (!world->counts[level]) {
-        return true;
-    }
-    uint64_t now = heap->backend->counter(heap);
-    uint64_t most = LEFT_LEAST + world->high_bytes / 4;
-    if ((caps & (PAB_CAP_STACKS | PAB_CAP_RUNTIME)) != 0) {
-        most = (caps & PAB_CAP_STACKS) != 0 ? 0 : 1000;
-    }
-    if ((int64_t)(now - world->counters[level]) > (int64_t)most) {
-        return pab_model_broke(world, "FRE-04",
-                               "everything was freed, and %s counts %llu more in use than at the "
-                               "start",
-                               heap->backend->name,
-                               (unsigned long long)(now - world->counters[level]));
-    }
-    return true;
-}
-
-static bool settle_rss(struct model_world *world, struct pab_heap *heap)
-{
-    uint64_t most = RSS_LEAST + RSS_TIMES * world->high_bytes;
-    if (pab_process_rss_bytes() <= most) {
-        return true;
-    }
-    if (heap->backend->purge != NULL) {
-        heap->backend->purge(heap);
-    }
-    uint64_t rss = pab_process_rss_bytes();
-    return rss <= most ||
-           pab_model_broke(world, "FRE-04",
-                           "everything was freed, and %llu MiB are resident; at most %llu MiB were "
-                           "live at once",
-                           (unsigned long long)(rss >> 20),
-                           (unsigned long long)(world->high_bytes >> 20));
-}
-
-bool pab_model_settle(struct model_world *world)
-{
-    struct pab_heap *heap = world->subject->heap;
-    uint64_t arenas = 0;
-    world->drains++;
-    pab_model_close_window(world);
-    if (heap->backend->stats != NULL && (heap->backend->caps & PAB_CAP_STACKS) != 0) {
-        heap->backend->stats(heap, find_arenas, &arenas);
-    }
-    if (arenas > ARENAS_LEFT) {
-        return pab_model_broke(world, "PYM-18",
-                               "everything was freed, and %llu arenas are still in use",
-                               (unsigned long long)arenas);
-    }
-    for (unsigned level = 0; level < MODEL_COUNTERS && heap != NULL; level++, heap = heap->raw) {
-        if (!settle_counter(world, heap, level)) {
-            return false;
-        }
-    }
-    return settle_rss(world, world->subject->heap);
 }
 
 /* --- the world around ----------------------------------------------------------------------- */

@@ -24,10 +24,13 @@ bool pab_model_do(struct model_world *world, const struct model_op *ops, size_t 
 /* Reads every live block. */
 bool pab_model_sweep(struct model_world *world, const char *when);
 
+/* Which counts of the heap tell what is in use, and what they are now. settle.c */
+void pab_model_learn_counters(struct model_world *world);
+
 /* Frees every block. */
 bool pab_model_empty(struct model_world *world);
 
-/* What must hold of the heap when nothing is live: empty() first. */
+/* What must hold of the heap when nothing is live: empty() first. settle.c */
 bool pab_model_settle(struct model_world *world);
 
 /* Ends a window in which calls to the kernel fail, if there is one. */

@@ -98,25 +98,28 @@ static bool is_same(const struct sought *sought)
            trial->done.signal == sought->signal;
 }
 
-static bool shows_again(void *arg, struct model_op *ops, size_t *count)
-{
-    struct sought *sought = arg;
-    struct model_list list = {ops, *count};
-    sought->trial->list = &list;
-    bool shows = pab_model_try(sought->trial) && is_same(sought);
-    sought->trial->list = NULL;
-    if (shows && sought->trial->outcome->lines < *count) {
-        *count = (size_t)sought->trial->outcome->lines;
-    }
-    return shows && *count > 0;
-}
-
 static void seek(struct sought *sought, struct model_trial *trial)
 {
     sought->trial = trial;
     sought->end = trial->done.end;
     sought->signal = trial->done.signal;
     memcpy(sought->statement, trial->outcome->statement, sizeof(sought->statement));
+}
+
+static bool shows_again(void *arg, struct model_op *ops, size_t *count, bool any)
+{
+    struct sought *sought = arg;
+    struct model_list list = {ops, *count};
+    sought->trial->list = &list;
+    bool shows = pab_model_try(sought->trial) && (any || is_same(sought));
+    sought->trial->list = NULL;
+    if (shows && any) {
+        seek(sought, sought->trial);
+    }
+    if (shows && sought->trial->outcome->lines < *count) {
+        *count = (size_t)sought->trial->outcome->lines;
+    }
+    return shows && *count > 0;
 }
 
 /* --- the calls of a plan, written down ------------------------------------------------------- */
@@ -158,7 +161,7 @@ static bool record_free(const struct pab_model_plan *plan, struct model_list *li
     uint64_t most = plan->ops < MODEL_TRACE_MOST / 4 ? plan->ops : MODEL_TRACE_MOST / 4;
     unsigned threads = plan->threads;
     list->count = 0;
-    list->ops = malloc((size_t)(most + MODEL_BATCH * threads) * sizeof(*list->ops));
+    list->ops = malloc(((size_t)most + (size_t)MODEL_BATCH * threads) * sizeof(*list->ops));
     struct model_generator *generators[MODEL_THREADS];
     if (list->ops == NULL) {
         return false;
@@ -233,7 +236,7 @@ static void shrink_list(struct sought *sought, struct model_list *list,
     unsigned shown = 0;
     for (unsigned i = 0; i < AGAIN; i++) {
         size_t count = list->count;
-        if (shows_again(sought, list->ops, &count)) {
+        if (shows_again(sought, list->ops, &count, false)) {
             shown++;
             list->count = count;
         }

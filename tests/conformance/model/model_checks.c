@@ -105,7 +105,9 @@ static void save_trace(struct pab_check_run *run, const char *text)
     char name[PAB_SPEC_MAX + 64];
     snprintf(name, sizeof(name), "%s-%s-%" PRIu64, run->spec->id, run->check->id, run->seed);
     for (char *at = name; *at != '\0'; at++) {
-        *at = strchr("/:=+ ", *at) != NULL ? '-' : *at;
+        if (strchr("/:=+ ", *at) != NULL) {
+            *at = '-';
+        }
     }
     (void)mkdir(run->corpus, 0777);
     for (unsigned number = 1; number < 100; number++) {

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#define FEW_LINES 30u
+#define FEW_LINES     30u
+#define ROUNDED_LEAST 64u
+#define ROUNDING_MS   2000
 
 struct shrinker {
     struct model_list *list;
@@ -29,15 +31,20 @@ static bool is_late(const struct shrinker *shrinker)
 }
 
 /* Keeps the first `count` of `trying` if they show. */
-static bool attempt(struct shrinker *shrinker, size_t count)
+static bool attempt_any(struct shrinker *shrinker, size_t count, bool any)
 {
     if (count == 0 || is_late(shrinker) ||
-        !shrinker->shows(shrinker->arg, shrinker->trying, &count)) {
+        !shrinker->shows(shrinker->arg, shrinker->trying, &count, any)) {
         return false;
     }
     memcpy(shrinker->list->ops, shrinker->trying, count * sizeof(*shrinker->trying));
     shrinker->list->count = count;
     return true;
+}
+
+static bool attempt(struct shrinker *shrinker, size_t count)
+{
+    return attempt_any(shrinker, count, false);
 }
 
 static bool leave_out(struct shrinker *shrinker, size_t from, size_t part)
@@ -165,7 +172,7 @@ static void plain_lines(struct shrinker *shrinker)
 }
 
 /* What shows only after very many calls cannot be cut to few lines; but one line may make as many.
- * The sizes tried are those of the last calls. */
+ * The sizes tried are those of the last calls; another finding will do, too. */
 static bool one_burst(struct shrinker *shrinker)
 {
     static const uint32_t blocks[] = {512, 8192, 65536, 131072, MODEL_BURST_MOST};
@@ -180,12 +187,26 @@ static bool one_burst(struct shrinker *shrinker)
             tried = size;
             shrinker->trying[0] = (struct model_op){
                 .size = size, .slot = blocks[i], .count = MODEL_FIFO, .call = MODEL_BURST};
-            if (attempt(shrinker, 1)) {
+            if (attempt_any(shrinker, 1, true)) {
                 return true;
             }
         }
     }
     return false;
+}
+
+/* A burst that is only just large enough would miss in a process that made a few calls less before:
+ * up to the next power of two, if that shows as well. */
+static void round_bursts(struct shrinker *shrinker)
+{
+    for (size_t i = 0; i < shrinker->list->count; i++) {
+        const struct model_op *op = &shrinker->list->ops[i];
+        if (op->call == MODEL_BURST && op->slot > ROUNDED_LEAST && op->slot < MODEL_BURST_MOST) {
+            copy_list(shrinker);
+            shrinker->trying[i].slot = UINT32_C(1) << (32 - __builtin_clz(op->slot - 1));
+            (void)attempt(shrinker, shrinker->list->count);
+        }
+    }
 }
 
 bool pab_model_shrink(struct model_list *list, unsigned threads, unsigned seconds,
@@ -213,6 +234,8 @@ bool pab_model_shrink(struct model_list *list, unsigned threads, unsigned second
         cut_lines(&shrinker);
     } while (list->count < before && !is_late(&shrinker));
     bool is_late_now = is_late(&shrinker);
+    shrinker.deadline_ms += ROUNDING_MS;
+    round_bursts(&shrinker);
     pab_model_list_renumber(list);
     free(shrinker.trying);
     return !is_late_now;

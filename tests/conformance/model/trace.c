@@ -172,9 +172,9 @@ static enum pab_status read_number(const struct reader *reader, const char *word
 
 static enum pab_status read_order(const struct reader *reader, const char *word, uint16_t *out)
 {
-    for (uint16_t order = 0; order < MODEL_ORDERS; order++) {
+    for (int order = 0; order < MODEL_ORDERS; order++) {
         if (strcmp(word, order_names[order]) == 0) {
-            *out = order;
+            *out = (uint16_t)order;
             return PAB_OK;
         }
     }

@@ -43,9 +43,9 @@ bool pab_model_run_free(const struct model_trial *trial, struct model_shadow *sh
 
 /* --- shrink.c ------------------------------------------------------------------------------- */
 
-/* Runs a list; true when it shows what is looked for, and then *count may become smaller: calls
- * behind the finding are not needed. `arg` is the shrinker's user's. */
-typedef bool (*model_shows)(void *arg, struct model_op *ops, size_t *count);
+/* Runs a list; true when it shows what is looked for, or with `any` whatever it shows, which is then
+ * looked for from there on. *count may become smaller: calls behind the finding are not needed. */
+typedef bool (*model_shows)(void *arg, struct model_op *ops, size_t *count, bool any);
 
 /* Cuts `list` down as long as it still shows, at most for `seconds`. True: nothing more can be left
  * out. The list's storage stays, its count falls. */

@@ -91,7 +91,7 @@ static bool other_bytes(struct model_world *world, const struct model_block *blo
     char gone[160];
     describe_gone(world, (uintptr_t)block->at + bad, gone, sizeof(gone));
     return pab_model_broke(
-        world, "PRE-001",
+        world, world->at_stake != NULL ? world->at_stake : "PRE-001",
         "byte %zu of a live block of %zu bytes (%zu usable, %s) was changed: 0x%02x, not 0x%02x, "
         "seen %s%s",
         bad, block->size, block->usable, name_of(world, block, name, sizeof(name)), block->at[bad],

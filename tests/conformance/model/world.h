@@ -42,6 +42,7 @@ struct model_world {
     uint32_t burst_count;      /* of them that may hold one */
     uint32_t stream;           /* which free-running thread; 0 otherwise */
     size_t align_least;        /* of every block that is large enough for it */
+    const char *at_stake;      /* what a changed byte breaks; NULL: PRE-001 */
     uint64_t serial;           /* of patterns */
     uint64_t line, calls, bytes, sweeps, drains;
     uint64_t refused, failed; /* NULL meanwhile, and calls to the kernel that failed */
