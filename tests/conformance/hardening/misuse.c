@@ -2,7 +2,7 @@
 
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/pattern.h"
-#include "tests/conformance/support/process.h"
+#include "tests/conformance/support/spans.h"
 
 #include <signal.h>
 #include <string.h>
@@ -24,12 +24,6 @@ const char *pab_outcome_name(enum pab_outcome_kind kind)
     return names[kind];
 }
 
-struct block {
-    unsigned char *start;
-    size_t bytes;
-    uint64_t key;
-};
-
 /* What the forked process shares with the check: how far it came. */
 struct stage {
     volatile bool is_committed;
@@ -39,62 +33,32 @@ struct attempt {
     struct pab_scene scene;
     pab_misuse misuse;
     struct stage *stage;
-    struct block *live; /* bystanders, then what came later */
-    size_t live_count;
+    struct pab_spans *live; /* bystanders, then what came later; the owner is its pattern's */
 };
 
 /* --- blocks that are in use ------------------------------------------------------------------- */
 
-static void fill(const struct block *block)
+static void fill(const struct pab_span *block)
 {
-    if (block->bytes <= LONG_BYTES) {
-        pab_pattern_fill(block->start, 0, block->bytes, block->key);
-        return;
-    }
-    pab_pattern_fill(block->start, 0, EDGE, block->key);
-    pab_pattern_fill(block->start, block->bytes - EDGE, block->bytes, block->key);
+    unsigned char *start = (unsigned char *)block->start;
+    uint64_t key = pab_pattern_key(block->owner, 1);
+    size_t edge = block->bytes <= LONG_BYTES ? block->bytes : EDGE;
+    pab_pattern_fill(start, 0, edge, key);
+    pab_pattern_fill(start, block->bytes - edge, block->bytes, key);
 }
 
-static bool holds(const struct block *block)
+static bool holds(const struct pab_span *block)
 {
-    if (block->bytes <= LONG_BYTES) {
-        return pab_pattern_holds(block->start, 0, block->bytes, block->key, NULL);
-    }
-    return pab_pattern_holds(block->start, 0, EDGE, block->key, NULL) &&
-           pab_pattern_holds(block->start, block->bytes - EDGE, block->bytes, block->key, NULL);
+    const unsigned char *start = (const unsigned char *)block->start;
+    uint64_t key = pab_pattern_key(block->owner, 1);
+    size_t edge = block->bytes <= LONG_BYTES ? block->bytes : EDGE;
+    return pab_pattern_holds(start, 0, edge, key, NULL) &&
+           pab_pattern_holds(start, block->bytes - edge, block->bytes, key, NULL);
 }
 
 static void add_live(struct attempt *attempt, void *start, size_t bytes)
 {
-    struct block *block = &attempt->live[attempt->live_count];
-    *block = (struct block){start, bytes, pab_pattern_key(attempt->live_count, 1)};
-    attempt->live_count++;
-}
-
-/* By address; a shell sort, since the C library's may take memory. */
-static void sort(struct block *blocks, size_t count)
-{
-    for (size_t gap = 1750; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
-        for (size_t i = gap; i < count; i++) {
-            struct block moved = blocks[i];
-            size_t at = i;
-            for (; at >= gap && blocks[at - gap].start > moved.start; at -= gap) {
-                blocks[at] = blocks[at - gap];
-            }
-            blocks[at] = moved;
-        }
-    }
-}
-
-static bool any_overlap(struct block *blocks, size_t count)
-{
-    sort(blocks, count);
-    for (size_t i = 1; i < count; i++) {
-        if ((size_t)(blocks[i].start - blocks[i - 1].start) < blocks[i - 1].bytes) {
-            return true;
-        }
-    }
-    return false;
+    pab_spans_add(attempt->live, start, bytes, attempt->live->count);
 }
 
 /* --- in the process of its own ---------------------------------------------------------------- */
@@ -111,7 +75,7 @@ static bool set_up(struct attempt *attempt)
             return false;
         }
         add_live(attempt, scene->bystanders[i], scene->size);
-        fill(&attempt->live[i]);
+        fill(&attempt->live->at[i]);
     }
     if (scene->victim != NULL) {
         memset(scene->victim, 0x5a, scene->size);
@@ -124,8 +88,9 @@ static bool set_up(struct attempt *attempt)
 static enum pab_outcome_kind aftermath(struct attempt *attempt, enum pab_outcome_kind seen)
 {
     const struct pab_subject *subject = attempt->scene.subject;
+    struct pab_spans *live = attempt->live;
     for (size_t i = 0; i < PAB_BYSTANDERS; i++) {
-        seen = holds(&attempt->live[i]) ? seen : PAB_OUTCOME_SILENT;
+        seen = holds(&live->at[i]) ? seen : PAB_OUTCOME_SILENT;
     }
     for (size_t i = 0; i < LATER; i++) {
         void *block = pab_subject_malloc(subject, attempt->scene.size);
@@ -137,15 +102,18 @@ static enum pab_outcome_kind aftermath(struct attempt *attempt, enum pab_outcome
     if (attempt->scene.gained != NULL) {
         add_live(attempt, attempt->scene.gained, attempt->scene.gained_bytes);
     }
-    if (any_overlap(attempt->live, attempt->live_count)) {
+    struct pab_span first;
+    struct pab_span second;
+    size_t shared;
+    if (pab_spans_meet(live, &first, &second, &shared)) {
         return PAB_OUTCOME_ALIAS;
     }
-    for (size_t i = 0; i < attempt->live_count; i++) {
-        fill(&attempt->live[i]);
+    for (size_t i = 0; i < live->count; i++) {
+        fill(&live->at[i]);
     }
-    for (size_t i = 0; i < attempt->live_count; i++) {
-        seen = holds(&attempt->live[i]) ? seen : PAB_OUTCOME_SILENT;
-        pab_subject_free(subject, attempt->live[i].start);
+    for (size_t i = 0; i < live->count; i++) {
+        seen = holds(&live->at[i]) ? seen : PAB_OUTCOME_SILENT;
+        pab_subject_free(subject, (void *)live->at[i].start);
     }
     return seen;
 }
@@ -187,19 +155,19 @@ static enum pab_outcome_kind classify(const struct pab_case *done, const struct 
 enum pab_outcome_kind pab_misuse_try(const struct pab_subject *subject, size_t size,
                                      pab_misuse misuse, char *said, size_t said_size)
 {
-    static struct attempt attempt;
-    struct stage *stage = attempt.stage;
-    struct block *live = attempt.live;
+    static struct stage *stage;
+    static struct pab_spans live;
     if (stage == NULL) {
         stage = pab_case_shared(sizeof(*stage));
-        live = pab_process_pages(LIVE * sizeof(*live));
+        pab_spans_init(&live, LIVE);
     }
     PAB_CHECK(stage != NULL);
-    attempt = (struct attempt){
+    live.count = 0;
+    struct attempt attempt = {
         .scene = {.subject = subject, .size = size},
         .misuse = misuse,
         .stage = stage,
-        .live = live,
+        .live = &live,
     };
     stage->is_committed = false;
     struct pab_case done;
