@@ -191,9 +191,9 @@ static bool add_memory(void *arg, const struct pab_mapping *mapping)
 {
     (void)arg;
     if (mapping->readable && mapping->writable && strcmp(mapping->path, "[stack]") != 0) {
-        struct range *last = &places.memory[places.memory_count - 1];
-        if (places.memory_count > 0 && last->end == mapping->start) {
-            last->end = mapping->end;
+        size_t count = places.memory_count;
+        if (count > 0 && places.memory[count - 1].end == mapping->start) {
+            places.memory[count - 1].end = mapping->end;
         } else {
             places.memory[places.memory_count++] = (struct range){mapping->start, mapping->end};
         }
