@@ -10,7 +10,8 @@
 #define BLOCKS     2000
 #define OPS        100000
 #define WALK_EVERY 500  /* operations between walks over everything; lists are walked after each */
-#define PHASE      4000 /* operations that mostly take, then as many that mostly give */
+#define PHASE      3000 /* operations that mostly take, then as many that mostly give */
+#define NEIGHBOURS 4    /* classes at a time */
 #define LOOK_EVERY 1000
 #define AROUND     40 /* bytes below and above the threshold */
 
@@ -103,7 +104,8 @@ static bool give_one(size_t index)
     return true;
 }
 
-/* Few classes at a time, so that pools fill; other ones after each ebb, so that they change class. */
+/* Few classes at a time, so that pools fill; the next ones after each ebb, so that they change class
+ * and every class has its turn. */
 static enum pab_verdict lists_run(struct pab_check_run *run)
 {
     memset(&scene, 0, sizeof(scene));
@@ -113,16 +115,16 @@ static enum pab_verdict lists_run(struct pab_check_run *run)
     }
     uint64_t ops = pab_budget(run, OPS, 0);
     uint32_t classes = (uint32_t)class_count(scene.ledger.pm);
-    uint32_t first = 0;
+    uint32_t first = pab_rng_below(&scene.rng, classes);
     bool holds = true;
     for (uint64_t i = 0; holds && i < ops; i++) {
         bool is_flood = i / PHASE % 2 == 0;
         if (is_flood && i % PHASE == 0) {
-            first = pab_rng_below(&scene.rng, classes);
+            first = (first + NEIGHBOURS) % classes;
         }
         bool takes = pab_rng_below(&scene.rng, 10) < (is_flood ? 7u : 2u);
         if ((takes && scene.count < BLOCKS) || scene.count == 0) {
-            uint32_t class = (first + pab_rng_below(&scene.rng, 4)) % classes;
+            uint32_t class = (first + pab_rng_below(&scene.rng, NEIGHBOURS)) % classes;
             holds = take_one(class_block_bytes(scene.ledger.pm, class));
         } else {
             holds = give_one(pab_rng_below(&scene.rng, (uint32_t)scene.count));
