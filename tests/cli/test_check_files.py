@@ -110,6 +110,11 @@ class FilesTest(CliTest):
         self.assertEqual(len(set(notes.values())), len(notes))
         shown = {"pass": "pass", "deviation": "deviation", "fail": "**FAIL**", "skip": "skip",
                  "info": "i "}
+        for line in lines:
+            if line.startswith("| check |"):
+                cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[4:-1]]
+                self.assertEqual([re.sub(r"\\(.)", r"\1", cell) for cell in cells],
+                                 list(self.specs))
         for check in MIXED.split(","):
             line = next(line for line in lines if line.startswith(f"| {check} |"))
             cells = re.split(r"(?<!\\)\|", line)[1:-1]
@@ -145,12 +150,12 @@ class FilesTest(CliTest):
 
 
 class ManyRowsTest(CliTest):
-    ONLY = "MAL-00*,REA-001,REA-002,REA-003,PYM-01,HRD-05,LNG-09*"
+    ONLY = "MAL-00*,REA-001,REA-002,PYM-01,HRD-05,MAL-017,LNG-09*"
 
     def test_groups_then_what_did_not_pass(self):
         done = self.tool(*SMALL, "-b", "pymalloc", "--only", self.ONLY)
         self.expect_exit(done, GOOD)
-        self.assertRegex(done.stdout, r"\n  MAL +9 checks   \d passed, \d skipped\n")
+        self.assertRegex(done.stdout, r"\n  MAL +10 checks   \d passed, \d skipped\n")
         self.assertRegex(done.stdout, r"\n  1 skipped: takes minutes or hours.*\n? +.*LNG-09\n")
         self.assertNotRegex(done.stdout, r"\n  \S+ +PASS ")
         self.assertEqual(len(re.findall(r"\n  \S+ +INFO ", done.stdout)), 1)
@@ -160,6 +165,9 @@ class ManyRowsTest(CliTest):
 
     def test_side_by_side_as_one_by_one(self):
         found = []
+        flags = {row["name"]: row["flags"] for row in
+                 json.loads(self.tool("list", "checks", "--json").stdout)["checks"]}
+        self.assertIn("alone", flags["MAL-017"])
         for jobs in ("1", "5"):
             self.expect_exit(self.tool(*SMALL, "-b", "system,null", "--only", self.ONLY, "--jobs",
                                        jobs, "-o", "out.json"), GOOD)
