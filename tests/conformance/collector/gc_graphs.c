@@ -12,15 +12,43 @@
 
 struct totals {
     uint64_t programs, collections, collected, finalized, told;
+    uint64_t deeds[PAB_GRAPH_DEEDS][2];
 };
+
+static void add_deeds(struct totals *totals, const struct pab_graph_program_result *result)
+{
+    for (int deed = 0; deed < PAB_GRAPH_DEEDS; deed++) {
+        for (int way = 0; way < 2; way++) {
+            totals->deeds[deed][way] += result->deeds[deed][way];
+        }
+    }
+}
+
+/* Of the kinds of finalizers, each by collections and by counts: how often the rarest ran. */
+static uint64_t rarest_deed(const struct totals *totals)
+{
+    uint64_t least = UINT64_MAX;
+    for (int deed = 0; deed < PAB_GRAPH_DEEDS; deed++) {
+        for (int way = 0; way < 2; way++) {
+            least = totals->deeds[deed][way] < least ? totals->deeds[deed][way] : least;
+        }
+    }
+    return least;
+}
 
 static void say_totals(struct pab_check_run *run, const struct totals *totals)
 {
+    char deeds[96] = "";
+    if (totals->finalized > 0) {
+        snprintf(deeds, sizeof(deeds),
+                 ", each of %d deeds by collections and by counts %" PRIu64 " times or more",
+                 PAB_GRAPH_DEEDS, rarest_deed(totals));
+    }
     pab_compared(run,
                  "%" PRIu64 " programs, %" PRIu64 " steps: %" PRIu64 " collections, %" PRIu64
-                 " objects collected, %" PRIu64 " finalized, %" PRIu64 " callbacks",
+                 " objects collected, %" PRIu64 " callbacks, %" PRIu64 " finalized%s",
                  totals->programs, run->ops_done, totals->collections, totals->collected,
-                 totals->finalized, totals->told);
+                 totals->told, totals->finalized, deeds);
 }
 
 static bool run_programs(struct pab_check_run *run, unsigned features, uint64_t own_steps)
@@ -47,6 +75,7 @@ static bool run_programs(struct pab_check_run *run, unsigned features, uint64_t 
         totals.collected += result.collected;
         totals.finalized += result.finalized;
         totals.told += result.told;
+        add_deeds(&totals, &result);
         run->progress(run->ops_done, steps);
     }
     say_totals(run, &totals);

@@ -238,7 +238,8 @@ static void on_finalize(struct pab_toy *toy)
     if (object->finalized) {
         pab_graph_differs(id, "its finalizer ran again");
     }
-    if (references_to(id) == 0) { /* it dies by itself, and is young again for the while */
+    bool dies_by_count = references_to(id) == 0;
+    if (dies_by_count) { /* and is young again for the while */
         object->condemned = false;
         object->generation = 0;
     } else if (!object->condemned || pab_graph.is_settled) {
@@ -256,6 +257,7 @@ static void on_finalize(struct pab_toy *toy)
     pab_graph_check_lists();
     object->finalized = true;
     object->held++;
+    pab_graph.dies_by_count = dies_by_count;
     pab_graph.do_finalizer(id);
     object->held--;
 }

@@ -64,6 +64,8 @@ struct pab_graph {
     int telling;     /* the weak reference that it told last, or none */
     int freed;       /* weak references that were freed right after they were told */
 
+    bool dies_by_count; /* of the finalizer that runs: no collection runs it */
+
     /* What ends a program. */
     jmp_buf end;
     char text[320]; /* the difference */

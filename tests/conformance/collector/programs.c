@@ -22,11 +22,14 @@ enum deed {
     DEED_COUNT,
 };
 
+static_assert((int)DEED_COUNT == PAB_GRAPH_DEEDS, "each is counted");
+
 /* What the callback of a weak reference does, besides. */
 enum { DEED_DROP_SELF = DEED_COUNT };
 
 static struct {
     const struct pab_graph_program *plan;
+    struct pab_graph_program_result *result;
     struct pab_rng rng;
 } program;
 
@@ -196,6 +199,12 @@ static void do_deed(int id)
     }
 }
 
+static void do_finalizer(int id)
+{
+    program.result->deeds[pab_graph.objects[id].deed][pab_graph.dies_by_count]++;
+    do_deed(id);
+}
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 /* A new node takes over an old one, or an old one a new one: then only the edge keeps it alive,
@@ -331,7 +340,7 @@ static void begin_program(const struct pab_graph_program *plan)
         pab_toy_thresholds(0, 10, 10);
     }
     pab_graph_begin();
-    pab_graph.do_finalizer = do_deed;
+    pab_graph.do_finalizer = do_finalizer;
     pab_graph.do_callback = do_deed;
 }
 
@@ -350,6 +359,7 @@ bool pab_graph_program_run(const struct pab_graph_program *plan,
 {
     memset(result, 0, sizeof(*result));
     begin_program(plan);
+    program.result = result;
     if (setjmp(pab_graph.end) == 0) { /* NOLINT(cert-err52-cpp) */
         run_steps(result);
     } else {

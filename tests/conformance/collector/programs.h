@@ -21,10 +21,13 @@ struct pab_graph_program {
     unsigned steps;
 };
 
+#define PAB_GRAPH_DEEDS 8 /* kinds of finalizers */
+
 struct pab_graph_program_result {
     uint64_t steps; /* done until the end, or until the first difference */
     uint64_t collections, collected, finalized, told, freed;
-    char text[400]; /* the difference, and how to see it again; empty: none */
+    uint64_t deeds[PAB_GRAPH_DEEDS][2]; /* finalizers run by collections, and by counts */
+    char text[400];                     /* the difference, and how to see it again; empty: none */
 };
 
 /* Runs it in a new world. In the end all is dropped, and nothing may be left. */
