@@ -40,7 +40,7 @@ void pab_growth_round(struct pab_growth *growth, uint64_t bytes)
 
 static size_t allowed(const struct pab_growth *growth)
 {
-    return PAB_GROWTH_SLACK + (size_t)growth->since / PAB_GROWTH_SHARE;
+    return PAB_GROWTH_SLACK + growth->apart + (size_t)growth->since / PAB_GROWTH_SHARE;
 }
 
 static size_t gained(const struct pab_growth *growth)

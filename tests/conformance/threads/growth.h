@@ -25,6 +25,7 @@ struct pab_growth {
     uint64_t total;         /* that are going to be passed to pab_growth_round() in all */
     uint64_t passed, since; /* all bytes; those after the warm-up */
     size_t warm_rss, last_rss;
+    size_t apart; /* bytes that are known to be gained by others, such as the threads themselves */
 };
 
 void pab_growth_begin(struct pab_growth *growth, struct pab_check_run *run,
