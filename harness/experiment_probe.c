@@ -1,5 +1,6 @@
 /* harness/experiment_probe.c -- before anything is measured: who the backends are, and what the
  * workloads ask for. */
+#include "harness/check_rows.h"
 #include "harness/experiment_state.h"
 
 #include <string.h>
@@ -69,7 +70,6 @@ static enum pab_status run_alone(struct pab_experiment_state *state, const struc
 static enum pab_status run_preflight(struct pab_experiment_state *state, size_t spec, bool *good,
                                      struct pab_error *err)
 {
-    static const char *const verdicts[] = {"pass", "deviation", "fail", "skip", "info"};
     for (size_t i = 0; i < pab_check_count() && !pab_experiment_interrupted(state); i++) {
         const struct pab_check *check = pab_check_at(i);
         if ((check->flags & PAB_CHECK_PREFLIGHT) == 0) {
@@ -92,7 +92,7 @@ static enum pab_status run_preflight(struct pab_experiment_state *state, size_t 
         status = pab_journal_add_one(
             state->journal, "checks",
             json_pack("{s:s, s:s, s:s, s:s}", "backend", state->plan->specs[spec]->id, "check",
-                      check->id, "verdict", verdicts[verdict], "reason",
+                      check->id, "verdict", pab_verdict_name(verdict), "reason",
                       outcome.ok ? outcome.verdict.reason : outcome.message),
             err);
         if (status == PAB_OK && verdict == PAB_FAIL) {
