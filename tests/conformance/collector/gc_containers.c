@@ -468,6 +468,7 @@ static const struct pab_check checks[] = {
         .source = "CPython Include/cpython/object.h trashcan; Lib/test/test_gc.py test_trashcan",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = deep_run,
     },
     {

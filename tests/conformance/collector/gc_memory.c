@@ -274,6 +274,7 @@ static const struct pab_check checks[] = {
                   "complete",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = half_built_run,
     },
     {

@@ -123,6 +123,7 @@ static const struct pab_check checks[] = {
         .flags = PAB_CHECK_PREFLIGHT,
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = content_run,
     },
 };

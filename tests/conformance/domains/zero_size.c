@@ -137,6 +137,7 @@ static const struct pab_check checks[] = {
         .flags = PAB_CHECK_PREFLIGHT,
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_CONTRACT,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = zero_size_run,
     },
     {

@@ -379,6 +379,7 @@ static const struct pab_check checks[] = {
             "failing SysAllocator, SQLite's malloc_common.tcl do it from inside",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = each_once_run,
     },
     {
@@ -388,6 +389,7 @@ static const struct pab_check checks[] = {
                   "_testcapi.set_nomemory(start, stop)",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_MEMORY,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = bursts_run,
     },
     {

@@ -298,6 +298,7 @@ static const struct pab_check checks[] = {
         .source = "jemalloc's background threads",
         .class = PAB_CLASS_QUALITY,
         .severity = PAB_SEVERITY_CONTRACT,
+        .uses = PAB_USES_CALLOC | PAB_USES_REALLOC,
         .run = no_threads_run,
     },
     {
