@@ -105,6 +105,8 @@ static void describe_plan(const struct sweep *sweep, char *out, size_t size)
                  plan->period, name);
     } else if (plan->count == 0) {
         snprintf(out, size, "all calls from %" PRIu64 " on (%s)", plan->first, name);
+    } else if (plan->count == 1) {
+        snprintf(out, size, "call %" PRIu64 " (%s)", plan->first, name);
     } else {
         snprintf(out, size, "calls %" PRIu64 " to %" PRIu64 " (%s)", plan->first,
                  plan->first + plan->count - 1, name);
