@@ -178,12 +178,19 @@ static unsigned calls_of(const struct pab_subject *subject)
            when(subject->heap->backend->purge != NULL, PAB_USES_PURGE);
 }
 
+/* What a check calls: a statement about Python's domains is one about all four functions. */
+static unsigned calls_needed(const struct pab_check *check)
+{
+    bool is_about_domains = strncmp(check->id, "PYM-", 4) == 0;
+    return check->uses | (is_about_domains ? PAB_USES_CALLOC | PAB_USES_REALLOC : 0);
+}
+
 bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char *reason,
                       size_t size)
 {
     struct pab_subject subject;
     pab_subject_init(&subject, heap);
-    unsigned missing = check->uses & ~calls_of(&subject);
+    unsigned missing = calls_needed(check) & ~calls_of(&subject);
     const char *who = heap->backend->name;
     if ((check->needs & PAB_CAP_THREADS & ~heap->backend->caps) != 0) {
         snprintf(reason, size, "%s serves one thread at a time: in CPython a lock guards it", who);
