@@ -8,6 +8,7 @@
 #define BURST_LEAST  200u
 #define BURST_MOST   2000u
 #define BURST_BYTES  (40u << 10) /* more than a slab or a pool of most allocators */
+#define BURST_ARENAS (5u << 20)
 #define HEAD         MODEL_SLOTS
 #define FAIL_LINES   64u
 #define PTRDIFF_OVER ((uint64_t)PTRDIFF_MAX + 1)
@@ -299,16 +300,22 @@ static void emit_bad_size(struct model_generator *generator, uint64_t random)
     }
 }
 
+/* One in 16 fills several arenas, one in 16 slabs of 64 KiB. */
 static void emit_burst(struct model_generator *generator, uint64_t random)
 {
     uint64_t size = generator->profile == PAB_MODEL_TINY ? random % 65 : random % 513;
-    if (random % 8 == 7) {
+    uint32_t kind = (random >> 40) % 16;
+    if (kind == 0) {
+        size = 256 + size / 2;
+    } else if (random % 8 == 7) {
         size = 512 + (random >> 8) % 3584;
     }
     uint32_t blocks = 2 * BURST_BYTES / ((uint32_t)size + 16);
     blocks = blocks < BURST_LEAST ? BURST_LEAST : blocks > BURST_MOST ? BURST_MOST : blocks;
-    if ((random >> 40) % 16 == 0 && size < 64) {
-        blocks *= 5; /* slabs of 64 KiB */
+    if (kind == 0) {
+        blocks = BURST_ARENAS / (uint32_t)size;
+    } else if (kind == 1 && size < 64) {
+        blocks *= 5;
     }
     emit(generator, MODEL_BURST, blocks, size)->count = (random >> 32) % MODEL_ORDERS;
 }
