@@ -224,7 +224,7 @@ static void take_over(bool old_by_new)
     }
 }
 
-/* Two that hold each other, one doubly or with a loop of its own, and a weak reference: within or
+/* Two that hold each other, one three times or with two loops, and a weak reference: within or
  * not. */
 static void lose_watched_pair(void)
 {
@@ -235,7 +235,9 @@ static void lose_watched_pair(void)
     }
     pab_graph_set_edge(first, 0, second);
     pab_graph_set_edge(second, 0, first);
-    pab_graph_set_edge(second, 1, below(2) == 0 ? first : second);
+    int again = below(2) == 0 ? first : second;
+    pab_graph_set_edge(second, 1, again);
+    pab_graph_set_edge(second, 2, again);
     int weakref = make_weakref(below(2) == 0 ? first : second);
     bool is_within = below(2) == 0;
     if (weakref != NONE && is_alive(first) && is_within) {
