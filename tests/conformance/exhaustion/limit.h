@@ -6,6 +6,9 @@
 
 #include "tests/conformance/support/subject.h"
 
+/* Why limits say nothing here: for pab_skip(). */
+#define PAB_LIMIT_SANITIZED "a sanitizer needs memory of its own: it would be the one to fail"
+
 #define PAB_LIMIT_BLOCKS (1u << 21) /* that one exhaustion may take */
 
 /* Lets this process have `bytes` more: address space (RLIMIT_AS) and writable memory

@@ -5,6 +5,7 @@
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/pattern.h"
+#include "tests/conformance/support/process.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -339,6 +340,9 @@ static void note_errno(struct pab_check_run *run, const struct limited *limited,
 
 static enum pab_verdict reach_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct limited *limited = limited_open(run);
     bool is_enomem = true;
     size_t cases = 0;
@@ -367,6 +371,9 @@ static enum pab_verdict reach_run(struct pab_check_run *run)
 
 static enum pab_verdict whole_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct limited *limited = limited_open(run);
     bool holds = true;
     for (size_t i = 0; holds && i < ARRAY_COUNT(sizes); i++) {
@@ -420,6 +427,9 @@ static const char *why_not_again(const struct limited *limited)
 
 static enum pab_verdict again_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct limited *limited = limited_open(run);
     size_t first[ARRAY_COUNT(sizes)] = {0};
     size_t second[ARRAY_COUNT(sizes)] = {0};
@@ -443,6 +453,9 @@ static enum pab_verdict again_run(struct pab_check_run *run)
 
 static enum pab_verdict others_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct limited *limited = limited_open(run);
     size_t first[ARRAY_COUNT(sizes)] = {0};
     size_t second[ARRAY_COUNT(sizes)] = {0};

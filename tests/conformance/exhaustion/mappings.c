@@ -5,6 +5,7 @@
  * an allocator some hundred MiB; with --ops 100000 it has to fill the table by itself.
  */
 #include "allocators/os_pages.h"
+#include "tests/conformance/exhaustion/limit.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/pattern.h"
@@ -130,6 +131,9 @@ static int table_case(void *arg)
 
 static enum pab_verdict table_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct table *table = pab_case_shared(sizeof(*table));
     struct pab_case done;
     PAB_CHECK(table != NULL);

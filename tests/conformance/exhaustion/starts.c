@@ -5,6 +5,7 @@
 #include "tests/conformance/fresh/fresh.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
+#include "tests/conformance/support/process.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -85,6 +86,9 @@ static bool try_limit(struct start *start, int (*body)(void *arg))
 
 static enum pab_verdict starts_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct start *start = pab_case_shared(sizeof(*start));
     PAB_CHECK(start != NULL);
     start->heap = run->heap;

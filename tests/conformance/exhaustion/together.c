@@ -5,6 +5,7 @@
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/pattern.h"
+#include "tests/conformance/support/process.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -132,6 +133,9 @@ static bool judge_crowd(struct pab_check_run *run, const struct crowd *crowd)
 
 static enum pab_verdict crowd_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct crowd *crowd = pab_case_shared(sizeof(*crowd));
     struct pab_case done;
     PAB_CHECK(crowd != NULL);
@@ -195,6 +199,9 @@ static int first_calls_case(void *arg)
 
 static enum pab_verdict first_calls_run(struct pab_check_run *run)
 {
+    if (pab_process_is_sanitized()) {
+        return pab_skip(run, PAB_LIMIT_SANITIZED);
+    }
     struct crowd *crowd = pab_case_shared(sizeof(*crowd));
     struct pab_case done;
     PAB_CHECK(crowd != NULL);

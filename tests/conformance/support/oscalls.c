@@ -1,6 +1,7 @@
 #include "tests/conformance/support/oscalls.h"
 
-#include <dlfcn.h>
+#include "tests/conformance/support/process.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -270,7 +271,7 @@ bool pab_oscalls_install(char *why, size_t size)
     if (state.is_installed) {
         return true;
     }
-    if (dlsym(RTLD_DEFAULT, "__asan_init") != NULL || dlsym(RTLD_DEFAULT, "__tsan_init") != NULL) {
+    if (pab_process_is_sanitized()) {
         snprintf(why, size, "a sanitizer's own calls to the kernel would fail, too");
         return false;
     }
