@@ -148,6 +148,7 @@ static void count_rows(const json_t *rows, const char *group, char *out, size_t 
     }
 }
 
+/* Groups stand together in the catalogue. */
 static void report_groups(const json_t *rows)
 {
     char last[GROUP_MAX] = "";
@@ -158,17 +159,11 @@ static void report_groups(const json_t *rows)
         if (is_in_group(row, last)) {
             continue;
         }
+        char counts[160];
+        size_t total = 0;
         pab_check_group_of(pab_json_text(row, "check"), last, sizeof(last));
-        bool is_first = true;
-        for (size_t i = 0; i < index; i++) {
-            is_first = is_first && !is_in_group(json_array_get(rows, i), last);
-        }
-        if (is_first) {
-            char counts[160];
-            size_t total = 0;
-            count_rows(rows, last, counts, sizeof(counts), &total);
-            printf("  %-5s %4zu %-6s   %s\n", last, total, total == 1 ? "check" : "checks", counts);
-        }
+        count_rows(rows, last, counts, sizeof(counts), &total);
+        printf("  %-5s %4zu %-6s   %s\n", last, total, total == 1 ? "check" : "checks", counts);
     }
 }
 
