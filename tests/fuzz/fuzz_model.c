@@ -5,6 +5,7 @@
 
 #define CALLS_MOST 4096u
 
+/* The name is libFuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
@@ -25,6 +26,7 @@ static void open_once(void)
     }
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pab_heap heap;

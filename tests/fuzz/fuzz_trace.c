@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/* The name is libFuzzer's. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect_same(const struct model_head *head, const struct model_list *list)
@@ -22,6 +23,7 @@ static void expect_same(const struct model_head *head, const struct model_list *
     free(text);
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct model_head head;
