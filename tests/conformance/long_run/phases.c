@@ -14,8 +14,8 @@
 #define PHASE_LIMIT 2.0 /* times the largest phase */
 #define PHASE_LEAST 48u
 
-static const size_t phase_sizes[] = {48,   96,   160,  256,   400,   512,   700,    1024,
-                                     1500, 2048, 3000, 4096,  6000,  8192,  12000,  16384,
+static const size_t phase_sizes[] = {48,    96,    160,   256,   400,    512,    700,    1024,
+                                     1500,  2048,  3000,  4096,  6000,   8192,   12000,  16384,
                                      24000, 32768, 50000, 65536, 100000, 200000, 400000, 1000000};
 
 /* Bytes that one phase really needs: as the allocator rounds them, where it says. */
@@ -34,7 +34,7 @@ static enum pab_verdict phases_run(struct pab_check_run *run)
     struct pab_subject subject;
     struct pab_held held;
     struct pab_rng rng;
-    uint64_t phases = pab_budget(run, PHASES, 100000);
+    uint64_t phases = pab_budget(run, PHASES, 2000);
     size_t largest = 0;
     size_t peak = 0;
     pab_subject_init(&subject, run->heap);
@@ -66,8 +66,8 @@ static enum pab_verdict phases_run(struct pab_check_run *run)
 /* --- LNG-06 --------------------------------------------------------------------------------- */
 
 #define VECTORS      1000u
-#define VECTOR_BITS  13u  /* final sizes: 2^7 to 2^(7 + 10) bytes, log-uniform */
-#define VECTOR_LIMIT 2.0  /* times the live bytes: all that is outgrown adds up to as much again */
+#define VECTOR_BITS  13u /* final sizes: 2^7 to 2^(7 + 10) bytes, log-uniform */
+#define VECTOR_LIMIT 2.0 /* times the live bytes: all that is outgrown adds up to as much again */
 
 struct vector {
     unsigned char *block;
@@ -150,5 +150,4 @@ static const struct pab_check checks[] = {
     },
 };
 
-const struct pab_check_group pab_checks_phases = {PAB_CHECK_CONTRACT, checks,
-                                                  ARRAY_COUNT(checks)};
+const struct pab_check_group pab_checks_phases = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};

@@ -174,7 +174,7 @@ static enum pab_verdict judge_cancelled(struct pab_check_run *run, uint64_t roun
 {
     struct pab_case done;
     char how[64];
-    pab_case_run(cancel_body, &rounds, (unsigned)(TIMEOUT_MS + rounds), &done);
+    pab_case_run(cancel_body, &rounds, (unsigned)(TIMEOUT_MS + 20 * rounds), &done);
     pab_case_describe(&done, how, sizeof(how));
     if (done.end == PAB_CASE_BROKE ||
         (done.end == PAB_CASE_RETURNED && done.value == CANCEL_NO_THREAD)) {
@@ -192,7 +192,7 @@ static enum pab_verdict judge_cancelled(struct pab_check_run *run, uint64_t roun
 
 static enum pab_verdict leave_run(struct pab_check_run *run)
 {
-    uint64_t rounds = pab_budget(run, CANCEL_ROUNDS, 100000);
+    uint64_t rounds = pab_budget(run, CANCEL_ROUNDS, 1000);
     pab_subject_init(&cancelling.subject, run->heap);
     cancelling.seed = run->seed;
     pab_compared(run,

@@ -159,7 +159,7 @@ static int forking_body(void *arg)
 
 static enum pab_verdict forking_run(struct pab_check_run *run)
 {
-    pab_forks_init(&forking, run, pab_budget(run, 40, 0));
+    pab_forks_init(&forking, run, pab_budget(run, 40, 2000));
     run->ops_done = forking.count;
     pab_compared(run, "%" PRIu64 " forks by %d threads, %d others allocate, 1 writes to streams",
                  forking.count, FORKERS, BUSY_MAX - FORKERS - 1);
@@ -242,7 +242,7 @@ static int nested_body(void *arg)
 
 static enum pab_verdict nested_run(struct pab_check_run *run)
 {
-    pab_forks_init(&forking, run, pab_budget(run, 16, 0));
+    pab_forks_init(&forking, run, pab_budget(run, 16, 300));
     run->ops_done = forking.count * (LEVELS + 1);
     pab_compared(run,
                  "%" PRIu64 " times three deep, and in a thread's destructor; half of them with "

@@ -96,7 +96,7 @@ static enum pab_verdict churn_run(struct pab_check_run *run)
     static struct pab_team team;
     struct pab_subject subject;
     struct pab_growth growth;
-    uint64_t threads = pab_budget(run, 1000, 0);
+    uint64_t threads = pab_budget(run, 1000, 50000);
     uint64_t thread_bytes = 0;
     for (size_t i = 0; i < CHURN_COUNT; i++) {
         thread_bytes += churn_size(i);

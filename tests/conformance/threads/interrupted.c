@@ -93,7 +93,7 @@ static int handler_body(void *arg)
 
 static enum pab_verdict handler_run(struct pab_check_run *run)
 {
-    pab_forks_init(&forking, run, pab_budget(run, 200, 10000));
+    pab_forks_init(&forking, run, pab_budget(run, 200, 2000));
     run->ops_done = forking.count;
     pab_compared(run, "%" PRIu64 " forks in a signal handler, amid malloc and free of one thread",
                  forking.count);

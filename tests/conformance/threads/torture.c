@@ -244,7 +244,7 @@ static int torture_body(void *arg)
 
 static enum pab_verdict torture_run(struct pab_check_run *run)
 {
-    pab_forks_init(&forking, run, pab_budget(run, FORKS, 0));
+    pab_forks_init(&forking, run, pab_budget(run, FORKS, 100));
     shared = pab_case_shared(sizeof(*shared));
     if (shared == NULL) {
         return pab_skip(run, "no shared memory is to be had");
