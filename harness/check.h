@@ -133,6 +133,18 @@ const struct pab_check *pab_check_at(size_t index);
 bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char *reason,
                       size_t size);
 
+/* A failure of a released allocator that a program without us shows, too: it stands, but it is no
+ * news, and does not count in the exit status. */
+struct pab_finding {
+    const char *backend, *version; /* `version` as the backend's own probe answers */
+    const char *check;
+    const char *program; /* its source, from the top of the project */
+};
+
+/* The finding that a failure of `check` is, or NULL. */
+const struct pab_finding *pab_finding_of(const char *backend, const char *version,
+                                         const char *check);
+
 /* What can be called on an opened heap, for the report: "malloc calloc realloc free aligned_alloc
  * ... ; no reallocarray, free_sized". */
 void pab_check_manifest(struct pab_heap *heap, char *out, size_t size);
