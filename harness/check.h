@@ -138,12 +138,13 @@ bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char
 struct pab_finding {
     const char *backend, *version; /* `version` as the backend's own probe answers */
     const char *check;
+    const char *tells;   /* words of the reason: a failure of another kind is news */
     const char *program; /* its source, from the top of the project */
 };
 
-/* The finding that a failure of `check` is, or NULL. */
-const struct pab_finding *pab_finding_of(const char *backend, const char *version,
-                                         const char *check);
+/* Those of one check of one release that say `reason`: the finding, or NULL. */
+const struct pab_finding *pab_finding_of(const struct pab_backend *backend, const char *version,
+                                         const char *check, const char *reason);
 
 /* What can be called on an opened heap, for the report: "malloc calloc realloc free aligned_alloc
  * ... ; no reallocarray, free_sized". */

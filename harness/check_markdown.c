@@ -69,9 +69,11 @@ static void describe(const json_t *row, char *out, size_t size)
         snprintf(out, size, "%s: %s (%s)", check, answer, source);
         out[answer[0] == '\0' ? 0 : strlen(out)] = '\0';
     } else {
-        snprintf(out, size, "%s, %s: %s%s%s%s%s (%s)", pab_json_text(row, "backend"), check, reason,
-                 answer[0] == '\0' ? "" : "; it answers: ", answer,
-                 compared[0] == '\0' ? "" : "; looked at: ", compared, source);
+        const char *finding = pab_json_text(row, "finding");
+        snprintf(out, size, "%s, %s: %s%s%s%s%s (%s)%s%s", pab_json_text(row, "backend"), check,
+                 reason, answer[0] == '\0' ? "" : "; it answers: ", answer,
+                 compared[0] == '\0' ? "" : "; looked at: ", compared, source,
+                 finding[0] == '\0' ? "" : "; known: ", finding);
     }
 }
 
@@ -118,7 +120,8 @@ static void print_cell(const struct page *page, const json_t *row)
         if (row != NULL && pab_json_is(row, "verdict", cells[i].verdict)) {
             char text[2400];
             describe(row, text, sizeof(text));
-            fprintf(page->file, " %s", cells[i].shown);
+            bool is_known = json_is_string(json_object_get(row, "finding"));
+            fprintf(page->file, " %s%s", cells[i].shown, is_known ? " (known)" : "");
             if (pab_json_is(row, "verdict", "info")) {
                 fprintf(page->file, " ");
                 print_text(page, pab_json_text(row, "answer"));

@@ -12,6 +12,7 @@ enum {
     LABEL_TEXT = 17,
     GROUP_MAX = 32,
     MATRIX_HEAD = 12,
+    CELL = 5, /* its narrowest column */
 };
 
 static const struct {
@@ -97,6 +98,7 @@ static void report_whole(const json_t *row)
         tell("source", pab_json_text(row, "source"));
     }
     report_detail(pab_json_text(row, "detail"));
+    tell("known", pab_json_text(row, "finding"));
     if (pab_json_is(row, "verdict", "fail")) {
         printf("%*ssee it again: %s\n", LABEL, "", pab_json_text(row, "again"));
     }
@@ -321,6 +323,9 @@ static bool is_found_somewhere(const json_t *checks, const char *check)
 static const char *cell_of(const json_t *row)
 {
     static const char *const cells[] = {"ok", "dev", "FAIL", "info", "skip"};
+    if (json_is_string(json_object_get(row, "finding"))) {
+        return "fail*";
+    }
     return row == NULL ? "" : cells[word_of(row)];
 }
 
@@ -333,7 +338,7 @@ struct columns {
 static int width_of(const struct columns *columns, size_t index)
 {
     int length = (int)strlen(pab_json_text(json_array_get(columns->verdicts, index), "backend"));
-    return !columns->are_named || length < 4 ? 4 : length;
+    return !columns->are_named || length < CELL ? CELL : length;
 }
 
 /* A cell of the table, without blanks behind the last one of a line. */
@@ -390,7 +395,7 @@ static void report_differences(const json_t *checks, const json_t *verdicts)
         width += 2 + width_of(&columns, i);
     }
     columns.are_named = width <= (int)pab_text_width();
-    size_t side_by_side = (pab_text_width() - MATRIX_HEAD) / 6;
+    size_t side_by_side = (pab_text_width() - MATRIX_HEAD) / (CELL + 2);
     for (size_t i = 0; !columns.are_named && i < count; i++) {
         char head[32];
         snprintf(head, sizeof(head), "  %2zu ", i + 1);
@@ -400,6 +405,25 @@ static void report_differences(const json_t *checks, const json_t *verdicts)
         columns.first = i;
         columns.end = columns.are_named || count - i < side_by_side ? count : i + side_by_side;
         report_matrix(checks, &columns);
+    }
+}
+
+static void report_known(const json_t *checks)
+{
+    size_t known = 0;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(checks, index, row)
+    {
+        known += json_is_string(json_object_get(row, "finding"));
+    }
+    if (known > 0) {
+        char text[200];
+        snprintf(text, sizeof(text),
+                 "%zu known: a program in results/reference/findings shows the same without us; "
+                 "the exit status counts such a failure only with --strict",
+                 known);
+        pab_text_item("* ", 2, text);
     }
 }
 
@@ -417,6 +441,7 @@ void pab_check_report_end(const json_t *record, double seconds)
         return;
     }
     report_differences(checks, verdicts);
+    report_known(checks);
     count_rows(checks, NULL, counts, sizeof(counts), &total);
     snprintf(line, sizeof(line), "%zu %s, %zu %s: %s; detector: %d of %d read right; %.1f s",
              backends, backends == 1 ? "backend" : "backends", total,

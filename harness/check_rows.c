@@ -123,8 +123,16 @@ static void set_numbers(json_t *row, uint64_t ops, uint64_t seed, uint64_t wall_
     json_object_set_new(row, "wall_ms", json_integer((json_int_t)(wall_ns / 1000000u)));
 }
 
+/* The program that shows the same failure of the same release without us, or null. */
+static json_t *known_finding(const struct pab_check *check, const struct pab_spec *spec,
+                             const char *version, const char *reason)
+{
+    const struct pab_finding *finding = pab_finding_of(spec->backend, version, check->id, reason);
+    return finding == NULL ? json_null() : json_string(finding->program);
+}
+
 json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task *task,
-                      const struct pab_check_asked *asked)
+                      const char *version, const struct pab_check_asked *asked)
 {
     const struct pab_outcome *outcome = &task->outcome;
     const struct pab_verdict_note *note = &outcome->verdict;
@@ -144,6 +152,10 @@ json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task
     set_text(row, "answer", outcome->ok ? note->answer : "", false);
     set_text(row, "compared", outcome->ok ? note->compared : "", false);
     set_text(row, "detail", outcome->ok ? note->detail : "", true);
+    json_object_set_new(row, "finding",
+                        verdict == PAB_FAIL && !asked->is_strict
+                            ? known_finding(check, task->spec, version, reason)
+                            : json_null());
     json_object_set_new(row, "kind", outcome->ok ? json_null() : json_string(outcome->kind));
     json_object_set_new(row, "again",
                         is_bad ? again(task->spec->id, check->id, asked) : json_null());
@@ -160,8 +172,10 @@ json_t *pab_check_row_left_out(const struct pab_check *check, const char *backen
     for (size_t i = 0; i < ARRAY_COUNT(empty); i++) {
         set_text(row, empty[i], "", false);
     }
-    json_object_set_new(row, "kind", json_null());
-    json_object_set_new(row, "again", json_null());
+    static const char *const absent[] = {"finding", "kind", "again"};
+    for (size_t i = 0; i < ARRAY_COUNT(absent); i++) {
+        json_object_set_new(row, absent[i], json_null());
+    }
     set_numbers(row, 0, asked->seed, 0);
     return row;
 }
@@ -197,17 +211,19 @@ json_t *pab_check_verdict_row(const char *backend, const json_t *rows)
 {
     size_t all[PAB_VERDICT_COUNT] = {0};
     size_t firm[PAB_VERDICT_COUNT] = {0};
+    size_t known = 0;
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(rows, index, row)
     {
+        known += json_is_string(json_object_get(row, "finding"));
         enum pab_verdict verdict = verdict_from_name(pab_json_text(row, "verdict"));
         all[verdict]++;
         firm[verdict] += pab_json_is(row, "class", "R") || pab_json_is(row, "class", "I");
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "backend", backend, "verdict",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "backend", backend, "verdict",
                      pab_verdict_name(worst_of(firm, all)), "passed", (json_int_t)all[PAB_PASS],
                      "deviations", (json_int_t)all[PAB_DEVIATION], "failed",
-                     (json_int_t)all[PAB_FAIL], "skipped", (json_int_t)all[PAB_SKIP], "infos",
-                     (json_int_t)all[PAB_INFO]);
+                     (json_int_t)all[PAB_FAIL], "known", (json_int_t)known, "skipped",
+                     (json_int_t)all[PAB_SKIP], "infos", (json_int_t)all[PAB_INFO]);
 }

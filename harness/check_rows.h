@@ -18,11 +18,12 @@ struct pab_check_asked {
     uint64_t seed, ops;
     double timeout_s;                     /* 0: not given */
     const char *oracle, *replay, *corpus; /* NULL: not given */
+    bool is_strict;                       /* known findings are failures like any other */
 };
 
-/* The row of a check that was run. */
+/* The row of a check that was run; `version` is what the backend's probe answered. */
 json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task *task,
-                      const struct pab_check_asked *asked);
+                      const char *version, const struct pab_check_asked *asked);
 /* The row of one that was not, on a backend. */
 json_t *pab_check_row_left_out(const struct pab_check *check, const char *backend,
                                const struct pab_check_asked *asked);

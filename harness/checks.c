@@ -150,7 +150,7 @@ static enum pab_status probe(struct checking *checking, size_t index, json_t **r
 
 /* Runs the chosen checks; the row of each that came to its end, in the order of the catalogue. */
 static enum pab_status run_checks(struct checking *checking, const struct pab_spec *spec,
-                                  json_t *rows, struct pab_error *err)
+                                  const char *version, json_t *rows, struct pab_error *err)
 {
     const struct pab_check_selection *selection = &checking->checks->selection;
     struct pab_check_task *tasks = calloc(selection->count, sizeof(*tasks));
@@ -176,7 +176,8 @@ static enum pab_status run_checks(struct checking *checking, const struct pab_sp
         if (selection->is_left_out[i]) {
             json_array_append_new(rows, pab_check_row_left_out(check, spec->id, &checking->asked));
         } else if (tasks[task++].is_done) {
-            json_array_append_new(rows, pab_check_row(check, &tasks[task - 1], &checking->asked));
+            json_array_append_new(
+                rows, pab_check_row(check, &tasks[task - 1], version, &checking->asked));
         }
     }
     free(tasks);
@@ -196,6 +197,7 @@ static void add_verdict(struct checking *checking, const char *backend, json_t *
     counts[PAB_FAIL] += (size_t)pab_json_count(verdict, "failed");
     counts[PAB_SKIP] += (size_t)pab_json_count(verdict, "skipped");
     counts[PAB_INFO] += (size_t)pab_json_count(verdict, "infos");
+    checking->result->known += (size_t)pab_json_count(verdict, "known");
     json_array_foreach(rows, index, row)
     {
         add_row(checking, "checks", json_incref(row));
@@ -244,7 +246,8 @@ static enum pab_status run_backend(struct checking *checking, size_t index, stru
         return PAB_OK;
     }
     json_t *rows = json_array();
-    status = run_checks(checking, spec, rows, err);
+    const json_t *identity = json_object_get(backend, "identity");
+    status = run_checks(checking, spec, pab_json_text(identity, "version"), rows, err);
     pab_progress_clear(checking->watch->progress);
     add_verdict(checking, spec->id, rows);
     json_decref(rows);
@@ -298,6 +301,7 @@ static struct pab_check_asked what_was_asked(const struct pab_checks_request *re
         .oracle = request->oracle,
         .replay = request->replay,
         .corpus = request->corpus,
+        .is_strict = request->is_strict,
     };
 }
 

@@ -21,6 +21,7 @@ struct pab_checks_request {
     double timeout_s; /* for one check; 0: by ops */
     unsigned jobs;    /* workers at once; 0: a CPU each */
     bool with_long;   /* those that take minutes or hours, too */
+    bool is_strict;   /* known findings are failures like any other */
 };
 
 struct pab_checks {
@@ -39,6 +40,7 @@ json_t *pab_checks_plan_json(const struct pab_checks *checks);
 
 struct pab_checks_result {
     size_t verdicts[PAB_VERDICT_COUNT];
+    size_t known;            /* of the failures: findings (harness/check.h) */
     size_t backends_missing; /* named by the user, and not available or broken */
 };
 

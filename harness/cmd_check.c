@@ -24,6 +24,7 @@ enum option_key {
     OPTION_JOBS,
     OPTION_MARKDOWN,
     OPTION_JUNIT,
+    OPTION_STRICT,
 };
 
 static const struct argp_option options[] = {
@@ -45,6 +46,8 @@ static const struct argp_option options[] = {
     {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one check (default: 60, more for many --ops)",
      2},
     {"jobs", OPTION_JOBS, "N", 0, "Checks at a time (default: one for each CPU)", 2},
+    {"strict", OPTION_STRICT, NULL, 0,
+     "Known findings count as failures, too (results/reference/findings)", 2},
     {"output", 'o', "FILE", 0, "Writes everything into a results document", 3},
     {"md", OPTION_MARKDOWN, "FILE", 0, "Writes checks x backends as Markdown", 3},
     {"junit", OPTION_JUNIT, "FILE", 0, "Writes JUnit XML for CI systems", 3},
@@ -72,8 +75,11 @@ static const char doc[] =
     "contract demands (R) or the allocator's own answers promise (I); DEVIATION: errno, a "
     "diagnostic, or a quality threshold of ours (Q); SKIP, with the reason; INFO: a description, "
     "as "
-    "of what happens after misuse (H). A backend's verdict is the worst of its R and I checks.\n\n"
-    "Exit status: 0 no check failed; 1 a file could not be written, or the detector was blind; 2 "
+    "of what happens after misuse (H). A backend's verdict is the worst of its R and I checks. A "
+    "FAIL that is a known finding, shown by "
+    "a program of its own, stays one, but does not count in the exit status.\n\n"
+    "Exit status: 0 no check failed but as known; 1 a file could not be written, or the detector "
+    "was blind; 2 "
     "usage, or a file that cannot serve; 4 a check failed, crashed or hung, or a backend that -b "
     "names is not available; 77 nothing of what was asked could be checked here; 130, 143 "
     "interrupted, with what was found so far.";
@@ -133,6 +139,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         break;
     case OPTION_LONG:
         request->with_long = true;
+        break;
+    case OPTION_STRICT:
+        request->is_strict = true;
         break;
     case OPTION_ORACLE:
         request->oracle = value;
@@ -227,7 +236,7 @@ static int exit_code(const struct pab_checks_result *result, int stopped)
         fprintf(stderr, "pyallocbench: interrupted; what was found so far stands above\n");
         return 128 + stopped;
     }
-    if (result->verdicts[PAB_FAIL] > 0 || result->backends_missing > 0) {
+    if (result->verdicts[PAB_FAIL] > result->known || result->backends_missing > 0) {
         return PAB_EXIT_FAILED;
     }
     if (looked_at == 0) {

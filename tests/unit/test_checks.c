@@ -200,10 +200,11 @@ static json_t *row_of(const struct pab_check *check, const struct pab_outcome *o
     static struct pab_check_task task;
     static struct pab_spec spec = {.id = "library:./it's.so"};
     struct pab_check_asked asked = {.seed = 7, .ops = 9};
+    spec.backend = pab_backend_find("library");
     task.spec = &spec;
     task.timeout_ms = 2500;
     task.outcome = *outcome;
-    return pab_check_row(check, &task, &asked);
+    return pab_check_row(check, &task, "", &asked);
 }
 
 static void expect_row(const struct pab_check *check, const struct pab_outcome *outcome,
@@ -251,6 +252,43 @@ static void failures_can_be_seen_again(void **state)
     row = row_of(&required, &found);
     assert_true(json_is_null(json_object_get(row, "again")));
     json_decref(row);
+}
+
+static json_t *finding_of(const char *check, const char *version, const char *reason, bool strict)
+{
+    static struct pab_check_task task;
+    static struct pab_spec spec = {.id = "mimalloc"};
+    struct pab_check failing = required;
+    struct pab_check_asked asked = {.is_strict = strict};
+    failing.id = check;
+    spec.backend = pab_backend_find("mimalloc");
+    task.spec = &spec;
+    task.outcome = (struct pab_outcome){.ok = true, .verdict = {.verdict = PAB_FAIL}};
+    snprintf(task.outcome.verdict.reason, sizeof(task.outcome.verdict.reason), "%s", reason);
+    json_t *row = pab_check_row(&failing, &task, version, &asked);
+    json_t *finding = json_incref(json_object_get(row, "finding"));
+    assert_string_equal(pab_json_text(row, "verdict"), "fail");
+    json_decref(row);
+    return finding;
+}
+
+/* The same failure of the same release, and only that. */
+static void known_failures_are_told_from_news(void **state)
+{
+    (void)state;
+    static const char seen[] = "aligned_alloc(align 256, size 256) gave 0x1080: not aligned to 256";
+    json_t *known = finding_of("ALN-01", "mimalloc 2.0.9", seen, false);
+    assert_string_equal(json_string_value(known), "results/reference/findings/ALN-01.c");
+    json_decref(known);
+    const json_t *news[] = {
+        finding_of("ALN-01", "mimalloc 2.0.9", seen, true),
+        finding_of("ALN-01", "mimalloc 2.0.9", "died of SIGSEGV", false),
+        finding_of("ALN-01", "mimalloc 2.1.0", seen, false),
+        finding_of("ALN-02", "mimalloc 2.0.9", seen, false),
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(news); i++) {
+        assert_true(json_is_null(news[i])); /* null is shared, not counted */
+    }
 }
 
 static void foreign_bytes_become_text(void **state)
@@ -340,6 +378,7 @@ int main(void)
         cmocka_unit_test(ends_are_told_apart),
         cmocka_unit_test(workers_ends_become_rows),
         cmocka_unit_test(failures_can_be_seen_again),
+        cmocka_unit_test(known_failures_are_told_from_news),
         cmocka_unit_test(foreign_bytes_become_text),
         cmocka_unit_test(texts_are_cleaned),
         cmocka_unit_test(the_worst_of_what_is_firm),
