@@ -17,6 +17,9 @@
 #define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
 #define END_SLACK_MS    1000  /* between a worker's last word and its end */
 #define OUTPUT_TAIL     2048
+/* At a time; enough for all that a pipe holds. One that never stops talking must not keep us from
+ * its deadline and from the others. */
+#define READS_MAX 64
 
 struct pab_worker {
     pid_t pid;            /* 0 once it is reaped */
@@ -264,7 +267,7 @@ static void handle_buffer(struct pab_worker *worker)
 static void read_messages(struct pab_worker *worker)
 {
     size_t capacity = PAB_PAYLOAD_MAX + sizeof(struct pab_message);
-    while (worker->messages >= 0) {
+    for (int i = 0; i < READS_MAX && worker->messages >= 0; i++) {
         ssize_t got = read(worker->messages, worker->buffer + worker->buffer_used,
                            capacity - worker->buffer_used);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -281,8 +284,8 @@ static void read_messages(struct pab_worker *worker)
 
 static void read_output(struct pab_worker *worker)
 {
-    char chunk[512];
-    while (worker->output >= 0) {
+    char chunk[OUTPUT_TAIL];
+    for (int i = 0; i < READS_MAX && worker->output >= 0; i++) {
         ssize_t got = read(worker->output, chunk, sizeof(chunk));
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
