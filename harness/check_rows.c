@@ -49,7 +49,8 @@ static void describe_end(const struct pab_check_task *task, char *out, size_t si
                                 (double)task->timeout_ms / 1000);
     } else if (outcome->signal != 0) {
         const char *name = sigabbrev_np(outcome->signal);
-        used = (size_t)snprintf(out, size, "died of SIG%s", name == NULL ? "?" : name);
+        used = (size_t)snprintf(out, size, "died of SIG%s%s", name == NULL ? "?" : name,
+                                outcome->signal == SIGKILL ? ", as when memory runs out" : "");
     } else if (strcmp(outcome->kind, "silent") == 0) {
         used = (size_t)snprintf(out, size, "ended without a verdict");
     } else if (strcmp(outcome->kind, "crashed") == 0 && outcome->exit_code != 0) {

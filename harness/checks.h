@@ -19,7 +19,7 @@ struct pab_checks_request {
     uint64_t seed;
     uint64_t ops;     /* 0: each check's own choice */
     double timeout_s; /* for one check; 0: by ops */
-    unsigned jobs;    /* workers at once; 0: a CPU each */
+    unsigned jobs;    /* workers at once; 0: as many as CPUs and memory allow */
     bool with_long;   /* those that take minutes or hours, too */
     bool is_strict;   /* known findings are failures like any other */
 };

@@ -1,9 +1,9 @@
 /* harness/checks_plan.c -- a request for checks: judged before anything is started. */
 #include "harness/checks.h"
 #include "harness/job.h"
+#include "harness/limits.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,14 +11,18 @@
 #define REPLAY_CHECKS "MOD-*" /* who reads a replay file */
 #define REPLAY_ONLY   "MOD-000"
 
-static unsigned own_cpus(void)
+/* What a check takes where it takes much. More at once would find the kernel at fault: it kills what
+ * takes memory that is not there. */
+#define JOB_BYTES ((uint64_t)256 << 20)
+
+static unsigned own_jobs(void)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
-        return 1;
-    }
-    int count = CPU_COUNT(&set);
-    return count < 1 ? 1 : count > PAB_CHECK_JOBS_MAX ? PAB_CHECK_JOBS_MAX : (unsigned)count;
+    struct pab_limits limits;
+    pab_limits_read("", &limits);
+    uint64_t jobs = limits.memory_bytes / JOB_BYTES;
+    jobs = jobs < limits.cpus ? jobs : limits.cpus;
+    jobs = jobs < PAB_CHECK_JOBS_MAX ? jobs : PAB_CHECK_JOBS_MAX;
+    return jobs == 0 ? 1 : (unsigned)jobs;
 }
 
 static enum pab_status expect_fits(const char *option, const char *path, struct pab_error *err)
@@ -96,7 +100,7 @@ enum pab_status pab_checks_make(struct pab_checks *checks, const struct pab_chec
     memset(checks, 0, sizeof(*checks));
     checks->request = *request;
     if (request->jobs == 0) {
-        checks->request.jobs = own_cpus();
+        checks->request.jobs = own_jobs();
     }
     if (request->replay != NULL && request->only == NULL) {
         checks->request.only = REPLAY_ONLY;

@@ -45,7 +45,7 @@ static const struct argp_option options[] = {
     {"corpus", OPTION_CORPUS, "DIR", 0, "A folder of such files: read first, and added to", 2},
     {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one check (default: 60, more for many --ops)",
      2},
-    {"jobs", OPTION_JOBS, "N", 0, "Checks at a time (default: one for each CPU)", 2},
+    {"jobs", OPTION_JOBS, "N", 0, "Checks at a time (default: one for each CPU, fewer where memory is short)", 2},
     {"strict", OPTION_STRICT, NULL, 0,
      "Known findings count as failures, too (results/reference/findings)", 2},
     {"output", 'o', "FILE", 0, "Writes everything into a results document", 3},

@@ -221,6 +221,7 @@ static void workers_ends_become_rows(void **state)
 {
     (void)state;
     struct pab_outcome died = {.kind = "crashed", .signal = 11, .stage = "checking"};
+    struct pab_outcome shot = {.kind = "crashed", .signal = 9, .stage = "checking"};
     struct pab_outcome loud = {
         .kind = "crashed", .signal = 6, .stage = "loading", .said = "free(): invalid"};
     struct pab_outcome hung = {.kind = "timeout", .signal = 9, .stage = "checking"};
@@ -230,6 +231,7 @@ static void workers_ends_become_rows(void **state)
     struct pab_outcome mute = {.ok = true, .verdict = {.verdict = PAB_FAIL}};
     expect_row(&required, &died, "fail", "died of SIGSEGV");
     expect_row(&hardening, &died, "info", "died of SIGSEGV");
+    expect_row(&required, &shot, "fail", "died of SIGKILL, as when memory runs out");
     expect_row(&required, &loud, "fail",
                "died of SIGABRT, while loading; it said: free(): invalid");
     expect_row(&required, &hung, "fail", "hung: no verdict within 2.5 s (--timeout)");
