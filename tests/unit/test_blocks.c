@@ -208,12 +208,38 @@ static void test_refusals_and_dirt(void **state)
 static void test_natural_alignment(void **state)
 {
     (void)state;
-    static const struct pab_subject domain = {.is_c = false};
+    static const struct pab_backend backend = {.name = "toy"};
+    static struct pab_heap heap = {.backend = &backend};
     static const size_t sizes[] = {1, 2, 3, 4, 7, 8, 15, 16, 17, 1000};
     static const size_t due[] = {1, 2, 2, 4, 4, 8, 8, 16, 16, 16};
     for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
-        assert_int_equal(pab_aligned_natural(&subject, sizes[i]), due[i]);
-        assert_int_equal(pab_aligned_natural(&domain, sizes[i]), due[i] > 8 ? 8 : due[i]);
+        run.heap = &heap;
+        assert_int_equal(pab_aligned_natural(&run, sizes[i]), due[i]);
+    }
+}
+
+/* Python's pools are held to what their version, or the spec, promises. */
+static void test_natural_alignment_of_pools(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        size_t least;
+    } pools[] = {{"pymalloc", 16},
+                 {"pymalloc:profile=3.6", 8},
+                 {"pymalloc:align=8", 8},
+                 {"pymalloc:profile=3.6:align=16", 16}};
+    for (size_t i = 0; i < ARRAY_COUNT(pools); i++) {
+        struct pab_spec *spec = NULL;
+        struct pab_error err;
+        assert_int_equal(pab_spec_parse(pools[i].spec, &spec, &err), PAB_OK);
+        struct pab_heap heap = {.backend = spec->backend};
+        run.heap = &heap;
+        run.spec = spec;
+        assert_int_equal(pab_aligned_least(&run), pools[i].least);
+        assert_int_equal(pab_aligned_natural(&run, 24), pools[i].least);
+        assert_int_equal(pab_aligned_natural(&run, 7), 4);
+        pab_spec_destroy(spec);
     }
 }
 
@@ -248,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup(test_realloc_that_loses_a_byte, set_up),
         cmocka_unit_test_setup(test_refusals_and_dirt, set_up),
         cmocka_unit_test_setup(test_natural_alignment, set_up),
+        cmocka_unit_test_setup(test_natural_alignment_of_pools, set_up),
         cmocka_unit_test_setup(test_aligned_functions, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

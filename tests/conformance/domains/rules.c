@@ -1,7 +1,7 @@
 /* tests/conformance/domains/rules.c -- what Python asks of a domain beside its rule for zero bytes. */
 #include "allocators/decorate/debug.h"
-#include "allocators/pymalloc/pymalloc.h"
 #include "tests/conformance/domains/recorder.h"
+#include "tests/conformance/support/aligned.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/oscalls.h"
@@ -9,7 +9,6 @@
 #include "tests/conformance/support/subject.h"
 #include "workloads/pyobj/runtime.h"
 
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -278,28 +277,6 @@ static enum pab_verdict null_run(struct pab_check_run *run)
 #define ALIGN_SIZES 600
 #define ALIGN_EACH  64
 
-/* Whether this libpython comes before 3.7, when blocks were multiples of 8. */
-static bool is_old_python(const struct pab_heap *heap)
-{
-    const char *(*version)(void) = NULL;
-    if (!is_cpython(heap)) {
-        return false;
-    }
-    *(void **)&version = dlsym(heap->state, "Py_GetVersion");
-    return version != NULL &&
-           (strncmp(version(), "2.", 2) == 0 ||
-            (strncmp(version(), "3.", 2) == 0 && version()[3] == '.' && version()[2] < '7'));
-}
-
-/* What CPython's pools give from 3.7 on, or as the spec has it. */
-static size_t promised_align(const struct pab_check_run *run)
-{
-    if (strcmp(run->spec->backend->name, "pymalloc") == 0) {
-        return pab_pymalloc_spec_geometry(run->spec).align;
-    }
-    return is_old_python(run->heap) ? 8 : 16;
-}
-
 /* C's malloc may align a block of up to 8 bytes to 8: no object that it could hold needs more. */
 static size_t demanded_align(size_t promised, bool is_pooled, size_t size)
 {
@@ -315,7 +292,7 @@ static bool aligned_in(struct pab_check_run *run, enum pab_domain domain, size_t
 {
     static void *blocks[ALIGN_EACH];
     struct pab_subject subject;
-    size_t promised = promised_align(run);
+    size_t promised = pab_aligned_least(run);
     bool is_pooled = domain != PAB_DOMAIN_RAW && (run->heap->raw != NULL || is_cpython(run->heap));
     pab_subject_init_domain(&subject, run->heap, domain);
     bool holds = true;

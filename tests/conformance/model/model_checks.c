@@ -1,8 +1,8 @@
 /* tests/conformance/model/model_checks.c -- the model as checks: one for each profile, traces that were
  * kept, and any trace that a user brings. */
-#include "allocators/pymalloc/pymalloc.h"
 #include "tests/conformance/model/model.h"
 #include "tests/conformance/model/trace.h"
+#include "tests/conformance/support/aligned.h"
 #include "tests/conformance/support/judge.h"
 
 #include <dirent.h>
@@ -140,16 +140,6 @@ static void save_trace(struct pab_check_run *run, const char *text)
 
 /* --- what was found ------------------------------------------------------------------------- */
 
-/* Smaller where Python's pools promise less than C does. */
-static size_t align_least(const struct pab_check_run *run)
-{
-    unsigned caps = run->heap->backend->caps;
-    if ((caps & PAB_CAP_STACKS) != 0) {
-        return pab_pymalloc_spec_geometry(run->spec).align;
-    }
-    return (caps & PAB_CAP_RUNTIME) != 0 ? 8 : 16;
-}
-
 static void add_lines(struct pab_check_run *run, const char *title, const char *text)
 {
     pab_detail(run, "%s", title);
@@ -225,7 +215,7 @@ static enum pab_verdict check_plan(struct pab_check_run *run, struct pab_model_p
     plan.seed = run->seed;
     plan.ops = pab_budget(run, own, 0);
     plan.shrink_s = SHRINK_S;
-    plan.align_least = align_least(run);
+    plan.align_least = pab_aligned_least(run);
     plan.progress = run->progress;
     plan.threads = plan.threads == 0 ? 1 : plan.threads;
     pab_model_run(&subject, &plan, &result);
@@ -302,7 +292,7 @@ static void replaying_init(struct replaying *replaying, struct pab_check_run *ru
 {
     *replaying = (struct replaying){.run = run, .verdict = PAB_PASS};
     replaying->plan.shrink_s = shrink_s;
-    replaying->plan.align_least = align_least(run);
+    replaying->plan.align_least = pab_aligned_least(run);
     pab_subject_init(&replaying->subject, run->heap);
 }
 

@@ -141,9 +141,9 @@ static bool make_new(struct pab_block *block, size_t size)
     if (at == NULL) {
         return pab_wrong(blocks->run, "realloc(NULL, %zu) gave NULL", size);
     }
-    if ((uintptr_t)at % pab_aligned_natural(&matrix.subject, size) != 0) {
+    if ((uintptr_t)at % pab_aligned_natural(blocks->run, size) != 0) {
         return pab_wrong(blocks->run, "realloc(NULL, %zu) gave %p, not aligned to %zu", size, at,
-                         pab_aligned_natural(&matrix.subject, size));
+                         pab_aligned_natural(blocks->run, size));
     }
     pab_block_adopt(blocks, block, at, size);
     return true;

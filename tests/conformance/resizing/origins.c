@@ -39,7 +39,7 @@ static void begin(struct pab_check_run *run)
 
 static bool is_aligned(const struct pab_block *block, size_t before)
 {
-    size_t align = pab_aligned_natural(&origin.subject, block->asked);
+    size_t align = pab_aligned_natural(origin.run, block->asked);
     return (uintptr_t)block->at % align == 0 ||
            pab_wrong(origin.run, "realloc from %zu to %zu bytes gave %p, not aligned to %zu",
                      before, block->asked, (void *)block->at, align);

@@ -1,6 +1,9 @@
 #include "tests/conformance/support/aligned.h"
 
 #include "allocators/os_pages.h"
+#include "allocators/pymalloc/pymalloc.h"
+
+#include <dlfcn.h>
 
 const char *pab_aligned_name(enum pab_aligned kind)
 {
@@ -34,9 +37,31 @@ size_t pab_aligned_promise(enum pab_aligned kind, size_t align)
     return kind == PAB_ALIGNED_VALLOC || kind == PAB_ALIGNED_PVALLOC ? pab_pages_size() : align;
 }
 
-size_t pab_aligned_natural(const struct pab_subject *subject, size_t size)
+/* Whether it is a CPython from before 3.7: its blocks are multiples of 8. */
+static bool is_old_python(const struct pab_heap *heap)
 {
-    size_t most = subject->is_c ? _Alignof(max_align_t) : sizeof(void *);
+    const char *(*version)(void) = NULL;
+    if ((heap->backend->caps & PAB_CAP_RUNTIME) == 0 || heap->state == NULL) {
+        return false;
+    }
+    *(void **)&version = dlsym(heap->state, "Py_GetVersion");
+    unsigned major = 0;
+    unsigned minor = 0;
+    return version != NULL && sscanf(version(), "%u.%u", &major, &minor) == 2 &&
+           (major < 3 || (major == 3 && minor < 7));
+}
+
+size_t pab_aligned_least(const struct pab_check_run *run)
+{
+    if ((run->heap->backend->caps & PAB_CAP_STACKS) != 0) {
+        return pab_pymalloc_spec_geometry(run->spec).align;
+    }
+    return is_old_python(run->heap) ? 8 : _Alignof(max_align_t);
+}
+
+size_t pab_aligned_natural(const struct pab_check_run *run, size_t size)
+{
+    size_t most = pab_aligned_least(run);
     size_t align = 1;
     while (align < most && align * 2 <= size) {
         align *= 2;

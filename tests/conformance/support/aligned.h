@@ -1,5 +1,5 @@
-/* tests/conformance/support/aligned.h -- the functions that align to order, called alike. Depends
- * on subject.h. */
+/* tests/conformance/support/aligned.h -- the functions that align to order, called alike; and what
+ * all others align to. Depends on subject.h. */
 #ifndef PAB_TESTS_CONFORMANCE_SUPPORT_ALIGNED_H
 #define PAB_TESTS_CONFORMANCE_SUPPORT_ALIGNED_H
 
@@ -21,9 +21,13 @@ bool pab_aligned_any(const struct pab_subject *subject);
 /* What a result must be aligned to when `align` was asked for. */
 size_t pab_aligned_promise(enum pab_aligned kind, size_t align);
 
-/* What any block of `size` bytes must be aligned to: a type that fits in it, C23 7.24.3; of
- * Python's domains only a pointer's, older ones align to 8. */
-size_t pab_aligned_natural(const struct pab_subject *subject, size_t size);
+/* What the subject of a check aligns every block to that is large enough to need it: max_align_t's
+ * alignment; but 8 where CPython's pools promise no more, up to 3.6, or where the spec says so. */
+size_t pab_aligned_least(const struct pab_check_run *run);
+
+/* The same for a block of `size` bytes: the largest power of two that fits in it, at most that
+ * (C23 7.24.3p1: for any type that fits). */
+size_t pab_aligned_natural(const struct pab_check_run *run, size_t size);
 
 /* NULL when it refuses. aligned_alloc may refuse a size that is no multiple of the alignment
  * (C11); it is then asked for the next multiple. */
