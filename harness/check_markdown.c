@@ -225,9 +225,10 @@ static void print_intro(const struct page *page)
     const json_t *provenance = json_object_get(page->run, "provenance");
     const json_t *detector = conformance(page, "detector");
     fprintf(page->file,
-            PAB_MARKDOWN_HEAD "\nMade on %.10s by pyallocbench %s (%.12s), seed %d, on ",
+            PAB_MARKDOWN_HEAD
+            "\nMade on %.10s by pyallocbench %s (%.12s), seed %" JSON_INTEGER_FORMAT ", on ",
             pab_json_text(page->run, "started"), pab_json_text(provenance, "version"),
-            pab_json_text(provenance, "git_commit"), (int)pab_json_count(page->run, "seed"));
+            pab_json_text(provenance, "git_commit"), pab_json_count(page->run, "seed"));
     print_text(page, pab_json_text(provenance, "os"));
     fprintf(page->file, ", ");
     print_text(page, pab_json_text(provenance, "cpu_model"));

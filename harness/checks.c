@@ -34,7 +34,7 @@ static void add_row(struct checking *checking, const char *array, json_t *row)
 /* "35 % done" of a check that is long enough to say so, else "". */
 static const char *share_done(const struct pab_check_task *task)
 {
-    const char *comma = strchr(pab_worker_stage(task->worker), ',');
+    const char *comma = strstr(pab_worker_stage(task->worker), ", ");
     return comma == NULL ? "" : comma + 2;
 }
 

@@ -1,5 +1,7 @@
 #include "harness/outcome.h"
 
+#include "harness/text.h"
+
 #include <string.h>
 
 static bool has_right_size(enum pab_message_type type, size_t bytes)
@@ -43,22 +45,34 @@ bool pab_message_is_sound(const struct pab_message *header)
 
 #define END_TEXT(array) ((array)[sizeof(array) - 1] = '\0')
 
-static void end_texts(struct pab_identity *identity)
+/* What a document or a terminal is to hold, too. */
+#define CLEAN_TEXT(array) clean_text(array, sizeof(array))
+
+static void clean_text(char *text, size_t size)
 {
-    END_TEXT(identity->path);
-    END_TEXT(identity->build_id);
-    END_TEXT(identity->version);
-    END_TEXT(identity->tls_model);
-    END_TEXT(identity->settings);
-    END_TEXT(identity->proof);
+    char copy[1024];
+    PAB_CHECK(size <= sizeof(copy));
+    text[size - 1] = '\0';
+    snprintf(copy, sizeof(copy), "%s", text);
+    pab_text_clean(copy, false, text, size);
+}
+
+static void clean_texts(struct pab_identity *identity)
+{
+    CLEAN_TEXT(identity->path);
+    CLEAN_TEXT(identity->build_id);
+    CLEAN_TEXT(identity->version);
+    CLEAN_TEXT(identity->tls_model);
+    CLEAN_TEXT(identity->settings);
+    CLEAN_TEXT(identity->proof);
 }
 
 static void take_refusal(struct pab_outcome *outcome, const unsigned char *payload)
 {
     struct pab_refusal refusal;
     memcpy(&refusal, payload, sizeof(refusal));
-    END_TEXT(refusal.kind);
-    END_TEXT(refusal.error.text);
+    CLEAN_TEXT(refusal.kind);
+    CLEAN_TEXT(refusal.error.text);
     snprintf(outcome->kind, sizeof(outcome->kind), "%s", refusal.kind);
     snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
 }
@@ -68,7 +82,7 @@ static void take_stat(struct pab_outcome *out, const unsigned char *payload)
     if (out->stat_count < ARRAY_COUNT(out->stats)) {
         struct pab_stat_note *note = &out->stats[out->stat_count++];
         memcpy(note, payload, sizeof(*note));
-        END_TEXT(note->name);
+        CLEAN_TEXT(note->name);
     }
 }
 
@@ -86,12 +100,12 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
     switch ((enum pab_message_type)header->type) {
     case PAB_MESSAGE_OPENED:
         memcpy(&out->opened, payload, bytes);
-        end_texts(&out->opened.identity);
-        end_texts(&out->opened.raw);
+        clean_texts(&out->opened.identity);
+        clean_texts(&out->opened.raw);
         return true;
     case PAB_MESSAGE_MANIFEST:
         memcpy(&out->manifest, payload, bytes);
-        END_TEXT(out->manifest.text);
+        CLEAN_TEXT(out->manifest.text);
         return true;
     case PAB_MESSAGE_VERDICT:
         memcpy(&out->verdict, payload, bytes);

@@ -1,7 +1,8 @@
 /* harness/outcome.h -- what a worker's messages add up to. Depends on job.h.
  *
  * A library under test shares its worker's descriptors and may write anything there. So nothing is
- * believed: sizes are held to a table, texts are ended, numbers that index are held to their range.
+ * believed: sizes are held to a table, texts are ended and cleaned, numbers that index are held to
+ * their range.
  */
 #ifndef PAB_HARNESS_OUTCOME_H
 #define PAB_HARNESS_OUTCOME_H

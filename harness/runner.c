@@ -1,6 +1,7 @@
 #include "harness/runner.h"
 
 #include "harness/self.h"
+#include "harness/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -219,11 +220,12 @@ static void begin_to_linger(struct pab_worker *worker)
 static void handle_message(struct pab_worker *worker, const struct pab_message *header,
                            const unsigned char *payload)
 {
+    char stage[PAB_NAME_MAX + 1] = "";
     worker->heard |= 1u << header->type;
     switch ((enum pab_message_type)header->type) {
     case PAB_MESSAGE_STAGE:
-        memcpy(worker->stage, payload, header->bytes);
-        worker->stage[sizeof(worker->stage) - 1] = '\0';
+        memcpy(stage, payload, header->bytes);
+        pab_text_clean(stage, false, worker->stage, sizeof(worker->stage));
         break;
     case PAB_MESSAGE_LINGER:
         begin_to_linger(worker);

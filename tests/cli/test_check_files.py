@@ -57,7 +57,8 @@ class FilesTest(CliTest):
         for row in self.rows.values():
             self.assertEqual(set(row), {
                 "backend", "check", "class", "severity", "verdict", "summary", "source", "reason",
-                "answer", "compared", "detail", "kind", "again", "ops", "seed", "wall_ms"})
+                "answer", "compared", "detail", "finding", "kind", "again", "ops", "seed",
+                "wall_ms"})
             self.assertEqual(row["again"] is not None, row["verdict"] in ("fail", "deviation"))
         verdicts = {row["backend"]: row for row in run["conformance"]["verdicts"]}
         self.assertEqual(verdicts[self.overlap]["verdict"], "fail")
@@ -137,6 +138,14 @@ class FilesTest(CliTest):
                      if len(line) > 80 and "see it again: " not in line
                      and not line.startswith(" " * 8)]
         self.assertEqual(long_ones, [])
+
+    def test_largest_seed(self):
+        seed = str(2**53 - 1)
+        done = self.tool(*SMALL, "-b", "null", "--only", "PYM-01", "--seed", seed, *FILES)
+        self.expect_exit(done, GOOD)
+        self.assertEqual(self.document()["pyallocbench"]["seed"], int(seed))
+        for name in ("out.md", "out.xml"):
+            self.assertIn(seed, (self.dir / name).read_text(encoding="utf-8"))
 
     def test_own_files_are_replaced(self):
         for name in ("out.json", "out.md", "out.xml"):

@@ -75,6 +75,22 @@ static void texts_are_ended(void **state)
     assert_int_equal(strlen(out.stats[0].name), sizeof(out.stats[0].name) - 1);
 }
 
+/* JSON takes nothing but UTF-8, and a terminal would obey what is none of a text. */
+static void texts_are_cleaned(void **state)
+{
+    (void)state;
+    struct pab_outcome out = {.curve = curve};
+    struct pab_refusal refusal = {.kind = "o\xff", .error = {.text = "a\x1b[31m\nb\xe2\x82\xac"}};
+    struct pab_opened opened = {.identity = {.version = "1.0\x80"}};
+    memcpy(payload, &refusal, sizeof(refusal));
+    assert_true(take(&out, PAB_MESSAGE_REFUSED, sizeof(refusal)));
+    assert_string_equal(out.kind, "o?");
+    assert_string_equal(out.message, "a?[31m b\xe2\x82\xac");
+    memcpy(payload, &opened, sizeof(opened));
+    assert_true(take(&out, PAB_MESSAGE_OPENED, sizeof(opened)));
+    assert_string_equal(out.opened.identity.version, "1.0?");
+}
+
 static void numbers_are_held_to_their_range(void **state)
 {
     (void)state;
@@ -107,9 +123,8 @@ static void floods_stay_in_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_held),
-        cmocka_unit_test(texts_are_ended),
-        cmocka_unit_test(numbers_are_held_to_their_range),
+        cmocka_unit_test(sizes_are_held),        cmocka_unit_test(texts_are_ended),
+        cmocka_unit_test(texts_are_cleaned),     cmocka_unit_test(numbers_are_held_to_their_range),
         cmocka_unit_test(floods_stay_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
