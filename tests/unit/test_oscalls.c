@@ -229,6 +229,34 @@ static int libc_malloc(void)
     return 0;
 }
 
+/* PAB_OSCALLS_MOST calls for each request are none too many, one more is. */
+static int request_without_end(void)
+{
+    volatile uint64_t requests = 0;
+    pab_oscalls_fail(&(struct pab_oscalls_plan){.calls = PAB_OSCALL_MMAP, .requests = &requests});
+    for (int i = 0; i < 2 * PAB_OSCALLS_MOST; i++) {
+        requests += i % PAB_OSCALLS_MOST == 0;
+        EXPECT(madvise(NULL, 0, MADV_NORMAL) == 0);
+    }
+    fprintf(stderr, "so far");
+    madvise(NULL, 0, MADV_NORMAL);
+    return 0;
+}
+
+static void test_request_without_end(void **state)
+{
+    (void)state;
+    struct pab_case done;
+    int (*body)(void) = request_without_end;
+    pab_case_run(install_then, &body, 20000, &done);
+    if (done.end == PAB_CASE_RETURNED && done.value == NONE) {
+        skip();
+    }
+    assert_int_equal(done.end, PAB_CASE_EXITED);
+    assert_int_equal(done.code, PAB_OSCALLS_ENDLESS);
+    assert_string_equal(done.text, "so far");
+}
+
 static void test_fails_as_planned(void **state)
 {
     (void)state;
@@ -268,9 +296,13 @@ static void test_libc_malloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fails_as_planned), cmocka_unit_test(test_tells_kinds_apart),
-        cmocka_unit_test(test_raw_calls),        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_children),         cmocka_unit_test(test_libc_malloc),
+        cmocka_unit_test(test_fails_as_planned),
+        cmocka_unit_test(test_tells_kinds_apart),
+        cmocka_unit_test(test_raw_calls),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_children),
+        cmocka_unit_test(test_libc_malloc),
+        cmocka_unit_test(test_request_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,12 +14,15 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define CASE_MS            20000
 #define PLANS_MOST         30 /* of bursts, by default: every so many k */
 #define LEAK_FAILURES      10000
 #define LEAK_FAILURES_MOST 1000000
 #define STEPS_MOST         8000
+#define NAPS               3
+#define NAP_MS             30
 
 enum { DONE, NO_FILTER };
 
@@ -27,6 +30,7 @@ enum { DONE, NO_FILTER };
 struct sweep {
     struct pab_subject subject;
     struct pab_oscalls_plan plan;
+    bool has_naps;
     uint64_t seed, steps;
 
     struct pab_oscalls_seen seen;
@@ -71,6 +75,20 @@ static bool prepare(char *why, size_t size)
     return pab_oscalls_install(why, size);
 }
 
+/* What some allocators give back only when it has lain idle for a while, 25 ms in mimalloc, they must
+ * ask for again: with naps that does not depend on how fast the machine is. */
+static bool run_script(const struct sweep *sweep)
+{
+    const struct timespec nap = {0, NAP_MS * 1000000L};
+    const uint64_t stretches = sweep->has_naps ? NAPS + 1 : 1;
+    bool holds = pab_script_run(&script, sweep->steps / stretches);
+    for (uint64_t i = 1; holds && i < stretches; i++) {
+        nanosleep(&nap, NULL);
+        holds = pab_script_run(&script, sweep->steps / stretches);
+    }
+    return holds;
+}
+
 static int sweep_case(void *arg)
 {
     struct sweep *sweep = arg;
@@ -78,8 +96,9 @@ static int sweep_case(void *arg)
         return NO_FILTER;
     }
     pab_script_init(&script, &sweep->subject, sweep->seed);
+    sweep->plan.requests = &script.requests;
     pab_oscalls_fail(&sweep->plan);
-    bool holds = pab_script_run(&script, sweep->steps);
+    bool holds = run_script(sweep);
     pab_oscalls_stop(&sweep->seen);
     sweep->nulls = script.nulls;
     holds =
@@ -93,16 +112,21 @@ static int sweep_case(void *arg)
 
 /* --- the plans -------------------------------------------------------------------------------- */
 
-/* "call 12 (mprotect)", "calls 12 to 21 (mmap/brk)", "calls 1, 4, 7, ... (mmap)" */
+/* "call 12 (mprotect)", "calls 12 to 21 (mmap/brk)", "each 3rd call from call 1 on (mmap)" */
 static void describe_plan(const struct sweep *sweep, char *out, size_t size)
 {
     const struct pab_oscalls_plan *plan = &sweep->plan;
     unsigned kinds = sweep->seen.kinds != 0 ? sweep->seen.kinds : plan->calls;
-    char name[48];
-    pab_oscalls_name(kinds, name, sizeof(name));
+    char name[48] = "of any kind";
+    if (kinds != PAB_OSCALL_ALL) {
+        pab_oscalls_name(kinds, name, sizeof(name));
+    }
     if (plan->period != 0) {
-        snprintf(out, size, "from %" PRIu64 " on each %" PRIu64 "th call (%s)", plan->first,
-                 plan->period, name);
+        snprintf(out, size, "each %" PRIu64 "%s call from call %" PRIu64 " on (%s)", plan->period,
+                 plan->period == 2   ? "nd"
+                 : plan->period == 3 ? "rd"
+                                     : "th",
+                 plan->first, name);
     } else if (plan->count == 0) {
         snprintf(out, size, "all calls from %" PRIu64 " on (%s)", plan->first, name);
     } else if (plan->count == 1) {
@@ -130,6 +154,12 @@ static bool try_plan(struct pab_check_run *run, struct sweep *sweep,
     run->ops_done = sweep->total_steps;
     char refused[160];
     describe_plan(sweep, refused, sizeof(refused));
+    if (done.end == PAB_CASE_EXITED && done.code == PAB_OSCALLS_ENDLESS) {
+        return pab_wrong(run,
+                         "one request made more than %d calls to the kernel, without an end, when "
+                         "it refused %s; seed %" PRIu64,
+                         PAB_OSCALLS_MOST, refused, run->seed);
+    }
     if (done.end != PAB_CASE_RETURNED) {
         char how[80];
         pab_case_describe(&done, how, sizeof(how));
@@ -210,6 +240,7 @@ static bool try_bursts(struct pab_check_run *run, struct sweep *sweep, uint64_t 
 static bool try_periods_and_kinds(struct pab_check_run *run, struct sweep *sweep)
 {
     for (uint64_t period = 2; period <= 7; period++) {
+        sweep->has_naps = period == 2;
         struct pab_oscalls_plan plan = {.calls = PAB_OSCALL_ALL, .first = 1, .period = period};
         if (!try_plan(run, sweep, &plan)) {
             return false;
@@ -217,6 +248,7 @@ static bool try_periods_and_kinds(struct pab_check_run *run, struct sweep *sweep
     }
     for (unsigned kind = 1; kind <= PAB_OSCALL_ALL; kind <<= 1) {
         for (uint64_t period = 0; period <= 2; period += 2) {
+            sweep->has_naps = period == 0;
             struct pab_oscalls_plan plan = {.calls = kind, .first = 1, .period = period};
             if (!try_plan(run, sweep, &plan)) {
                 return false;
@@ -259,7 +291,6 @@ struct leaks {
     struct pab_subject subject;
     uint64_t seed, failures, wanted;
     size_t rss_bytes[2], mappings[2]; /* after the first fifth, at the end */
-    uint64_t in_use[2];               /* as the allocator itself counts; 0: it does not */
     uint64_t served; /* requests that the allocator had memory for, without the kernel */
     char why[160];
     char wrong[320];
@@ -291,8 +322,6 @@ static void note_use(struct leaks *leaks, int when)
 {
     leaks->rss_bytes[when] = pab_process_rss_bytes();
     leaks->mappings[when] = pab_process_mappings();
-    struct pab_heap *heap = leaks->subject.heap;
-    leaks->in_use[when] = heap->backend->counter == NULL ? 0 : heap->backend->counter(heap);
 }
 
 static int leak_case(void *arg)
@@ -361,14 +390,11 @@ static enum pab_verdict leaks_run(struct pab_check_run *run)
         return pab_skip(run, "it serves 1 GiB without asking the kernel: nothing can be refused");
     }
     bool holds = judge_leaks(run, leaks);
-    pab_compared(
-        run,
-        "%" PRIu64 " refusals; resident memory %zu, then %zu KiB (at most %zu more), "
-        "mappings %zu, then %zu (at most %d more); by its own count of what is in use %" PRIu64
-        ", then %" PRIu64,
-        leaks->failures, leaks->rss_bytes[0] >> 10, leaks->rss_bytes[1] >> 10, LEAK_RSS_MOST >> 10,
-        leaks->mappings[0], leaks->mappings[1], LEAK_MAPPINGS_MOST, leaks->in_use[0],
-        leaks->in_use[1]);
+    pab_compared(run,
+                 "%" PRIu64 " refusals; resident memory %zu, then %zu KiB (at most %zu more), "
+                 "mappings %zu, then %zu (at most %d more)",
+                 leaks->failures, leaks->rss_bytes[0] >> 10, leaks->rss_bytes[1] >> 10,
+                 LEAK_RSS_MOST >> 10, leaks->mappings[0], leaks->mappings[1], LEAK_MAPPINGS_MOST);
     return pab_judge(run, holds);
 }
 

@@ -82,6 +82,7 @@ static void *take_somehow(struct pab_script *script, size_t size, bool *is_zeroe
     const struct pab_subject *subject = script->subject;
     uint32_t how = pab_rng_below(&script->rng, 8);
     *is_zeroed = false;
+    script->requests++;
     if (how == 0 && subject->is_c && subject->posix_memalign != NULL) {
         void *block = NULL;
         size_t align = (size_t)16 << pab_rng_below(&script->rng, 10);
@@ -121,6 +122,7 @@ static bool give(struct pab_script *script, struct pab_script_block *block)
         return true;
     }
     bool holds = read_block(script, block, block->usable, "changed while it lived");
+    script->requests++;
     pab_subject_free(script->subject, block->at);
     block->at = NULL;
     return holds;
@@ -131,6 +133,7 @@ static bool resize(struct pab_script *script, struct pab_script_block *block, si
     if (!read_block(script, block, block->usable, "changed while it lived")) {
         return false;
     }
+    script->requests++;
     unsigned char *moved = pab_subject_realloc(script->subject, block->at, size);
     if (moved == NULL) {
         script->nulls++;
@@ -196,6 +199,7 @@ static bool step_huge(struct pab_script *script)
     if (block->at != NULL) {
         return give(script, block);
     }
+    script->requests++;
     block->at = pab_subject_malloc(script->subject, size);
     return note_taken(script, block, size);
 }

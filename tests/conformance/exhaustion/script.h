@@ -27,9 +27,10 @@ struct pab_script_block {
 
 struct pab_script {
     const struct pab_subject *subject;
-    uint64_t steps;  /* made until now */
-    uint64_t nulls;  /* calls that were refused */
-    char wrong[256]; /* the first thing that does not hold; empty: all does */
+    uint64_t steps;    /* made until now */
+    uint64_t requests; /* calls of the subject, likewise */
+    uint64_t nulls;    /* calls that were refused */
+    char wrong[256];   /* the first thing that does not hold; empty: all does */
 
     struct pab_rng rng; /* private from here on */
     uint64_t owners;

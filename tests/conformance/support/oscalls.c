@@ -101,6 +101,9 @@ static struct {
     atomic_uint_fast64_t first, count, period;
     atomic_uint_fast64_t seen, failed;
     atomic_uint kinds; /* of those that failed */
+
+    _Atomic(const volatile uint64_t *) requests; /* of the plan */
+    atomic_uint_fast64_t request, request_calls; /* the last one seen; calls made during it */
 } state;
 
 /* The compiler cannot know what it points to, so it can make no second copy of make_call(). */
@@ -129,6 +132,22 @@ static unsigned kind_of(const struct call *call)
         return call->args[0] == 0 ? 0 : PAB_OSCALL_BRK;
     default:
         return 0;
+    }
+}
+
+/* Some allocators, refused one kind of call, make another one, and begin again. */
+static void expect_end_of_request(void)
+{
+    const volatile uint64_t *requests = atomic_load(&state.requests);
+    if (requests == NULL || atomic_load(&state.calls) == 0) {
+        return;
+    }
+    uint64_t now = *requests;
+    if (atomic_exchange(&state.request, now) != now) {
+        atomic_store(&state.request_calls, 0);
+    }
+    if (atomic_fetch_add(&state.request_calls, 1) >= PAB_OSCALLS_MOST) {
+        _exit(PAB_OSCALLS_ENDLESS);
     }
 }
 
@@ -214,6 +233,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
     if (call.number == SYS_rt_sigprocmask) {
         write_result(at, change_mask(at, &call));
     } else {
+        expect_end_of_request();
         write_result(at, is_planned(kind_of(&call)) ? refuse(&call) : pass_on(&call));
     }
     errno = saved_errno;
@@ -307,6 +327,8 @@ void pab_oscalls_fail(const struct pab_oscalls_plan *plan)
     atomic_store(&state.seen, 0);
     atomic_store(&state.failed, 0);
     atomic_store(&state.kinds, 0);
+    atomic_store(&state.requests, plan->requests);
+    atomic_store(&state.request_calls, 0);
     atomic_store(&state.calls, plan->calls);
 }
 

@@ -37,7 +37,15 @@ struct pab_oscalls_plan {
     uint64_t first;  /* the first to fail, from 1; 0: count only */
     uint64_t count;  /* how many fail from there on; 0: all */
     uint64_t period; /* 0, or: every so many calls after `first` fails, `count` is not used */
+
+    /* NULL, or what moves on with each request of the script: a request that makes more than
+     * PAB_OSCALLS_MOST calls has no end, and the process ends with PAB_OSCALLS_ENDLESS. No clock
+     * tells that, so no load can be mistaken for it. */
+    const volatile uint64_t *requests;
 };
+
+#define PAB_OSCALLS_MOST    10000
+#define PAB_OSCALLS_ENDLESS 97 /* exit status */
 
 struct pab_oscalls_seen {
     uint64_t calls, failed;
