@@ -8,6 +8,8 @@ static const struct pab_finding findings[] = {
     {"mimalloc", "mimalloc 2.0.9", "ALN-01", "aligned_alloc(align 256, size 256)",
      "results/reference/findings/ALN-01.c"},
     {"mimalloc", "mimalloc 2.0.9", "MOD-010", "ALN-01: ", "results/reference/findings/ALN-01.c"},
+    {"mimalloc", "mimalloc 2.0.9", "OOM-06", "one request made more than",
+     "results/reference/findings/OOM-06.c"},
     {"tcmalloc", "gperftools 2.10", "ALN-08", "pvalloc(", "results/reference/findings/ALN-08.c"},
     {"jemalloc", "jemalloc 5.3.0", "OOM-16", "died of SIGSEGV",
      "results/reference/findings/OOM-16.c"},
