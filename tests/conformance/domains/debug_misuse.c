@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define CASE_MS 5000
+#define CASE_MS 20000
 #define SIZE    16
 
 enum misuse {

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CASE_MS     60000
+#define CASE_MS     45000
 #define BLOCK_BYTES ((size_t)1 << 20)
 #define LEFT        100    /* mappings that the allocator may still make */
 #define BLOCKS      500    /* by default */

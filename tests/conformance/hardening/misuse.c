@@ -10,8 +10,8 @@
 
 #define LATER       4096 /* blocks that are taken after the misuse */
 #define LIVE        (LATER + PAB_BYSTANDERS + 1)
-#define TIMEOUT_MS  1000
-#define EDGE        64 /* of a block longer than two pages, so much of each end is written */
+#define TIMEOUT_MS  5000 /* five sizes that hang still end before the check has to */
+#define EDGE        64   /* of a block longer than two pages, so much of each end is written */
 #define LONG_BYTES  8192
 #define DETECT_SIZE 48
 

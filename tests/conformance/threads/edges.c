@@ -17,7 +17,7 @@
 #define CROWD_PROCESSES 40
 #define LEAVE_THREADS   8
 #define LEAVE_PROCESSES 8
-#define TIMEOUT_MS      10000
+#define TIMEOUT_MS      30000
 
 /* Runs one scenario in processes that differ by seed, in turn loaded by main and preloaded. */
 static enum pab_verdict run_processes(struct pab_check_run *run, const char *scenario,

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 15000u
-#define FORK_MS    50u /* added for each fork */
+#define TIMEOUT_MS 45000u /* more than the alarms within */
+#define FORK_MS    50u    /* added for each fork */
 #define MOST_MS    3600000u
 
 enum child_code { CHILD_FINE, CHILD_LOST_BYTES, CHILD_NO_MEMORY };

@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-#define PAB_FORKS_ALARM_S 5u
+#define PAB_FORKS_ALARM_S 20u /* its work takes milliseconds */
 
 struct pab_forks {
     struct pab_check_run *run;

@@ -251,7 +251,7 @@ static enum pab_verdict torture_run(struct pab_check_run *run)
     }
     struct pab_case done;
     char how[64];
-    pab_case_run(torture_body, NULL, 40000 + (unsigned)forking.count * 200, &done);
+    pab_case_run(torture_body, NULL, 120000 + (unsigned)forking.count * 200, &done);
     pab_case_describe(&done, how, sizeof(how));
     run->ops_done = atomic_load(&shared->served);
     pab_compared(run,
