@@ -140,7 +140,7 @@ static const struct pab_check checks[] = {
         .summary = "a product that overflows gives NULL, also when it wraps to a small size",
         .source = "C23 7.24.3.2; glibc tst-calloc; TCMalloc tests",
         .class = PAB_CLASS_REQUIRED,
-        .severity = PAB_SEVERITY_CONTRACT,
+        .severity = PAB_SEVERITY_MEMORY,
         .uses = PAB_USES_CALLOC | PAB_USES_C,
         .run = refused_run,
     },
