@@ -13,7 +13,7 @@
 #define WARM       25000u
 #define SMALL_MOST 512u
 #define LARGE_MOST 65536u
-#define SLACK      ((size_t)4 << 20)  /* resident bytes that caches may come and go by */
+#define SLACK      ((size_t)16 << 20) /* resident bytes that caches and huge pages come and go by */
 #define HOPELESS   ((size_t)96 << 20) /* nothing is ever used again */
 #define CLASS_MOST (1u << 20)
 #define EDGES      10000u
@@ -128,25 +128,13 @@ static enum pab_verdict release_run(struct pab_check_run *run)
     return pab_judge(run, holds);
 }
 
-/* Resizes a fresh block; whether it stayed, in *moved. */
-static bool resize_new(size_t from, size_t to, bool *moved)
+/* Resizes a block that was just made and frees it; whether it moved. */
+static bool resize_new(struct pab_block *block, size_t to, bool *moved)
 {
-    struct pab_block block = {0};
-    if (!pab_block_take(&place.blocks, &block, from)) {
-        return false;
-    }
-    uintptr_t old = (uintptr_t)block.at;
-    bool holds = pab_block_resize(&place.blocks, &block, to);
-    *moved = (uintptr_t)block.at != old;
-    return holds && pab_block_drop(&place.blocks, &block, "before free");
-}
-
-static size_t usable_of(size_t size)
-{
-    void *block = pab_subject_malloc(&place.subject, size);
-    size_t usable = block == NULL ? size : pab_subject_usable(&place.subject, block, size);
-    pab_subject_free(&place.subject, block);
-    return usable;
+    uintptr_t old = (uintptr_t)block->at;
+    bool holds = pab_block_resize(&place.blocks, block, to);
+    *moved = (uintptr_t)block->at != old;
+    return holds && pab_block_drop(&place.blocks, block, "before free");
 }
 
 static enum pab_verdict usable_run(struct pab_check_run *run)
@@ -157,10 +145,12 @@ static enum pab_verdict usable_run(struct pab_check_run *run)
     begin(run);
     pab_sizes_classes(&place.sizes, &place.subject, CLASS_MOST);
     for (size_t i = 0; holds && i < place.sizes.count; i++) {
-        size_t to = place.sizes.at[i];
         size_t from = i == 0 ? 1 : place.sizes.at[i - 1] + 1;
+        struct pab_block block = {0};
         bool moved = false;
-        holds = resize_new(from, to, &moved);
+        holds = pab_block_take(&place.blocks, &block, from);
+        size_t to = block.usable;
+        holds = holds && resize_new(&block, to, &moved);
         tried++;
         if (moved && moves++ == 0) {
             pab_wrong(run,
@@ -179,12 +169,17 @@ struct moves {
     size_t within, beyond, shrunk;
 };
 
-static bool count_moves(size_t start, size_t usable, struct moves *tried, struct moves *moved)
+static bool count_moves(size_t start, struct moves *tried, struct moves *moved)
 {
     for (size_t delta = 1; delta < start / 2; delta *= 2) {
-        bool within = start + delta <= usable;
+        struct pab_block block = {0};
         bool is_moved = false;
-        if (!resize_new(start, start + delta, &is_moved)) {
+        if (!pab_block_take(&place.blocks, &block, start)) {
+            return false;
+        }
+        size_t usable = block.usable;
+        bool within = start + delta <= usable;
+        if (!resize_new(&block, start + delta, &is_moved)) {
             return false;
         }
         *(within ? &tried->within : &tried->beyond) += 1;
@@ -194,7 +189,8 @@ static bool count_moves(size_t start, size_t usable, struct moves *tried, struct
                       "a block of %zu bytes, of which %zu are usable, moved to grow by %zu", start,
                       usable, delta);
         }
-        if (!resize_new(start, start - delta, &is_moved)) {
+        if (!pab_block_take(&place.blocks, &block, start) ||
+            !resize_new(&block, start - delta, &is_moved)) {
             return false;
         }
         tried->shrunk++;
@@ -211,7 +207,7 @@ static enum pab_verdict delta_run(struct pab_check_run *run)
     bool holds = true;
     begin(run);
     for (size_t i = 0; holds && i < ARRAY_COUNT(starts); i++) {
-        holds = count_moves(starts[i], usable_of(starts[i]), &tried, &moved);
+        holds = count_moves(starts[i], &tried, &moved);
     }
     run->ops_done = place.blocks.calls;
     pab_compared(run,

@@ -37,6 +37,14 @@ static void assume_classes(struct pab_sizes *out, size_t most)
     }
 }
 
+/* Where each 16 bytes are a class there are more than the table holds: its last quarter goes to some
+ * of those that are left, evenly up to `most`. */
+static size_t passed_over(const struct pab_sizes *sizes, size_t usable, size_t most)
+{
+    size_t room = PAB_SIZES_MAX - sizes->count;
+    return room == 0 || room > PAB_SIZES_MAX / 4 || usable >= most ? 0 : (most - usable) / room;
+}
+
 void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject, size_t most)
 {
     out->count = 0;
@@ -57,7 +65,7 @@ void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject,
         if (usable <= most) {
             add(out, usable);
         }
-        size = usable + 1;
+        size = usable + 1 + passed_over(out, usable, most);
     }
 }
 

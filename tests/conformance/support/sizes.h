@@ -17,8 +17,9 @@ struct pab_sizes {
 void pab_sizes_ladder(struct pab_sizes *out, size_t most);
 
 /* The largest size of each size class up to `most`, found by walking: a request of one byte more
- * gets more to use. Where the subject cannot say what is usable, the multiples of 16 up to 512 and
- * the powers of two above. */
+ * gets more to use. Of more classes than there is room for, all small ones and some of the others.
+ * Where the subject cannot say what is usable, the multiples of 16 up to 512 and the powers of two
+ * above. */
 void pab_sizes_classes(struct pab_sizes *out, const struct pab_subject *subject, size_t most);
 
 /* A size as Python's programs ask for: of ten seven up to 512 bytes, two up to 4,100, one with
