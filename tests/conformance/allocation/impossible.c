@@ -27,7 +27,6 @@
 #define KEPT_MOST   20000u
 #define FAILING     10000u
 #define WARMING     100u
-#define RSS_SLACK   ((size_t)1 << 20)
 #define MAPS_SLACK  16u
 
 /* --- MAL-004, MAL-005 ----------------------------------------------------------------------- */
@@ -226,7 +225,7 @@ static bool is_flat(struct pab_check_run *run, size_t rss_before, size_t maps_be
                  "%" PRIu64 " failing calls; resident memory grew by %zu KiB, mappings %zu -> "
                  "%zu",
                  run->ops_done, grown >> 10, maps_before, maps);
-    if (grown > RSS_SLACK) {
+    if (grown > pab_process_rss_slack()) {
         return pab_wrong(run, "resident memory grew by %zu KiB over %" PRIu64 " calls that failed",
                          grown >> 10, run->ops_done);
     }

@@ -22,6 +22,13 @@ size_t pab_process_rss_bytes(void)
     return second == NULL ? 0 : strtoull(second, NULL, 10) * pab_pages_size();
 }
 
+/* A CPU keeps up to 2 * CPUs pages to itself, and 32 at least (Linux 6.2, mm_counter). */
+size_t pab_process_rss_slack(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return (cpus > 64 ? 4 * (size_t)cpus : 256) * pab_pages_size();
+}
+
 /* Hands each line of /proc/self/maps to `each`, until it says true. */
 static void for_mappings(bool (*each)(void *arg, const char *line), void *arg)
 {

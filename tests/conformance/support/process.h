@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Resident bytes (statm); exact to some hundred KiB: the kernel batches its counts by CPU. */
+/* Resident bytes (statm), and what two such answers may differ by though nothing was taken: the
+ * kernel keeps its counts by CPU, in pages, and adds them up late. */
 size_t pab_process_rss_bytes(void);
+size_t pab_process_rss_slack(void);
 
 /* Lines of /proc/self/maps. */
 size_t pab_process_mappings(void);
