@@ -226,13 +226,12 @@ static void *free_elsewhere(void *arg)
     return NULL;
 }
 
-enum free_way { FREE_PLAIN, FREE_SIZED, FREE_ALIGNED_SIZED, FREE_ELSEWHERE, FREE_WAYS };
+enum free_way { FREE_PLAIN, FREE_ALIGNED_SIZED, FREE_ELSEWHERE, FREE_WAYS };
 
 static bool has_way(enum free_way way, enum pab_aligned kind)
 {
     bool is_c11 = kind == PAB_ALIGNED_ALLOC; /* the only one that may be freed with its sizes */
-    return way == FREE_PLAIN || way == FREE_ELSEWHERE ||
-           (way == FREE_ALIGNED_SIZED && is_c11 && ordered.subject.free_aligned_sized != NULL);
+    return way != FREE_ALIGNED_SIZED || (is_c11 && ordered.subject.free_aligned_sized != NULL);
 }
 
 static bool free_them(struct pab_block *made, enum free_way way, size_t align)

@@ -29,30 +29,36 @@ struct quiet {
     struct pab_subject subject;
     uint64_t frees, changed;
     size_t first_size;
+    bool is_first_null;
     int first_errno;
 };
 
 /* Sets errno, frees, looks. */
 static void free_quietly(struct quiet *quiet, void *block, size_t size)
 {
+    bool is_null = block == NULL;
     errno = PAB_ERRNO_SENTINEL;
     pab_subject_free(&quiet->subject, block);
     int after = errno;
     quiet->frees++;
     if (after != PAB_ERRNO_SENTINEL && quiet->changed++ == 0) {
         quiet->first_size = size;
+        quiet->is_first_null = is_null;
         quiet->first_errno = after;
     }
 }
 
 static bool was_quiet(const struct quiet *quiet, const char *what)
 {
+    char block[48] = "free(NULL)";
+    if (!quiet->is_first_null) {
+        snprintf(block, sizeof(block), "free of %zu bytes", quiet->first_size);
+    }
     return quiet->changed == 0 ||
            pab_wrong(quiet->run,
-                     "free of %zu bytes%s changed errno from %d to %d; so did %" PRIu64
-                     " of %" PRIu64 " calls",
-                     quiet->first_size, what, PAB_ERRNO_SENTINEL, quiet->first_errno,
-                     quiet->changed, quiet->frees);
+                     "%s%s changed errno from %d to %d; so did %" PRIu64 " of %" PRIu64 " calls",
+                     block, what, PAB_ERRNO_SENTINEL, quiet->first_errno, quiet->changed,
+                     quiet->frees);
 }
 
 /* --- FRE-01 --------------------------------------------------------------------------------- */

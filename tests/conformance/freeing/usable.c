@@ -334,7 +334,7 @@ static const struct pab_check checks[] = {
     {
         .id = "USZ-04",
         .summary = "the usable size does not change while the block lives",
-        .source = "Linux manual malloc_usable_size(3)",
+        .source = "our rule: a program goes by what it was told once",
         .class = PAB_CLASS_REQUIRED,
         .severity = PAB_SEVERITY_CONTRACT,
         .uses = PAB_USES_USABLE_SIZE | PAB_USES_REALLOC,

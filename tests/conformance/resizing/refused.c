@@ -25,6 +25,7 @@ static struct {
     struct pab_sizes sizes;
     enum watched watched;
     uint64_t refused, served;
+    bool is_errno_kept; /* REA-013: by all refusals so far */
 } trial;
 
 static void begin(struct pab_check_run *run, enum watched watched)
@@ -222,8 +223,6 @@ static const struct {
     {SIZE_MAX / 48 + 1, 48},                  /* 32 */
 };
 
-static bool is_errno_kept; /* by all refusals of reallocarray so far */
-
 static bool refuse_product(const struct pab_block *block, size_t count, size_t size)
 {
     void *old = block->at;
@@ -235,8 +234,8 @@ static bool refuse_product(const struct pab_block *block, size_t count, size_t s
         return pab_wrong(trial.run, "reallocarray(%s, %zu, %zu) gave %p: the product wraps to %zu",
                          old == NULL ? "NULL" : "p", count, size, got, count * size);
     }
-    if (code != ENOMEM && is_errno_kept) {
-        is_errno_kept = false;
+    if (code != ENOMEM && trial.is_errno_kept) {
+        trial.is_errno_kept = false;
         pab_detail(trial.run, "reallocarray(p, %zu, %zu) gave NULL and errno %s", count, size,
                    code == PAB_ERRNO_SENTINEL ? "unset" : strerrorname_np(code));
     }
@@ -273,7 +272,7 @@ static enum pab_verdict product_run(struct pab_check_run *run)
         dlsym(RTLD_DEFAULT, "__asan_init") != NULL) {
         return pab_skip(run, "the C library's reallocarray calls the sanitizer's realloc here");
     }
-    is_errno_kept = true;
+    trial.is_errno_kept = true;
     bool holds = true;
     for (size_t i = 0; holds && i < ARRAY_COUNT(sizes); i++) {
         holds = try_products(sizes[i]);
@@ -281,7 +280,8 @@ static enum pab_verdict product_run(struct pab_check_run *run)
     run->ops_done = trial.blocks.calls;
     pab_compared(run, "%zu products, both orders, of NULL and of %zu blocks", ARRAY_COUNT(products),
                  ARRAY_COUNT(sizes));
-    if (holds && !is_errno_kept) { /* the result is right: an error code alone is no failure */
+    if (holds &&
+        !trial.is_errno_kept) { /* the result is right: an error code alone is no failure */
         pab_wrong(run, "refused, but errno is not ENOMEM");
         return PAB_DEVIATION;
     }

@@ -45,10 +45,10 @@ static bool is_old_python(const struct pab_heap *heap)
         return false;
     }
     *(void **)&version = dlsym(heap->state, "Py_GetVersion");
-    unsigned major = 0;
-    unsigned minor = 0;
-    return version != NULL && sscanf(version(), "%u.%u", &major, &minor) == 2 &&
-           (major < 3 || (major == 3 && minor < 7));
+    char *end = NULL;
+    unsigned long major = version == NULL ? 3 : strtoul(version(), &end, 10);
+    unsigned long minor = end != NULL && *end == '.' ? strtoul(end + 1, NULL, 10) : 7;
+    return major < 3 || (major == 3 && minor < 7);
 }
 
 size_t pab_aligned_least(const struct pab_check_run *run)

@@ -63,6 +63,9 @@ static bool listen_to(int fd, uint64_t until_ms, struct pab_case *out)
         if (ready == 0) {
             return false;
         }
+        if (ready < 0) { /* a signal came between: read() would wait past the time */
+            continue;
+        }
         size_t room = sizeof(out->text) - 1 - used;
         ssize_t got =
             read(fd, room > 0 ? out->text + used : waste, room > 0 ? room : sizeof(waste));
