@@ -1,8 +1,9 @@
 """The one reader of a results document (results/schema.json). Depends on the standard library.
 
 load(path) gives a Document, or raises Refused: what is wrong, what to do, and the exit status
-that says so. Pictures and tables see the classes below and never the raw JSON, so whatever is
-missing from a file is found here, once.
+that says so. load(path, MEASUREMENTS) and load(path, CHECKS) refuse one without them, too. Pictures
+and tables see the classes below and never the raw JSON, so whatever is missing from a file is found
+here, once.
 """
 
 import json
@@ -11,6 +12,10 @@ from dataclasses import dataclass, field
 
 FAMILY = "pyallocbench-results/"
 VERSION = 1
+
+# What a document may hold, and the command that writes such a one.
+MEASUREMENTS, CHECKS = "measurements", "checks"
+WRITER = {MEASUREMENTS: "`pyallocbench run -o FILE`", CHECKS: "`pyallocbench check -o FILE`"}
 
 EXIT_IO = 1
 EXIT_NOT_OURS = 2
@@ -112,6 +117,34 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What one check said about one backend. Those before a measurement say no more than why."""
+
+    backend: str
+    id: str  # "MAL-001"
+    verdict: str  # "pass", "deviation", "fail", "skip" or "info"
+    reason: str
+    class_name: str | None  # "R", "I", "Q" or "H"
+    summary: str | None  # what must hold
+    source: str | None  # where that is written
+    finding: str | None  # a program that shows the failure without us: it is known
+
+    @property
+    def group(self):
+        return self.id.split("-")[0]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What all checks together say about one backend."""
+
+    backend: str
+    verdict: str
+    counts: dict  # how many checks, by their verdict
+    known: int  # of those that failed
+
+
+@dataclass(frozen=True)
 class Document:
     path: str
     complete: bool
@@ -126,6 +159,9 @@ class Document:
     summary: list
     suite: list
     failures: list
+    seed: int
+    checks: list
+    verdicts: list  # empty where the checks are only those before a measurement
     _rows: dict = field(repr=False)
 
     def cell(self, workload, backend, metric):
@@ -150,6 +186,9 @@ class Document:
         moments = [after for s in self.samples if s.memory for after in s.memory.f_ret]
         return max(moments, default=None)
 
+    def holds(self, part):
+        return bool(self.samples if part == MEASUREMENTS else self.verdicts)
+
     def has_intervals(self, metric):
         return any(row.lo is not None for row in self.summary + self.suite
                    if row.metric == metric)
@@ -163,15 +202,19 @@ class Document:
         return "not measured"
 
 
-def load(path):
+def load(path, part=None):
     raw = parse(path, read(path))
     run = section(path, raw)
     try:
-        return document(path, run)
+        found = document(path, run)
     except KeyError as error:
         raise not_kept(path, f"the key {error} is missing") from None
     except (TypeError, AttributeError, ValueError) as error:
         raise not_kept(path, str(error)) from None
+    if part is not None and not found.holds(part):
+        raise Refused(f"{path}: holds no {part}: name a file that {WRITER[part]} wrote",
+                      EXIT_NOT_OURS)
+    return found
 
 
 def read(path):
@@ -180,16 +223,16 @@ def read(path):
             return file.read()
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}: name a file that `pyallocbench run -o FILE` "
-                      "wrote", EXIT_IO) from None
+                      "or `check` wrote", EXIT_IO) from None
     except UnicodeDecodeError:
-        raise Refused(f"{path}: is not text: name a file that `pyallocbench run -o FILE` wrote",
-                      EXIT_NOT_OURS) from None
+        raise Refused(f"{path}: is not text: name a file that `pyallocbench run -o FILE` or "
+                      "`check` wrote", EXIT_NOT_OURS) from None
 
 
 def parse(path, text):
     def reject_constant(word):
         raise ValueError(f"holds {word}, and results never do: write it anew with "
-                         "`pyallocbench run -o FILE`")
+                         "`pyallocbench run -o FILE` or `check`")
 
     try:
         return json.loads(text, parse_constant=reject_constant)
@@ -197,12 +240,12 @@ def parse(path, text):
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         what = "is cut short" if cut else "is not JSON"
         raise Refused(f"{path}: {what} at line {error.lineno} ({error.msg}): copy it again, or run "
-                      "again with `pyallocbench run -o FILE`", EXIT_NOT_OURS) from None
+                      "again with `pyallocbench run -o FILE` or `check`", EXIT_NOT_OURS) from None
     except ValueError as error:
         raise Refused(f"{path}: {error}", EXIT_NOT_OURS) from None
     except RecursionError:
         raise Refused(f"{path}: is nested too deep: name a file that `pyallocbench run -o FILE` "
-                      "wrote", EXIT_NOT_OURS) from None
+                      "or `check` wrote", EXIT_NOT_OURS) from None
 
 
 def section(path, raw):
@@ -211,8 +254,8 @@ def section(path, raw):
     if not isinstance(name, str) or not name.startswith(FAMILY):
         what = ("is Google Benchmark output of another program" if isinstance(raw, dict)
                 and "benchmarks" in raw and run is None else "is not a pyallocbench document")
-        raise Refused(f"{path}: {what}: name a file that `pyallocbench run -o FILE` wrote",
-                      EXIT_NOT_OURS)
+        raise Refused(f"{path}: {what}: name a file that `pyallocbench run -o FILE` or "
+                      "`check` wrote", EXIT_NOT_OURS)
     number = name[len(FAMILY):]
     if not number.isdecimal() or int(number) < 1:
         raise Refused(f"{path}: has the unknown schema '{name}': this program reads {FAMILY}"
@@ -226,12 +269,14 @@ def section(path, raw):
 
 def not_kept(path, why):
     return Refused(f"{path}: does not keep to results/schema.json: {why}: run again with "
-                   "`pyallocbench run -o FILE`", EXIT_NOT_OURS)
+                   "`pyallocbench run -o FILE` or `check`", EXIT_NOT_OURS)
 
 
 def document(path, run):
     summary = [summary_row(row) for row in run["summary"]]
     suite = [suite_row(row) for row in run["suite"]]
+    conformance = run["conformance"]
+    checks = [check(row) for row in conformance["checks"]]
     return Document(
         path=path, complete=run["complete"], started=run["started"], rounds_asked=run["rounds"],
         baseline=run["baseline"], provenance=dict(run["provenance"]),
@@ -240,7 +285,8 @@ def document(path, run):
         samples=[sample(row) for row in run["samples"]],
         timelines=[timeline(row) for row in run["timelines"]],
         summary=summary, suite=suite,
-        failures=[failure(row) for row in run["failures"]],
+        failures=[failure(row) for row in run["failures"]], seed=run["seed"],
+        checks=checks, verdicts=[verdict(row, checks) for row in conformance.get("verdicts", [])],
         _rows={(row.workload, row.backend, row.metric): row for row in summary + suite})
 
 
@@ -290,6 +336,29 @@ def suite_row(row):
 def failure(row):
     return Failure(row["workload"], row["backend"], row["pass"], row["round"], row["kind"],
                    row["message"])
+
+
+def check(row):
+    return Check(row["backend"], row["check"], row["verdict"], row["reason"], row.get("class"),
+                 row.get("summary"), row.get("source"), row.get("finding"))
+
+
+def verdict(row, checks):
+    """Its counts stand beside the rows that they count, so the two must agree."""
+    counts = {"pass": row["passed"], "deviation": row["deviations"], "fail": row["failed"],
+              "info": row.get("infos", 0), "skip": row["skipped"]}
+    own = [one for one in checks if one.backend == row["backend"]]
+    for name, count in counts.items():
+        found = sum(one.verdict == name for one in own)
+        if found != count:
+            raise ValueError(f"{row['backend']} has {found} checks of verdict {name} and counts "
+                             f"{count}")
+    if sum(bool(one.finding) for one in own) != row.get("known", 0):
+        raise ValueError(f"{row['backend']} has other known failures than it counts")
+    for one in own:
+        if None in (one.class_name, one.summary, one.source):
+            raise ValueError(f"{one.id} of {one.backend} has no class, summary or source")
+    return Verdict(row["backend"], row["verdict"], counts, row.get("known", 0))
 
 
 def same_length(what, first, second):

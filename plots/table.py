@@ -4,20 +4,14 @@
     table.py FILE --update README.md   writes it between the two marker lines of README.md
     table.py --check README.md         is README.md what the document that it names gives?
 
-Exit: 0 good, 1 a file could not be read or written, or --check found a difference, 2 not a results
-document, no markers, or wrong usage, 6 a document of a newer schema. Depends on load.py and the
-standard library.
+page.py says what it leaves with. Depends on load.py, page.py and the standard library.
 """
 
-import argparse
-import os
-import re
 import sys
 
 import load
+import page
 
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-SOURCE = "Made from ["
 MIB = 1 << 20
 
 
@@ -57,14 +51,11 @@ def spread(document, backend, metric, form, scale=1.0):
 
 def name(backend):
     part = " (baseline)" if backend.is_baseline else "" if backend.ranked else " (floor)"
-    return "`" + backend.id.replace("|", "\\|") + f"`{part}"
+    return page.code(backend.id) + part
 
 
 def markdown(header, rows):
-    """Words on the left, numbers on the right."""
-    rule = [":---" if name in ("workload", "backend") else "---:" for name in header]
-    lines = [header, rule] + rows
-    return ["| " + " | ".join(line) + " |" for line in lines]
+    return page.markdown(header, rows, ("workload", "backend"))
 
 
 def ordered(document):
@@ -113,16 +104,11 @@ def details(document):
 
 def circumstances(document):
     facts = document.provenance
-    versions = [f"`{b.id}` {b.version}" for b in document.backends
-                if b.status == "ok" and b.version]
-    lines = [f"{facts['cpu_model'] or 'unknown CPU'}, {facts['cpu_count']} CPUs"
-             + (f" ({facts['virtualization']})" if facts["virtualization"] else "")
-             + f"; {facts['kernel']}; {facts['libc']}; {facts['compiler']}, "
-             f"`{facts['cflags']}`; {document.started[:10]}; {document.program()}; "
+    lines = [f"{page.machine(document)}; {facts['compiler']}, `{facts['cflags']}`; "
+             f"{document.started[:10]}; {document.program()}; "
              f"rounds: {document.rounds_done('time')} time, "
              f"{document.rounds_done('memory')} memory."]
-    if versions:
-        lines.append("Versions: " + "; ".join(versions) + ".")
+    lines += page.versions(document)
     if not document.complete:
         lines.append(f"**Incomplete run: interrupted after {document.rounds_done('time')} of "
                      f"{document.rounds_asked} rounds.**")
@@ -153,7 +139,7 @@ def notes(document):
 
 
 def text(document, link):
-    """The whole block. `link` is the document's path as the reader of the page follows it."""
+    """The whole block."""
     lines = circumstances(document)
     lines += ["", f"Ratios are to `{document.baseline}`, the geometric mean over "
               f"{len(document.workloads)} workloads; below 1 is faster or smaller. "
@@ -161,72 +147,11 @@ def text(document, link):
               "workloads; lower is better."]
     lines += [""] + overview(document) + notes(document)
     lines += ["", "<details><summary>Every workload</summary>", ""] + details(document)
-    lines += ["", "</details>", "", f"{SOURCE}`{link}`]({link})."]
+    lines += ["", "</details>", "", page.source(link) + "."]
     return "\n".join(lines) + "\n"
 
 
-def split(path, page):
-    """(before, block, after) of a page with markers, each marker with its neighbour."""
-    match = re.search(f"(.*{re.escape(BEGIN)}\n)(.*?)({re.escape(END)}.*)", page, re.DOTALL)
-    if match is None or page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise load.Refused(f"{path}: needs the lines '{BEGIN}' and '{END}', once each and in this "
-                           "order", load.EXIT_NOT_OURS)
-    return match.groups()
-
-
-def link_to(document_path, page_path):
-    return os.path.relpath(document_path, os.path.dirname(os.path.abspath(page_path)))
-
-
-def update(document, page_path):
-    with open(page_path, encoding="utf-8") as file:
-        before, _, after = split(page_path, file.read())
-    block = text(document, link_to(document.path, page_path))
-    with open(page_path, "w", encoding="utf-8") as file:
-        file.write(before + block + after)
-
-
-def check(page_path):
-    with open(page_path, encoding="utf-8") as file:
-        _, block, _ = split(page_path, file.read())
-    named = re.search(re.escape(SOURCE) + r"`([^`]+)`", block)
-    if named is None:
-        raise load.Refused(f"{page_path}: its table names no document: run table.py FILE --update "
-                           f"{page_path}", load.EXIT_IO)
-    source = os.path.join(os.path.dirname(page_path), named.group(1))
-    if text(load.load(source), named.group(1)) != block:
-        raise load.Refused(f"{page_path}: its table is not what {source} gives: run table.py "
-                           f"{source} --update {page_path}", load.EXIT_IO)
-
-
-def arguments(argv):
-    parser = argparse.ArgumentParser(prog="table.py", description=__doc__.split("\n")[0])
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a results document")
-    parser.add_argument("--update", metavar="PAGE", help="write the table into this page")
-    parser.add_argument("--check", metavar="PAGE", help="compare this page with its document")
-    options = parser.parse_args(argv)
-    if (options.file is None) == (options.check is None):
-        parser.error("name a results document, or a page with --check")
-    return options
-
-
-def main(argv):
-    options = arguments(argv)
-    try:
-        if options.check:
-            check(options.check)
-        elif options.update:
-            update(load.load(options.file), options.update)
-        else:
-            sys.stdout.write(text(load.load(options.file), options.file))
-    except load.Refused as error:
-        print(f"table.py: {error}", file=sys.stderr)
-        return error.exit_status
-    except OSError as error:
-        print(f"table.py: {error.filename}: {error.strerror}", file=sys.stderr)
-        return load.EXIT_IO
-    return 0
-
+BLOCK = page.Block("table.py", __doc__.split("\n")[0], "table", load.MEASUREMENTS, text)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(page.main(BLOCK, sys.argv[1:]))

@@ -294,6 +294,60 @@ def one_round():
                                suite=suite), samples)
 
 
+# check, class, severity, what must hold, source, and the verdict of BASE, RIVAL, NOVEL, FLOOR. Of
+# the two backends that fail ALN-01, only the rival is known to.
+FINDING = "results/reference/findings/ALN-01.c"
+CHECKS = (
+    ("MAL-001", "R", 0, "a block can be written", "C23 7.24.3.6", "pass pass pass pass"),
+    ("MAL-005", "R", 2, "a request that fails sets errno", "POSIX.1-2024 malloc; a sample",
+     "pass deviation skip skip"),
+    ("MAL-008", "I", 3, "each size keeps its alignment", "C23 7.24.3", "pass pass pass deviation"),
+    ("ALN-01", "R", 0, "blocks have the alignment a | b", "C23 7.24.3.1: aligned",
+     "pass fail fail skip"),
+    ("OOM-03", "Q", 3, "half of it can be had again", "the suite's own", "pass pass pass pass"),
+    ("OOM-04", "Q", 3, "... by other sizes, too", "the suite's own",
+     "pass pass deviation deviation"),
+    ("OOM-05", "Q", 1, "it does not hang", "the suite's own", "pass pass fail pass"),
+    ("HRD-01", "H", 1, "a block is freed twice", "C23 7.24.3.3: undefined", "info info info skip"),
+    ("NEW-1", "R", 0, "a group that nobody knew", "a sample", "pass pass pass pass"),
+)
+CHECKED = (BASE, RIVAL, NOVEL, FLOOR)
+# backend: verdict, passed, deviations, failed, known, skipped, infos
+VERDICTS = {BASE: ("pass", 8, 0, 0, 0, 0, 1), RIVAL: ("fail", 6, 1, 1, 1, 0, 1),
+            NOVEL: ("fail", 4, 1, 2, 0, 1, 1), FLOOR: ("deviation", 4, 2, 0, 0, 3, 0)}
+
+
+def check_row(backend_id, check, verdict):
+    id_, class_, severity, summary, source, _ = check
+    bad, known = verdict in ("fail", "deviation"), verdict == "fail" and backend_id == RIVAL
+    return {"backend": backend_id, "check": id_, "class": class_, "severity": severity,
+            "verdict": verdict, "summary": summary, "source": source,
+            "reason": "" if verdict == "pass" else f"a sample of {verdict}", "answer": "",
+            "compared": "", "detail": "", "finding": FINDING if known else None,
+            "kind": "timeout" if verdict == "fail" and class_ == "Q" else None,
+            "again": f"pyallocbench check -b {backend_id} --only {id_}" if bad else None,
+            "ops": OPS, "seed": 7, "wall_ms": 1}
+
+
+def verdict_row(backend_id):
+    keys = ("backend", "verdict", "passed", "deviations", "failed", "known", "skipped", "infos")
+    return dict(zip(keys, (backend_id, *VERDICTS[backend_id])))
+
+
+def checks():
+    """Of `check`: nothing measured, and of each class one that holds and one that does not."""
+    rows = [check_row(id_, check, check[5].split()[i])
+            for i, id_ in enumerate(CHECKED) for check in CHECKS]
+    failures = [failure("unavailable", "jemalloc", "libjemalloc.so.2 was not found")]
+    kept = [b for b in BACKENDS if b["id"] in (*CHECKED, "jemalloc")]
+    return document(run_header(
+        argv=["pyallocbench", "check"], preset="check", seed=7, rounds=0, memory_rounds=0,
+        backends=kept, workloads=[], failures=failures,
+        conformance={"checks": rows, "verdicts": [verdict_row(id_) for id_ in CHECKED],
+                     "detector": {"backend": BASE, "read_right": 5, "of": 5}, "ops": None,
+                     "not_applicable": 0}), [])
+
+
 def text(value):
     """JSON with one row of a list a line: short, and a change of one number is one line."""
     def rows(items, indent):
@@ -302,12 +356,19 @@ def text(value):
         pad = " " * indent
         return "[\n" + ",\n".join(f"{pad}  {json.dumps(i)}" for i in items) + f"\n{pad}]"
 
+    def has_rows(item):
+        return isinstance(item, list) and item and isinstance(item[0], dict)
+
+    def shown(item, indent):
+        if has_rows(item):
+            return rows(item, indent)
+        if isinstance(item, dict) and any(has_rows(part) for part in item.values()):
+            return pairs(item, indent + 2)
+        return json.dumps(item)
+
     def pairs(mapping, indent):
         pad = " " * indent
-        lines = []
-        for key, item in mapping.items():
-            listed = isinstance(item, list) and item and isinstance(item[0], dict)
-            lines.append(f'{pad}"{key}": {rows(item, indent) if listed else json.dumps(item)}')
+        lines = [f'{pad}"{key}": {shown(item, indent)}' for key, item in mapping.items()]
         return "{\n" + ",\n".join(lines) + "\n" + pad[2:] + "}"
 
     return (f'{{\n  "context": {json.dumps(value["context"])},\n'
@@ -315,7 +376,7 @@ def text(value):
             f'  "pyallocbench": {pairs(value["pyallocbench"], 4)}\n}}\n')
 
 
-DOCUMENTS = {"mixed.json": mixed, "one_round.json": one_round}
+DOCUMENTS = {"mixed.json": mixed, "one_round.json": one_round, "checks.json": checks}
 
 
 def main(arguments):

@@ -70,7 +70,7 @@ class SchemaTest(unittest.TestCase):
         jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
     def test_takes_the_samples(self):
-        for name in ("mixed", "one_round"):
+        for name in ("mixed", "one_round", "checks"):
             with self.subTest(name):
                 errors = [f"{list(e.absolute_path)}: {e.message}"
                           for e in VALIDATOR.iter_errors(golden(name))]
