@@ -24,6 +24,7 @@ import argparse
 import concurrent.futures
 import os
 import pathlib
+import re
 import signal
 import sys
 import tomllib
@@ -34,10 +35,17 @@ import trials
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SETS = ("allocator", "collector", "shim", "exactness")
+CATALOGUED = re.compile(r"([MG])(\d\d)")
+
+
+def in_catalogue_order(entry):
+    """M01 to M43, then G01 to G26, what is planted in several places together; then all others."""
+    known = CATALOGUED.match(entry[1])
+    return (0, known[1] == "G", int(known[2])) if known else (1, False, 0)
 
 
 class Table:
-    """The mutants of all sets, in order: entries are (set, name, mutant)."""
+    """The mutants of all sets, in the order of the catalogue: entries are (set, name, mutant)."""
 
     def __init__(self):
         self.mutants, self.proofs, self.under = [], {}, {}
@@ -47,6 +55,7 @@ class Table:
             self.mutants += [(name, key, value) for key, value in text.get("mutant", {}).items()]
             self.proofs.update(text.get("proof", {}))
             self.under.update(text.get("under", {}))
+        self.mutants.sort(key=in_catalogue_order)
 
     def choose(self, arguments):
         if arguments.mutants:

@@ -109,9 +109,13 @@ class Checks:
             words = [str(program), "check", "-q", "-b", backend, "--only", ",".join(checks),
                      "--seed", str(seed), "-o", str(document)]
             words += ["--ops", str(self.ops)] if self.ops else []
-            result = subprocess.run(words, capture_output=True, text=True, errors="replace",
-                                    timeout=HANG_S, check=False,
-                                    env=dict(os.environ, **(environment or {})))
+            try:
+                result = subprocess.run(words, capture_output=True, text=True, errors="replace",
+                                        timeout=HANG_S, check=False,
+                                        env=dict(os.environ, **(environment or {})))
+            except subprocess.TimeoutExpired as hung:
+                raise planting.Problem(f"{' '.join(words)}\nno end within {HANG_S} s: the product "
+                                       "must end what hangs in a check") from hung
             if not document.exists():
                 lines = (result.stdout + result.stderr).strip().splitlines()
                 raise planting.Problem(f"{' '.join(words)}\nexit {result.returncode}: "

@@ -235,7 +235,7 @@ static void test_shrinks_to_what_shows(void **state)
     ops[2500] = (struct model_op){.call = MODEL_MALLOC, .slot = 8, .size = 3000, .thread = 1};
     ops[4000] = (struct model_op){.call = MODEL_FREE, .slot = 3};
     struct synthetic synthetic = {0};
-    assert_true(pab_model_shrink(&list, 2, 60, shows_three, &synthetic));
+    assert_true(pab_model_shrink(&list, 2, 60000, shows_three, &synthetic));
     assert_int_equal(list.count, 3);
     assert_int_equal(list.ops[0].slot, 0); /* renumbered */
     assert_int_equal(list.ops[0].size, 1);
@@ -270,7 +270,7 @@ static void test_shrinks_bursts_with_room(void **state)
         {.call = MODEL_BURST, .slot = 100000, .size = 400, .count = MODEL_LIFO},
     };
     struct model_list list = {ops, 3};
-    assert_true(pab_model_shrink(&list, 1, 60, shows_burst, NULL));
+    assert_true(pab_model_shrink(&list, 1, 60000, shows_burst, NULL));
     assert_int_equal(list.count, 1);
     assert_int_equal(ops[0].slot, 1024);
     assert_int_equal(ops[0].size, 1);

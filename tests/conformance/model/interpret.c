@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -349,6 +350,7 @@ static bool do_fork(struct model_world *world)
     }
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should it hang, the alarm ends only its parent */
         _exit(child_lives(world) ? 0 : 1);
     }
     int status = 0;

@@ -5,12 +5,13 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
-#define TIMEOUT_LEAST_MS 50000u
-#define PROBE_MOST_MS    20000u
+#define TIMEOUT_LEAST_MS 45000u
 #define CALLS_PER_MS     250u /* on a machine that does much else */
 #define AGAIN            3u   /* times that a trace must show before it is cut */
 #define TAIL_LEAST       ((uint64_t)1 << 14)
+#define TRIAL_LEAST_MS   500
 
 const char *pab_model_profile_name(enum pab_model_profile profile)
 {
@@ -50,6 +51,13 @@ static void describe_end(const struct model_trial *trial, struct pab_model_resul
     } else if (trial->done.end == PAB_CASE_BROKE) {
         out->end = PAB_MODEL_NO_PROCESS;
         snprintf(out->text, sizeof(out->text), "no process was to be had for it");
+    } else if (trial->done.end == PAB_CASE_DIED && trial->done.signal == SIGKILL) {
+        out->end = PAB_MODEL_NO_PROCESS; /* no subject does that by mistake */
+        snprintf(out->text, sizeof(out->text),
+                 "its process was killed from outside, as the kernel does when memory runs out");
+    } else if (trial->done.end == PAB_CASE_RETURNED) {
+        out->end = PAB_MODEL_NO_PROCESS;
+        snprintf(out->text, sizeof(out->text), "no address space was to be had for the model");
     } else {
         pab_case_describe(&trial->done, how, sizeof(how));
         int said = (int)strcspn(trial->done.text, "\n");
@@ -84,8 +92,21 @@ struct sought {
     struct model_trial *trial;
     enum pab_case_end end;
     int signal;
-    char statement[16]; /* "": it crashed or hung */
+    char statement[16];  /* "": it crashed */
+    int64_t deadline_ms; /* a finding without a short trace is one, too: the check has an alarm */
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_late(const struct sought *sought)
+{
+    return now_ms() >= sought->deadline_ms;
+}
 
 /* The same statement; or death by the same signal. */
 static bool is_same(const struct sought *sought)
@@ -106,12 +127,26 @@ static void seek(struct sought *sought, struct model_trial *trial)
     memcpy(sought->statement, trial->outcome->statement, sizeof(sought->statement));
 }
 
+/* Whether a trial shows anything, as far as time allows: one that is cut off shows nothing. */
+static bool shows_something(const struct sought *sought)
+{
+    struct model_trial *trial = sought->trial;
+    int64_t left_ms = sought->deadline_ms - now_ms();
+    trial->timeout_ms = (unsigned)(left_ms > TRIAL_LEAST_MS ? left_ms : TRIAL_LEAST_MS);
+    struct pab_model_result seen;
+    if (!pab_model_try(trial) || trial->done.end == PAB_CASE_HUNG) {
+        return false;
+    }
+    describe_end(trial, &seen);
+    return seen.end != PAB_MODEL_NO_PROCESS;
+}
+
 static bool shows_again(void *arg, struct model_op *ops, size_t *count, bool any)
 {
     struct sought *sought = arg;
     struct model_list list = {ops, *count};
     sought->trial->list = &list;
-    bool shows = pab_model_try(sought->trial) && (any || is_same(sought));
+    bool shows = shows_something(sought) && (any || is_same(sought));
     sought->trial->list = NULL;
     if (shows && any) {
         seek(sought, sought->trial);
@@ -192,8 +227,11 @@ static bool record_tail(struct sought *sought, uint64_t last, struct model_list 
 {
     struct model_trial *trial = sought->trial;
     for (uint64_t length = TAIL_LEAST; length <= MODEL_TRACE_MOST && length < last; length *= 2) {
+        if (is_late(sought)) {
+            return false;
+        }
         trial->skip_lines = last - length;
-        bool shows = pab_model_try(trial) && is_same(sought);
+        bool shows = shows_something(sought) && is_same(sought);
         uint64_t found = trial->outcome->lines;
         trial->skip_lines = 0;
         if (shows) {
@@ -209,6 +247,9 @@ static void write_down(const struct model_trial *trial, const struct model_list 
                        struct pab_model_result *out)
 {
     struct model_head head = {.seed = trial->plan->seed, .threads = trial->plan->threads};
+    if (list->count > MODEL_TRACE_LINES) {
+        return; /* no file that could be read again */
+    }
     snprintf(head.profile, sizeof(head.profile), "%s",
              pab_model_profile_name(trial->plan->profile));
     out->trace = pab_model_trace_write(&head, list);
@@ -223,7 +264,7 @@ static void renew_text(struct sought *sought, const struct model_list *list,
                        struct pab_model_result *out)
 {
     sought->trial->list = list;
-    if (pab_model_try(sought->trial) && is_same(sought)) {
+    if (shows_something(sought) && is_same(sought)) {
         describe_end(sought->trial, out);
     }
     sought->trial->list = NULL;
@@ -243,11 +284,14 @@ static void shrink_list(struct sought *sought, struct model_list *list,
     }
     if (shown < AGAIN) {
         size_t used = strlen(out->text);
-        snprintf(out->text + used, sizeof(out->text) - used,
-                 " (the same calls showed it %u times of %u)", shown, AGAIN);
+        if (!is_late(sought)) {
+            snprintf(out->text + used, sizeof(out->text) - used,
+                     " (the same calls showed it %u times of %u)", shown, AGAIN);
+        }
         return;
     }
-    out->is_shrunk = pab_model_shrink(list, plan->threads, plan->shrink_s, shows_again, sought);
+    int64_t left_ms = sought->deadline_ms - now_ms();
+    out->is_shrunk = pab_model_shrink(list, plan->threads, left_ms, shows_again, sought);
     renew_text(sought, list, out);
     write_down(sought->trial, list, out);
 }
@@ -266,13 +310,20 @@ static void find_and_shrink(struct model_trial *trial, struct pab_model_result *
     const struct pab_model_plan *plan = trial->plan;
     uint64_t last = trial->outcome->lines;
     seek(&sought, trial);
+    sought.deadline_ms = now_ms() + 1000 * (int64_t)plan->shrink_s;
     bool is_there = plan->free_running ? record_free(plan, &list)
                                        : last > 0 && record_tail(&sought, last, &list);
     if (is_there) {
-        trial->timeout_ms = trial->timeout_ms < PROBE_MOST_MS ? trial->timeout_ms : PROBE_MOST_MS;
         shrink_list(&sought, &list, out);
     }
     free(list.ops);
+}
+
+/* Whether a hang shows again would take as long as it did. */
+static bool can_shrink(const struct model_trial *trial, const struct pab_model_result *found)
+{
+    return found->end != PAB_MODEL_NO_PROCESS && trial->done.end != PAB_CASE_HUNG &&
+           trial->plan->shrink_s > 0;
 }
 
 void pab_model_run(const struct pab_subject *subject, const struct pab_model_plan *plan,
@@ -284,7 +335,7 @@ void pab_model_run(const struct pab_subject *subject, const struct pab_model_pla
     trial.timeout_ms = timeout_ms(plan->ops);
     bool has_found = pab_model_try(&trial);
     take_result(&trial, out);
-    if (has_found && out->end != PAB_MODEL_NO_PROCESS && plan->shrink_s > 0) {
+    if (has_found && can_shrink(&trial, out)) {
         find_and_shrink(&trial, out);
     }
 }
@@ -324,9 +375,10 @@ enum pab_status pab_model_replay(const struct pab_subject *subject, const char *
     trial.timeout_ms = timeout_ms(list.count);
     bool has_found = pab_model_try(&trial);
     take_result(&trial, out);
-    if (has_found && out->end != PAB_MODEL_NO_PROCESS && own.shrink_s > 0) {
+    if (has_found && can_shrink(&trial, out)) {
         struct sought sought;
         seek(&sought, &trial);
+        sought.deadline_ms = now_ms() + 1000 * (int64_t)own.shrink_s;
         shrink_list(&sought, &list, out);
     }
     free(list.ops);

@@ -43,7 +43,7 @@ enum pab_model_end {
     PAB_MODEL_HELD,
     PAB_MODEL_BROKE_STATEMENT, /* `statement` and `text` say which and how */
     PAB_MODEL_CRASHED,         /* `text` says of what; also a hang */
-    PAB_MODEL_NO_PROCESS,      /* the trial could not be started: `text` */
+    PAB_MODEL_NO_PROCESS,      /* the trial was not started, or was killed from outside: `text` */
 };
 
 struct pab_model_result {

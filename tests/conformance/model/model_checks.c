@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPS        UINT64_C(300000)
-#define OPS_LARGE  UINT64_C(15000) /* each of them moves a page or more */
+#define OPS        UINT64_C(1000000)
+#define OPS_LARGE  UINT64_C(30000) /* each of them moves a page or more */
 #define SHRINK_S   10
 #define THREADS    4
 #define FILE_BYTES ((size_t)32 << 20) /* no trace is larger */
@@ -73,14 +73,17 @@ static bool ends_in_trace(const char *name)
     return length > 6 && strcmp(name + length - 6, ".trace") == 0;
 }
 
-/* Hands each trace of a folder to `each` until it says false. PAB_USAGE: one of them is damaged.
- * A folder that is not there yet has none. */
+/* Hands each trace of a folder to `each` until it says false. PAB_USAGE: one of them is damaged, or
+ * the folder cannot be read. One that is not there yet has none. */
 static enum pab_status for_traces(const char *folder,
                                   bool (*each)(void *arg, const char *name, const char *text),
                                   void *arg, struct pab_error *err)
 {
     struct dirent **names = NULL;
     int count = scandir(folder, &names, NULL, alphasort);
+    if (count < 0 && errno != ENOENT) {
+        return pab_fail(err, PAB_USAGE, "cannot read %s: %s", folder, strerror(errno));
+    }
     enum pab_status status = PAB_OK;
     bool goes_on = true;
     for (int i = 0; i < count; i++) {
@@ -162,8 +165,9 @@ static enum pab_verdict tell_finding(struct pab_check_run *run,
     }
     if (result->trace != NULL) {
         char title[128];
-        snprintf(title, sizeof(title), "# %zu calls show it%s; --replay FILE makes them again",
-                 result->trace_ops, result->is_shrunk ? "" : " (time was over for fewer)");
+        snprintf(title, sizeof(title), "# %zu line%s it%s; --replay FILE does the same again",
+                 result->trace_ops, result->trace_ops == 1 ? " shows" : "s show",
+                 result->is_shrunk ? "" : " (time was over for less)");
         add_lines(run, title, result->trace);
     }
     if (result->program != NULL) {
@@ -267,7 +271,7 @@ static enum pab_verdict aligned_run(struct pab_check_run *run)
 static enum pab_verdict lockstep_run(struct pab_check_run *run)
 {
     return check_plan(run, (struct pab_model_plan){.profile = PAB_MODEL_CHURN, .threads = THREADS},
-                      OPS / 2);
+                      OPS);
 }
 
 static enum pab_verdict free_running_run(struct pab_check_run *run)

@@ -209,18 +209,18 @@ static void round_bursts(struct shrinker *shrinker)
     }
 }
 
-bool pab_model_shrink(struct model_list *list, unsigned threads, unsigned seconds,
-                      model_shows shows, void *arg)
+bool pab_model_shrink(struct model_list *list, unsigned threads, int64_t most_ms, model_shows shows,
+                      void *arg)
 {
     int64_t start_ms = now_ms();
-    struct shrinker shrinker = {list, NULL, threads, shows, arg, start_ms + 400 * (int64_t)seconds};
+    struct shrinker shrinker = {list, NULL, threads, shows, arg, start_ms + most_ms * 2 / 5};
     shrinker.trying = malloc((list->count + 1) * sizeof(*shrinker.trying));
     if (shrinker.trying == NULL || list->count == 0) {
         free(shrinker.trying);
         return false;
     }
     cut_lines(&shrinker);
-    shrinker.deadline_ms = start_ms + 1000 * (int64_t)seconds;
+    shrinker.deadline_ms = start_ms + most_ms;
     if (list->count > FEW_LINES) {
         (void)one_burst(&shrinker);
     }

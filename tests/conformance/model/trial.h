@@ -47,10 +47,10 @@ bool pab_model_run_free(const struct model_trial *trial, struct model_shadow *sh
  * looked for from there on. *count may become smaller: calls behind the finding are not needed. */
 typedef bool (*model_shows)(void *arg, struct model_op *ops, size_t *count, bool any);
 
-/* Cuts `list` down as long as it still shows, at most for `seconds`. True: nothing more can be left
+/* Cuts `list` down as long as it still shows, and as `most_ms` last. True: nothing more can be left
  * out. The list's storage stays, its count falls. */
-bool pab_model_shrink(struct model_list *list, unsigned threads, unsigned seconds,
-                      model_shows shows, void *arg);
+bool pab_model_shrink(struct model_list *list, unsigned threads, int64_t most_ms, model_shows shows,
+                      void *arg);
 
 /* --- export.c ------------------------------------------------------------------------------- */
 
