@@ -54,17 +54,18 @@ static unsigned char *blocks[PAB_LIMIT_BLOCKS];
 
 static bool has_entry(const struct pab_subject *subject, enum entry entry)
 {
+    const struct pab_alloc *table = subject->table;
     const bool has[ENTRY_COUNT] = {
         [BY_MALLOC] = true,
-        [BY_CALLOC] = true,
-        [BY_REALLOC] = true,
+        [BY_CALLOC] = table->calloc != NULL,
+        [BY_REALLOC] = table->realloc != NULL,
         [BY_REALLOCARRAY] = subject->reallocarray != NULL,
         [BY_ALIGNED_ALLOC] = subject->aligned_alloc != NULL,
         [BY_POSIX_MEMALIGN] = subject->posix_memalign != NULL,
         [BY_MEMALIGN] = subject->memalign != NULL,
         [BY_VALLOC] = subject->valloc != NULL,
         [BY_PVALLOC] = subject->pvalloc != NULL,
-        [BY_GROWTH] = true,
+        [BY_GROWTH] = table->realloc != NULL,
     };
     return has[entry];
 }
@@ -329,12 +330,11 @@ static bool run_case(struct pab_check_run *run, struct limited *limited, int (*b
 }
 
 /* errno is severity S2 of the same statement: the caller judges it apart. */
-static void note_errno(struct pab_check_run *run, const struct limited *limited, bool *is_enomem)
+static void note_errno(const struct limited *limited, char *out, size_t size)
 {
-    if (limited->subject.is_c && limited->last_errno != ENOMEM && *is_enomem) {
-        *is_enomem = false;
-        pab_wrong(run, "%s(%zu) gave NULL with errno %d instead of ENOMEM",
-                  entry_names[limited->entry], limited->size, limited->last_errno);
+    if (limited->subject.is_c && limited->last_errno != ENOMEM && out[0] == '\0') {
+        snprintf(out, size, "%s(%zu) gave NULL with errno %d instead of ENOMEM",
+                 entry_names[limited->entry], limited->size, limited->last_errno);
     }
 }
 
@@ -344,7 +344,7 @@ static enum pab_verdict reach_run(struct pab_check_run *run)
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct limited *limited = limited_open(run);
-    bool is_enomem = true;
+    char other_errno[128] = "";
     size_t cases = 0;
     for (int entry = 0; entry < ENTRY_COUNT; entry++) {
         for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
@@ -353,20 +353,23 @@ static enum pab_verdict reach_run(struct pab_check_run *run)
             if (!is_tried(limited, limited->entry, i)) {
                 continue;
             }
-            bool was_good = run->reason[0] == '\0';
             if (!run_case(run, limited, reach_case)) {
-                return was_good ? pab_judge(run, false) : PAB_FAIL;
+                return pab_judge(run, false);
             }
             if (limited->is_endless) {
                 return pab_skip(run, "%s", endless);
             }
-            note_errno(run, limited, &is_enomem);
+            note_errno(limited, other_errno, sizeof(other_errno));
             cases++;
         }
     }
     pab_compared(run, "%zu processes, each by one entry point and one size to its end: %zu MiB",
                  cases, LITTLE_BYTES >> 20);
-    return is_enomem ? PAB_PASS : PAB_DEVIATION;
+    if (other_errno[0] != '\0') {
+        pab_wrong(run, "%s", other_errno);
+        return PAB_DEVIATION;
+    }
+    return PAB_PASS;
 }
 
 static enum pab_verdict whole_run(struct pab_check_run *run)
