@@ -1,12 +1,14 @@
 #include "tests/conformance/long_run/held.h"
 
 #include "tests/conformance/support/process.h"
+#include "tests/conformance/threads/growth.h"
 
 #include <string.h>
 
 void pab_held_init(struct pab_held *held, const struct pab_subject *subject, size_t room)
 {
     *held = (struct pab_held){.subject = subject, .room = room};
+    pab_growth_without_huge_pages();
     held->blocks = pab_process_pages(room * sizeof(*held->blocks));
     memset(held->blocks, 0xff, room * sizeof(*held->blocks));
     memset(held->blocks, 0, room * sizeof(*held->blocks));

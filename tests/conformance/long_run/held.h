@@ -1,8 +1,8 @@
 /* tests/conformance/long_run/held.h -- blocks of the check's own table, and what the process holds
  * for them. Depends on support/subject.h.
  *
- * The table's pages are touched before anything is counted, so that what is gained since is the
- * allocator's.
+ * The table's pages are touched before anything is counted, and no huge pages come from here on, so
+ * that what is gained since is the allocator's.
  */
 #ifndef PAB_TESTS_CONFORMANCE_LONG_RUN_HELD_H
 #define PAB_TESTS_CONFORMANCE_LONG_RUN_HELD_H

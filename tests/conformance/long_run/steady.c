@@ -3,6 +3,7 @@
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/process.h"
 #include "tests/conformance/support/subject.h"
+#include "tests/conformance/threads/growth.h"
 #include "tests/conformance/threads/team.h"
 #include "workloads/support/rng.h"
 
@@ -118,6 +119,7 @@ static enum pab_verdict steady_run(struct pab_check_run *run)
 {
     size_t threads = (run->heap->backend->caps & PAB_CAP_THREADS) != 0 ? 2 : 1;
     steady.run = run;
+    pab_growth_without_huge_pages();
     steady.sample_steps = pab_budget(run, STEPS, 0) / SAMPLES + 1;
     pab_subject_init(&steady.subject, run->heap);
     pab_rng_seed(&steady.rng, run->seed);

@@ -131,7 +131,7 @@ static enum pab_verdict churn_run(struct pab_check_run *run)
 struct blowup {
     const struct pab_subject *subject;
     void *blocks[BLOWUP_BLOCKS];
-    size_t start_rss, peak_rss;
+    size_t start_rss, peak_gain;
     void *small[2][BLOWUP_BLOCKS / 8];
 };
 
@@ -148,7 +148,8 @@ static void blowup_fill(struct pab_team *team)
         }
     }
     size_t now = pab_process_rss_bytes();
-    blowup.peak_rss = now > blowup.peak_rss ? now : blowup.peak_rss;
+    size_t gain = now > blowup.start_rss ? now - blowup.start_rss : 0;
+    blowup.peak_gain = gain > blowup.peak_gain ? gain : blowup.peak_gain;
 }
 
 static void blowup_empty(void)
@@ -209,10 +210,11 @@ static enum pab_verdict blowup_run(struct pab_check_run *run)
     pab_subject_init(&subject, run->heap);
     team.run = run;
     blowup.subject = &subject;
+    pab_growth_without_huge_pages();
     blowup.start_rss = pab_process_rss_bytes();
     bool holds = pab_team_run(&team, BLOWUP_TEAM, blowup_member, NULL);
     double live = (double)BLOWUP_BLOCKS * BLOWUP_SIZE;
-    double multiple = (double)(blowup.peak_rss - blowup.start_rss) / live;
+    double multiple = (double)blowup.peak_gain / live;
     holds = holds && pab_team_run(&team, 2, lines_member, NULL);
     run->ops_done = (uint64_t)2 * BLOWUP_TEAM * BLOWUP_BLOCKS;
     pab_compared(run,

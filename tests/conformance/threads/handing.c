@@ -110,7 +110,7 @@ static enum pab_verdict exchange_run(struct pab_check_run *run)
     team.run = run;
     exchange.subject = &subject;
     exchange.growth = &growth;
-    exchange.rounds = pab_budget(run, 400000, 0) / (2u * TEAM * HANDED) + 4;
+    exchange.rounds = pab_budget(run, 400000, 0) / ((uint64_t)2 * TEAM * HANDED) + 4;
     pab_growth_begin(&growth, run, &subject,
                      (uint64_t)exchange.rounds * TEAM * HANDED * EXCHANGE_MEAN);
     bool holds = pab_team_run(&team, TEAM, exchange_member, NULL) && pab_growth_holds(&growth);
@@ -175,7 +175,7 @@ static enum pab_verdict race_run(struct pab_check_run *run)
 {
     struct pab_subject subject;
     struct pab_growth growth;
-    uint64_t rounds = pab_budget(run, 100000, 0) / (2 * RACE_BLOCKS) + 4;
+    uint64_t rounds = pab_budget(run, 100000, 0) / ((uint64_t)2 * RACE_BLOCKS) + 4;
     uint64_t round_bytes = RACE_BLOCKS * (15 * 300 + 20000) / 16;
     pab_subject_init(&subject, run->heap);
     race.subject = &subject;
@@ -222,7 +222,7 @@ static int by_address(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Insertion sort would do; qsort of glibc may call malloc, which may be the subject's. */
+/* Shell's sort: glibc's qsort() may call malloc, which may be the subject's. */
 static void sort_parcels(struct parcel *parcels, size_t count)
 {
     for (size_t gap = count / 2; gap > 0; gap /= 2) {
@@ -261,7 +261,8 @@ static void mates_finish(struct pab_team *team, size_t round)
     size_t bytes = 0;
     for (size_t i = 0; i < MATES; i++) {
         bytes += mates.fresh[i].size;
-        parcel_give(team, mates.subject, &mates.fresh[i], "after it was made from freed neighbours");
+        parcel_give(team, mates.subject, &mates.fresh[i],
+                    "after it was made from freed neighbours");
     }
     team->run->ops_done += (uint64_t)4 * MATES;
     pab_growth_round(mates.growth, bytes + MATES * mate_sizes[2 * round % ARRAY_COUNT(mate_sizes)]);
@@ -301,7 +302,7 @@ static enum pab_verdict mates_run(struct pab_check_run *run)
     team.run = run;
     mates.subject = &subject;
     mates.growth = &growth;
-    mates.rounds = pab_budget(run, 400000, 0) / (4u * MATES) + 4;
+    mates.rounds = pab_budget(run, 400000, 0) / ((uint64_t)4 * MATES) + 4;
     size_t mean = 0;
     for (size_t i = 0; i < ARRAY_COUNT(mate_sizes); i++) {
         mean += mate_sizes[i] / ARRAY_COUNT(mate_sizes);
@@ -349,5 +350,4 @@ static const struct pab_check checks[] = {
     },
 };
 
-const struct pab_check_group pab_checks_handing = {PAB_CHECK_CONTRACT, checks,
-                                                   ARRAY_COUNT(checks)};
+const struct pab_check_group pab_checks_handing = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};

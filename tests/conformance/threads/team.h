@@ -7,6 +7,7 @@
 #include "harness/check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define PAB_TEAM_MAX 512
 
@@ -14,7 +15,7 @@
 struct pab_team {
     struct pab_check_run *run;
     size_t count;            /* of threads, at most PAB_TEAM_MAX */
-    volatile bool is_over;   /* somebody found something: the others may stop */
+    atomic_bool is_over;     /* somebody found something: the others may stop */
     pthread_mutex_t mutex;   /* guards run->reason */
     pthread_barrier_t start; /* of `count`; for the body's own use, any number of times */
 };
