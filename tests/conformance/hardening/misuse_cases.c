@@ -2,6 +2,7 @@
  * described size by size, never judged. C leaves all of them undefined. */
 #include "tests/conformance/hardening/misuse.h"
 #include "tests/conformance/support/judge.h"
+#include "tests/conformance/support/process.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -221,15 +222,6 @@ static enum pab_outcome_kind wrong_family(struct pab_scene *scene)
 
 static const size_t sizes[] = {8, 48, 512, 4096, 256 << 10};
 
-/* A sanitizer answers in the allocator's place. */
-#if defined(__has_feature)
-#define IS_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#else
-#define IS_SANITIZED false
-#endif
-
 static const struct {
     const char *id;
     pab_misuse misuse;
@@ -269,7 +261,7 @@ static pab_misuse misuse_of(const struct pab_check *check)
 static enum pab_verdict describe(struct pab_check_run *run)
 {
     pab_misuse misuse = misuse_of(run->check);
-    if (IS_SANITIZED) {
+    if (pab_process_is_sanitized()) {
         return pab_skip(run, "built with a sanitizer, which answers to misuse itself");
     }
     struct pab_subject subject;
