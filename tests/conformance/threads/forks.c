@@ -30,9 +30,10 @@ int pab_forks_found(const char *format, ...)
     char text[256];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    vsnprintf(text, sizeof(text) - 1, format, args);
     va_end(args);
     size_t length = strlen(text);
+    text[length++] = '\n'; /* another thread may find something, too */
     return write(STDERR_FILENO, text, length) == (ssize_t)length ? 1 : 2;
 }
 
@@ -50,6 +51,7 @@ enum pab_verdict pab_forks_judge(struct pab_forks *forks, int (*body)(void *arg)
     }
     char how[64];
     pab_case_describe(&done, how, sizeof(how));
+    done.text[strcspn(done.text, "\n")] = '\0';
     if (done.end == PAB_CASE_RETURNED && done.text[0] != '\0') {
         pab_wrong(forks->run, "%.400s", done.text);
     } else {

@@ -265,6 +265,7 @@ static enum pab_verdict torture_run(struct pab_check_run *run)
         return pab_skip(run, "no process or thread is to be had");
     }
     bool holds = done.end == PAB_CASE_RETURNED && done.value == 0;
+    done.text[strcspn(done.text, "\n")] = '\0';
     if (!holds) {
         pab_wrong(run, "%s%s%.300s", done.text[0] == '\0' ? "the traced process " : "",
                   done.text[0] == '\0' ? how : "", done.text);
