@@ -25,6 +25,7 @@ static struct {
     struct pab_subject subject;
     struct wish *now; /* shared with the case */
     uint64_t rounds;
+    bool has_no_process; /* a case could not be started */
 } limits;
 
 static enum pab_verdict begin(struct pab_check_run *run)
@@ -60,6 +61,10 @@ static bool run_case(int (*body)(void *arg), struct pab_case *done)
         }
         limits.now->kind = each;
         pab_case_run(body, &each, CASE_MS, done);
+        if (done->end == PAB_CASE_BROKE) {
+            limits.has_no_process = true;
+            return true;
+        }
         if (done->end != PAB_CASE_RETURNED) {
             pab_case_describe(done, how, sizeof(how));
             pab_aligned_describe(each, limits.now->align, limits.now->size, what, sizeof(what));
@@ -70,6 +75,12 @@ static bool run_case(int (*body)(void *arg), struct pab_case *done)
         }
     }
     return true;
+}
+
+static enum pab_verdict conclude(struct pab_check_run *run, bool holds)
+{
+    return holds && limits.has_no_process ? pab_skip(run, "no process for a case was to be had")
+                                          : pab_judge(run, holds);
 }
 
 /* 1 when the call gave a block. */
@@ -143,7 +154,7 @@ static enum pab_verdict overflow_run(struct pab_check_run *run)
     }
     run->ops_done = limits.now->calls;
     pab_compared(run, "%" PRIu64 " impossible requests, alignments 8 to 2^63", limits.now->calls);
-    return pab_judge(run, holds);
+    return conclude(run, holds);
 }
 
 static const size_t huge_sizes[] = {1, 8, 100, 4096, 65536, 1u << 20, 3u << 20, 16u << 20};
@@ -186,6 +197,7 @@ static enum pab_verdict huge_run(struct pab_check_run *run)
     if (begin(run) != PAB_PASS) {
         return PAB_SKIP;
     }
+    pab_process_avoid_huge_pages();
     uint64_t round_calls = ARRAY_COUNT(huge_sizes) * (HUGE_ALIGN - 2);
     limits.rounds = pab_budget(run, HUGE_CALLS, 100000) / round_calls + 1;
     bool holds = run_case(huge_body, &done);
@@ -200,7 +212,7 @@ static enum pab_verdict huge_run(struct pab_check_run *run)
                  "%zu KiB left resident, allowed: %zu",
                  limits.now->served, limits.now->calls, HUGE_ALIGN, limits.now->grown_bytes >> 10,
                  HUGE_SLACK >> 10);
-    return pab_judge(run, holds);
+    return conclude(run, holds);
 }
 
 static const struct pab_check checks[] = {

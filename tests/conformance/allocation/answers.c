@@ -2,11 +2,11 @@
  * an answer to zero bytes that is always of one kind, errno as it was. */
 #include "tests/conformance/support/blocks.h"
 #include "tests/conformance/support/judge.h"
+#include "tests/conformance/support/process.h"
 #include "tests/conformance/support/sizes.h"
 #include "tests/conformance/support/spans.h"
 
 #include <inttypes.h>
-#include <sys/prctl.h>
 
 #define SMALL_MOST   ((size_t)4096)
 #define WHOLE_MOST   ((size_t)1 << 20)  /* every byte is written */
@@ -79,9 +79,7 @@ static enum pab_verdict writable_run(struct pab_check_run *run)
     struct pab_blocks blocks;
     struct pab_sizes ladder;
     size_t refused = 0;
-    /* Where the kernel gives a huge page for each byte that is touched, PLACES of them would be half
-     * a GiB. Whoever cannot do without has the same blocks to give. */
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    pab_process_avoid_huge_pages(); /* PLACES of them would be half a GiB */
     pab_subject_init(&subject, run->heap);
     pab_blocks_init(&blocks, run, &subject);
     size_t most = run->heap->hooks == NULL ? LADDER_MOST : EXPECTED; /* hooks write every byte */

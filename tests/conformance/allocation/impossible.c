@@ -264,6 +264,7 @@ static enum pab_verdict no_harm_run(struct pab_check_run *run)
 {
     struct pab_subject subject;
     struct pab_blocks blocks;
+    pab_process_avoid_huge_pages();
     pab_subject_init(&subject, run->heap);
     pab_blocks_init(&blocks, run, &subject);
     return pab_judge(run, failures_leave_all(run, &blocks));

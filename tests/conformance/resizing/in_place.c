@@ -13,7 +13,7 @@
 #define WARM       25000u
 #define SMALL_MOST 512u
 #define LARGE_MOST 65536u
-#define SLACK      ((size_t)16 << 20) /* resident bytes that caches and huge pages come and go by */
+#define SLACK      ((size_t)16 << 20) /* resident bytes that caches may come and go by */
 #define HOPELESS   ((size_t)96 << 20) /* nothing is ever used again */
 #define CLASS_MOST (1u << 20)
 #define EDGES      10000u
@@ -110,6 +110,7 @@ static enum pab_verdict release_run(struct pab_check_run *run)
     size_t usual = 0;
     size_t grown = 0;
     begin(run);
+    pab_process_avoid_huge_pages();
     bool holds = grow_and_shrink(false, count, &usual);
     if (holds && usual >= HOPELESS) {
         return pab_skip(run, "what is freed is not used again here: nothing to compare with");

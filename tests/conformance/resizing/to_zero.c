@@ -160,6 +160,7 @@ static enum pab_verdict zero_run(struct pab_check_run *run)
     memset(&zero, 0, sizeof(zero));
     zero.run = run;
     pab_subject_init(&zero.subject, run->heap);
+    pab_process_avoid_huge_pages();
     bool holds = true;
     for (size_t i = 0; holds && i < ARRAY_COUNT(sizes); i++) {
         holds = try_answer(sizes[i]);

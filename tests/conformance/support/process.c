@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 size_t pab_process_rss_bytes(void)
@@ -27,6 +28,11 @@ size_t pab_process_rss_slack(void)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     return (cpus > 64 ? 4 * (size_t)cpus : 256) * pab_pages_size();
+}
+
+void pab_process_avoid_huge_pages(void)
+{
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* where that is refused, figures are coarser */
 }
 
 /* Hands each line of /proc/self/maps to `each`, until it says true. */

@@ -13,6 +13,10 @@
 size_t pab_process_rss_bytes(void);
 size_t pab_process_rss_slack(void);
 
+/* From now on the kernel makes no huge page of what this process, or one that it forks, touches,
+ * whatever the machine's setting: resident is what was touched, not 2 MiB for each byte. */
+void pab_process_avoid_huge_pages(void);
+
 /* Lines of /proc/self/maps. */
 size_t pab_process_mappings(void);
 
