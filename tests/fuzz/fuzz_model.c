@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PAB_CHECK(pab_heap_open(&heap, fuzz.spec, &err) == PAB_OK);
     pab_subject_init(&subject, &heap);
     fuzz.outcome = (struct model_outcome){0};
-    pab_model_world_open(&fuzz.world, &subject, &fuzz.shadow, &fuzz.outcome, 16);
+    PAB_CHECK(pab_model_world_open(&fuzz.world, &subject, &fuzz.shadow, &fuzz.outcome, 16));
     size_t count = pab_model_trace_of_bytes(data, size, fuzz.ops, CALLS_MOST);
     bool holds = pab_model_do(&fuzz.world, fuzz.ops, count) && pab_model_empty(&fuzz.world) &&
                  pab_model_settle(&fuzz.world);

@@ -111,7 +111,7 @@ static const char *judge(enum fault planted, const struct model_op *calls, size_
     memset(pool, 0xA5, sizeof(pool));
     memset(&outcome, 0, sizeof(outcome));
     assert_true(pab_model_shadow_open(&shadow, false));
-    pab_model_world_open(&world, &subject, &shadow, &outcome, 16);
+    assert_true(pab_model_world_open(&world, &subject, &shadow, &outcome, 16));
     fault = NOTHING;
     assert_true(pab_model_do(&world, calls, before));
     fault = planted;

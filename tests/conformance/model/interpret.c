@@ -3,7 +3,6 @@
 #include "allocators/os_pages.h"
 #include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/pattern.h"
-#include "tests/conformance/support/process.h"
 
 #include <signal.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #define FORK_STRIDE    16u
 #define SHUFFLE_STRIDE 7919u /* a prime: coprime to any count of blocks below it, and most above */
 
-void pab_model_world_open(struct model_world *world, const struct pab_subject *subject,
+bool pab_model_world_open(struct model_world *world, const struct pab_subject *subject,
                           struct model_shadow *shadow, struct model_outcome *outcome,
                           size_t align_least)
 {
@@ -26,12 +25,16 @@ void pab_model_world_open(struct model_world *world, const struct pab_subject *s
     world->shadow = shadow;
     world->outcome = outcome;
     world->align_least = align_least;
-    world->slots = pab_process_pages(MODEL_SLOTS * sizeof(*world->slots));
-    world->burst = pab_process_pages(MODEL_BURST_MOST * sizeof(*world->burst));
+    world->slots = pab_pages_map(MODEL_SLOTS * sizeof(*world->slots));
+    world->burst = pab_pages_map(MODEL_BURST_MOST * sizeof(*world->burst));
+    if (world->slots == NULL || world->burst == NULL) {
+        return false;
+    }
     world->next_sweep = SWEEP_CALLS;
     pab_model_learn_counters(world);
     (void)pab_model_shadow_take(shadow, world->slots, MODEL_SLOTS * sizeof(*world->slots));
     (void)pab_model_shadow_take(shadow, world, sizeof(*world));
+    return true;
 }
 
 void pab_model_world_close(struct model_world *world)

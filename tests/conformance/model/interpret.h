@@ -10,9 +10,9 @@
 
 #include "tests/conformance/model/world.h"
 
-/* A world on a fresh heap; its tables are pages of their own. `align_least`: what every block that
- * is large enough must be a multiple of. */
-void pab_model_world_open(struct model_world *world, const struct pab_subject *subject,
+/* A world on a fresh heap; its tables are pages of their own, false: there are none to be had.
+ * `align_least`: what every block that is large enough must be a multiple of. */
+bool pab_model_world_open(struct model_world *world, const struct pab_subject *subject,
                           struct model_shadow *shadow, struct model_outcome *outcome,
                           size_t align_least);
 void pab_model_world_close(struct model_world *world);

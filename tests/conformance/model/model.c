@@ -57,7 +57,7 @@ static void describe_end(const struct model_trial *trial, struct pab_model_resul
                  "its process was killed from outside, as the kernel does when memory runs out");
     } else if (trial->done.end == PAB_CASE_RETURNED) {
         out->end = PAB_MODEL_NO_PROCESS;
-        snprintf(out->text, sizeof(out->text), "no address space was to be had for the model");
+        snprintf(out->text, sizeof(out->text), "no memory was to be had for the model");
     } else {
         pab_case_describe(&trial->done, how, sizeof(how));
         int said = (int)strcspn(trial->done.text, "\n");

@@ -1,5 +1,6 @@
 #include "tests/conformance/model/trial.h"
 
+#include "allocators/os_pages.h"
 #include "tests/conformance/support/process.h"
 
 #include <pthread.h>
@@ -230,20 +231,24 @@ bool pab_model_run_free(const struct model_trial *trial, struct model_shadow *sh
 {
     unsigned threads = trial->plan->threads;
     assert(threads > 1 && threads <= MODEL_THREADS);
-    struct runner *runners = pab_process_pages(threads * sizeof(*runners));
-    struct mailbox *boxes = pab_process_pages(threads * sizeof(*boxes));
+    struct runner *runners = pab_pages_map(threads * sizeof(*runners));
+    struct mailbox *boxes = pab_pages_map(threads * sizeof(*boxes));
     size_t align = trial->plan->align_least;
     unsigned started = 0;
-    for (unsigned i = 0; i < threads; i++) {
+    bool is_open = runners != NULL && boxes != NULL;
+    for (unsigned i = 0; i < threads && is_open; i++) {
         struct runner *runner = &runners[i];
         runner->trial = trial;
         runner->mailboxes = boxes;
         runner->number = i;
         pthread_mutex_init(&boxes[i].lock, NULL);
-        pab_model_world_open(&runner->world, trial->subject, shadow, trial->outcome,
-                             align != 0 ? align : 16);
+        is_open = pab_model_world_open(&runner->world, trial->subject, shadow, trial->outcome,
+                                       align != 0 ? align : 16);
         runner->world.stream = i;
         pab_model_generator_init(&runner->generator, trial->plan, i);
+    }
+    if (!is_open) {
+        return false;
     }
     while (started < threads &&
            pthread_create(&runners[started].thread, NULL, runner_live, &runners[started]) == 0) {
@@ -259,5 +264,5 @@ bool pab_model_run_free(const struct model_trial *trial, struct model_shadow *sh
     for (unsigned i = 0; i < threads; i++) {
         pab_model_report(&runners[i].world);
     }
-    return holds;
+    return true;
 }

@@ -67,12 +67,15 @@ static bool do_plan(const struct model_trial *trial, struct model_crew *crew)
     return holds;
 }
 
-static void run_on_one_world(const struct model_trial *trial)
+/* False: there is no memory for the world. */
+static bool run_on_one_world(const struct model_trial *trial)
 {
     struct model_world *world = &child.world;
     size_t align = trial->plan->align_least;
-    pab_model_world_open(world, trial->subject, &child.shadow, trial->outcome,
-                         align != 0 ? align : ALIGN_LEAST);
+    if (!pab_model_world_open(world, trial->subject, &child.shadow, trial->outcome,
+                              align != 0 ? align : ALIGN_LEAST)) {
+        return false;
+    }
     unsigned threads = trial->plan->threads;
     struct model_crew *crew = threads > 1 ? pab_model_crew_start(world, threads) : NULL;
     prepare_faults(trial, world);
@@ -86,6 +89,7 @@ static void run_on_one_world(const struct model_trial *trial)
         pab_model_settle(world);
     }
     pab_model_report(world);
+    return true;
 }
 
 static int run_trial(void *arg)
@@ -96,13 +100,9 @@ static int run_trial(void *arg)
     if (!pab_model_shadow_open(&child.shadow, is_free)) {
         return 1;
     }
-    if (is_free) {
-        pab_model_run_free(trial, &child.shadow);
-    } else {
-        run_on_one_world(trial);
-    }
-    trial->outcome->has_ended = true;
-    return 0;
+    bool has_run = is_free ? pab_model_run_free(trial, &child.shadow) : run_on_one_world(trial);
+    trial->outcome->has_ended = has_run;
+    return has_run ? 0 : 1;
 }
 
 bool pab_model_try(struct model_trial *trial)

@@ -38,7 +38,7 @@ bool pab_model_crew_do(struct model_crew *crew, const struct model_op *ops, size
 void pab_model_crew_stop(struct model_crew *crew);
 
 /* All threads at once, each with a world and a stream of its own; blocks are handed over. False:
- * a statement does not hold. */
+ * there is no memory for the worlds. */
 bool pab_model_run_free(const struct model_trial *trial, struct model_shadow *shadow);
 
 /* --- shrink.c ------------------------------------------------------------------------------- */
