@@ -133,7 +133,9 @@ static enum pab_verdict steady_run(struct pab_check_run *run)
     double held = steady.held[SAMPLES - WATCHED];
     double steps = (double)steady.sample_steps * WATCHED;
     double drift = median_slope() * WATCHED;
-    double limit = DRIFT_LIMIT * held * steps / DRIFT_STEPS + SLACK_BYTES;
+    double kernels = (double)pab_process_rss_slack();
+    double limit =
+        DRIFT_LIMIT * held * steps / DRIFT_STEPS + (kernels > SLACK_BYTES ? kernels : SLACK_BYTES);
     pab_compared(run,
                  "%.0f KiB held, drift %+.0f KiB in %.0f steps by %zu thread%s (Theil-Sen over %d "
                  "samples), allowed %.0f KiB",

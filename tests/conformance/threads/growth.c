@@ -47,7 +47,9 @@ void pab_growth_round(struct pab_growth *growth, uint64_t bytes)
 
 static size_t allowed(const struct pab_growth *growth)
 {
-    return PAB_GROWTH_SLACK + growth->apart + (size_t)growth->since / PAB_GROWTH_SHARE;
+    size_t kernels = pab_process_rss_slack();
+    return (kernels > PAB_GROWTH_SLACK ? kernels : PAB_GROWTH_SLACK) + growth->apart +
+           (size_t)growth->since / PAB_GROWTH_SHARE;
 }
 
 static size_t gained(const struct pab_growth *growth)

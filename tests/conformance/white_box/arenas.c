@@ -233,7 +233,7 @@ static enum pab_verdict second_life_run(struct pab_check_run *run)
     size_t mappings_after = pab_process_mappings();
     size_t rss_after = pab_process_rss_bytes();
     size_t grown = rss_after > rss_bytes ? rss_after - rss_bytes : 0;
-    size_t bound = 1u << 20;
+    size_t bound = pab_process_rss_slack() > 1u << 20 ? pab_process_rss_slack() : 1u << 20;
     if (holds && mappings_after > mappings) {
         holds = pab_wrong(run, "%zu mappings after %d lives, %zu after %d", mappings_after, LIVES,
                           mappings, LIVES_WARM);
