@@ -243,6 +243,40 @@ static void test_ladder(void **state)
     assert_memory_equal(sizes.at, expected, sizeof(expected));
 }
 
+/* An allocator with a class for each 16 bytes: the "block" is the size that was asked for. */
+static void *fine_malloc(size_t size)
+{
+    return (void *)(uintptr_t)size;
+}
+
+static void fine_free(void *ptr)
+{
+    (void)ptr;
+}
+
+static size_t fine_usable(void *ptr)
+{
+    return ((uintptr_t)ptr + 15) / 16 * 16;
+}
+
+/* More classes than there is room for: the small ones are all there, and the last is near the end. */
+static void test_classes_reach_the_end(void **state)
+{
+    (void)state;
+    static const struct pab_subject fine = {
+        .is_c = true, .malloc = fine_malloc, .free = fine_free, .usable_size = fine_usable};
+    static struct pab_sizes sizes;
+    pab_sizes_classes(&sizes, &fine, 1u << 20);
+    assert_true(sizes.count > PAB_SIZES_MAX / 2 && sizes.count <= PAB_SIZES_MAX);
+    for (size_t i = 0; i < PAB_SIZES_MAX / 2; i++) {
+        assert_int_equal(sizes.at[i], 16 * (i + 1));
+    }
+    assert_true(sizes.at[sizes.count - 1] > (1u << 20) - (16u << 10));
+    pab_sizes_classes(&sizes, &fine, 1000);
+    assert_int_equal(sizes.count, 62);
+    assert_int_equal(sizes.at[61], 992);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_mapping_of_a_page),
         cmocka_unit_test(test_rss_counts_what_is_touched),
         cmocka_unit_test(test_ladder),
+        cmocka_unit_test(test_classes_reach_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
