@@ -13,7 +13,7 @@
 
 /* What a check takes where it takes much. More at once would find the kernel at fault: it kills what
  * takes memory that is not there. */
-#define JOB_BYTES ((uint64_t)256 << 20)
+#define JOB_BYTES (UINT64_C(320) << 20)
 
 static unsigned own_jobs(void)
 {
