@@ -150,6 +150,28 @@ static void print_properties(FILE *file, const json_t *run, const json_t *backen
     fprintf(file, "</properties>\n");
 }
 
+/* A run that was interrupted must not look like one that went well. */
+static bool is_cut_short(const json_t *run, const char *backend)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(json_object_get(run, "conformance"), "verdicts"), index, row)
+    {
+        if (pab_json_is(row, "backend", backend)) {
+            return json_is_false(json_object_get(row, "complete"));
+        }
+    }
+    return false;
+}
+
+static void print_cut_short(FILE *file, const char *backend)
+{
+    fprintf(file, "<testcase");
+    print_attribute(file, "classname", backend);
+    fprintf(file, " name=\"complete\" time=\"0\"><error type=\"interrupted\" message=\""
+                  "interrupted before its last check\"/></testcase>\n");
+}
+
 /* A backend that could not be opened is one case: an error where the user named it. */
 static void print_unopened(FILE *file, const json_t *backend, bool is_error)
 {
@@ -178,17 +200,21 @@ static void print_suite(FILE *file, const json_t *run, const json_t *backend)
     const char *id = pab_json_text(backend, "id");
     const json_t *rows = json_object_get(json_object_get(run, "conformance"), "checks");
     bool is_open = pab_json_is(backend, "status", "ok");
-    bool is_error = !is_open && is_failure(run, id);
+    bool is_cut = is_cut_short(run, id);
+    bool is_error = is_cut || (!is_open && is_failure(run, id));
     struct counts counts = count_rows(rows, id);
     fprintf(file, "<testsuite");
     print_attribute(file, "name", id);
     fprintf(file, " tests=\"%zu\" failures=\"%zu\" errors=\"%d\" skipped=\"%zu\" time=\"%.3f\"",
-            counts.tests + !is_open, counts.failures, is_error,
+            counts.tests + !is_open + is_cut, counts.failures, is_error,
             counts.skipped + (!is_open && !is_error), (double)counts.wall_ms / 1000);
     fprintf(file, " timestamp=\"%.19s\">\n", pab_json_text(run, "started"));
     print_properties(file, run, backend);
     if (!is_open) {
         print_unopened(file, backend, is_error);
+    }
+    if (is_cut) {
+        print_cut_short(file, id);
     }
     size_t index = 0;
     json_t *row = NULL;
@@ -209,20 +235,22 @@ bool pab_check_junit_print(FILE *file, const void *document)
         count_rows(json_object_get(json_object_get(run, "conformance"), "checks"), NULL);
     size_t index = 0;
     size_t unopened = 0;
-    size_t errors = 0;
+    size_t failed_to_open = 0;
+    size_t cut_short = 0;
     json_t *backend = NULL;
     json_array_foreach(backends, index, backend)
     {
         bool is_open = pab_json_is(backend, "status", "ok");
         unopened += !is_open;
-        errors += !is_open && is_failure(run, pab_json_text(backend, "id"));
+        failed_to_open += !is_open && is_failure(run, pab_json_text(backend, "id"));
+        cut_short += is_cut_short(run, pab_json_text(backend, "id"));
     }
     fprintf(file,
             PAB_JUNIT_HEAD
             "<testsuites name=\"pyallocbench check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
             "skipped=\"%zu\" time=\"%.3f\">\n",
-            counts.tests + unopened, counts.failures, errors, counts.skipped + unopened - errors,
-            (double)counts.wall_ms / 1000);
+            counts.tests + unopened + cut_short, counts.failures, failed_to_open + cut_short,
+            counts.skipped + unopened - failed_to_open, (double)counts.wall_ms / 1000);
     json_array_foreach(backends, index, backend)
     {
         print_suite(file, run, backend);

@@ -272,8 +272,9 @@ static void print_backends(const struct page *page)
         print_text(page, pab_json_is(backend, "status", "ok") ? pab_json_text(identity, "version")
                                                               : pab_json_text(backend, "reason"));
         fprintf(page->file, " | %s | %d | %d | %d | %d | %d |\n",
-                verdict == NULL                           ? pab_json_text(backend, "status")
-                : pab_json_is(verdict, "verdict", "fail") ? "**FAIL**"
+                verdict == NULL ? pab_json_text(backend, "status")
+                : json_is_false(json_object_get(verdict, "complete")) ? "interrupted"
+                : pab_json_is(verdict, "verdict", "fail")             ? "**FAIL**"
                                                           : pab_json_text(verdict, "verdict"),
                 (int)pab_json_count(verdict, "passed"), (int)pab_json_count(verdict, "deviations"),
                 (int)pab_json_count(verdict, "failed"), (int)pab_json_count(verdict, "infos"),

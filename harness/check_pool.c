@@ -2,12 +2,15 @@
 
 #include "harness/self.h"
 
+#include <string.h>
+
 #define POLL_MS 100
 
 struct crew {
     const struct pab_check_pool *pool;
     struct pab_check_task *running[PAB_WORKERS_MAX];
     size_t count;
+    unsigned hung;
 };
 
 static enum pab_status start(struct crew *crew, struct pab_check_task *task, struct pab_error *err)
@@ -29,6 +32,7 @@ static void finish(struct crew *crew, size_t index)
     task->outcome = *pab_worker_outcome(task->worker);
     task->outcome.curve = NULL;
     task->is_done = true;
+    crew->hung += strcmp(task->outcome.kind, "timeout") == 0;
     pab_worker_destroy(task->worker);
     task->worker = NULL;
     crew->running[index] = crew->running[--crew->count];
@@ -83,6 +87,9 @@ enum pab_status pab_check_pool_run(const struct pab_check_pool *pool, struct pab
         struct pab_check_task *next = next_of_kind(tasks, count, &at, alone == 1);
         PAB_CHECK(width > 0 && width <= PAB_WORKERS_MAX);
         while (status == PAB_OK && *pool->interrupted == 0 && (next != NULL || crew.count > 0)) {
+            if (pool->hung_most > 0 && crew.hung >= pool->hung_most) {
+                next = NULL;
+            }
             while (status == PAB_OK && next != NULL && crew.count < width) {
                 status = start(&crew, next, err);
                 next = next_of_kind(tasks, count, &at, alone == 1);

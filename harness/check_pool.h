@@ -19,7 +19,8 @@ struct pab_check_task {
 };
 
 struct pab_check_pool {
-    unsigned jobs; /* how many at once */
+    unsigned jobs;      /* how many at once */
+    unsigned hung_most; /* after so many that hung no other one is started; 0: no such limit */
     const volatile int *interrupted;
     /* Both may be NULL: called when a task has ended, and time and again with those that run. */
     void (*ended)(void *arg, struct pab_check_task *task);
@@ -28,7 +29,7 @@ struct pab_check_pool {
 };
 
 /* Runs all tasks in their order, those that must be alone after the others. When `interrupted`
- * comes, what runs is ended and the rest is left not done. PAB_IO: no worker could be started;
+ * comes, what runs is ended and the rest is left not done, as the rest is after `hung_most`. PAB_IO: no worker could be started;
  * what was done stands. */
 enum pab_status pab_check_pool_run(const struct pab_check_pool *pool, struct pab_check_task *tasks,
                                    size_t count, struct pab_error *err);

@@ -32,6 +32,11 @@ static size_t word_of(const json_t *row)
     return i;
 }
 
+static bool is_bad(const json_t *row)
+{
+    return pab_json_is(row, "verdict", "fail") || pab_json_is(row, "verdict", "deviation");
+}
+
 void pab_check_report_backend(const json_t *backend)
 {
     char head[400];
@@ -171,6 +176,12 @@ static void report_groups(const json_t *rows)
 
 /* --- skips ---------------------------------------------------------------------------------- */
 
+static bool is_info(const json_t *row, const char *reason)
+{
+    (void)reason;
+    return pab_json_is(row, "verdict", "info");
+}
+
 static bool is_skip_for(const json_t *row, const char *reason)
 {
     return pab_json_is(row, "verdict", "skip") && pab_json_is(row, "reason", reason);
@@ -183,31 +194,38 @@ static const char *number_of(const json_t *row)
     return dash == NULL ? "" : dash + 1;
 }
 
-/* Ids of all rows that were skipped for `reason`; three or more in a row as a range. */
-static void list_skipped(const json_t *rows, const char *reason, char *out, size_t size)
+/* Ids of all rows that `is_one` takes; three or more in a row as a range. How many they are. */
+static size_t list_rows(const json_t *rows, bool (*is_one)(const json_t *row, const char *reason),
+                        const char *reason, char *out, size_t size)
 {
     size_t count = json_array_size(rows);
+    size_t listed = 0;
     size_t used = 0;
+    out[0] = '\0';
     for (size_t i = 0; i < count && used < size; i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!is_skip_for(row, reason)) {
+        if (!is_one(row, reason)) {
             continue;
         }
         char group[GROUP_MAX];
         pab_check_group_of(pab_json_text(row, "check"), group, sizeof(group));
         size_t last = i;
         while (last + 1 < count && is_in_group(json_array_get(rows, last + 1), group) &&
-               is_skip_for(json_array_get(rows, last + 1), reason)) {
+               is_one(json_array_get(rows, last + 1), reason)) {
             last++;
         }
+        listed += last + 1 - i;
         used += (size_t)snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ",
                                  pab_json_text(row, "check"));
-        if (last >= i + 2 && used < size) {
-            used += (size_t)snprintf(out + used, size - used, "..%s",
-                                     number_of(json_array_get(rows, last)));
-            i = last;
+        if (last > i && used < size) {
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", last > i + 1 ? ".." : ", ",
+                                 last > i + 1 ? number_of(json_array_get(rows, last))
+                                              : pab_json_text(json_array_get(rows, last), "check"));
         }
+        i = last;
     }
+    return listed;
 }
 
 static bool was_seen_before(const json_t *rows, size_t index, const char *reason)
@@ -233,13 +251,23 @@ static void report_skips(const json_t *rows)
         char ids[2000];
         char text[2700];
         char head[32];
-        size_t count = 0;
-        for (size_t i = index; i < json_array_size(rows); i++) {
-            count += is_skip_for(json_array_get(rows, i), reason);
-        }
-        list_skipped(rows, reason, ids, sizeof(ids));
+        size_t count = list_rows(rows, is_skip_for, reason, ids, sizeof(ids));
         snprintf(head, sizeof(head), "  %zu skipped: ", count);
         snprintf(text, sizeof(text), "%s: %s", reason, ids);
+        pab_text_item(head, (unsigned)strlen(head), text);
+    }
+}
+
+/* Descriptions are no findings: where they are to be read, and of what. */
+static void report_infos(const json_t *rows)
+{
+    char ids[1000];
+    char text[1200];
+    char head[32];
+    size_t count = list_rows(rows, is_info, NULL, ids, sizeof(ids));
+    if (count > 0) {
+        snprintf(head, sizeof(head), "  %zu told: ", count);
+        snprintf(text, sizeof(text), "descriptions and figures, shown by --verbose: %s", ids);
         pab_text_item(head, (unsigned)strlen(head), text);
     }
 }
@@ -258,9 +286,9 @@ void pab_check_report_rows(const json_t *rows, const json_t *verdict, bool is_ve
     }
     json_array_foreach(rows, index, row)
     {
-        bool is_quiet = pab_json_is(row, "verdict", "pass") || pab_json_is(row, "verdict", "skip");
+        bool is_quiet = !is_bad(row);
         if (is_whole || !is_quiet) {
-            if (pab_json_is(row, "verdict", "info") && !is_verbose) {
+            if (pab_json_is(row, "verdict", "info") && !is_verbose) { /* of a few, all are shown */
                 report_info(row);
             } else {
                 report_whole(row);
@@ -269,11 +297,14 @@ void pab_check_report_rows(const json_t *rows, const json_t *verdict, bool is_ve
     }
     if (!is_whole) {
         report_skips(rows);
+        report_infos(rows);
     }
     count_rows(rows, NULL, counts, sizeof(counts), &total);
     char line[700];
     snprintf(line, sizeof(line), "%s: %s: %s", pab_json_text(verdict, "backend"),
-             words[word_of(verdict)].shown, total == 0 ? "no check came to its end" : counts);
+             json_is_false(json_object_get(verdict, "complete")) ? "INTERRUPTED"
+                                                                 : words[word_of(verdict)].shown,
+             total == 0 ? "no check came to its end" : counts);
     pab_text_item("", 0, line);
     printf("\n");
     fflush(stdout);
@@ -292,11 +323,6 @@ static const json_t *row_of(const json_t *checks, const char *backend, const cha
         }
     }
     return NULL;
-}
-
-static bool is_bad(const json_t *row)
-{
-    return pab_json_is(row, "verdict", "fail") || pab_json_is(row, "verdict", "deviation");
 }
 
 /* Every check once: the rows of the first backend. */

@@ -165,10 +165,10 @@ json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task
 }
 
 json_t *pab_check_row_left_out(const struct pab_check *check, const char *backend,
-                               const struct pab_check_asked *asked)
+                               const char *reason, const struct pab_check_asked *asked)
 {
     json_t *row = new_row(check, backend, PAB_SKIP);
-    set_text(row, "reason", "takes minutes or hours: --long, or --only with its whole id", false);
+    set_text(row, "reason", reason, false);
     static const char *const empty[] = {"answer", "compared", "detail"};
     for (size_t i = 0; i < ARRAY_COUNT(empty); i++) {
         set_text(row, empty[i], "", false);

@@ -26,7 +26,7 @@ json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task
                       const char *version, const struct pab_check_asked *asked);
 /* The row of one that was not, on a backend. */
 json_t *pab_check_row_left_out(const struct pab_check *check, const char *backend,
-                               const struct pab_check_asked *asked);
+                               const char *reason, const struct pab_check_asked *asked);
 
 /* The backend's row: how many of each verdict, and the worst of its R and I checks. What can only
  * deviate or inform (Q, H) never speaks against it. */

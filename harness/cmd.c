@@ -77,6 +77,7 @@ const volatile int *pab_cmd_catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() must return */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() */
     return &interrupted;
 }

@@ -45,7 +45,8 @@ static const struct argp_option options[] = {
     {"corpus", OPTION_CORPUS, "DIR", 0, "A folder of such files: read first, and added to", 2},
     {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one check (default: 60, more for many --ops)",
      2},
-    {"jobs", OPTION_JOBS, "N", 0, "Checks at a time (default: one for each CPU, fewer where memory is short)", 2},
+    {"jobs", OPTION_JOBS, "N", 0,
+     "Checks at a time (default: one for each CPU, fewer where memory is short)", 2},
     {"strict", OPTION_STRICT, NULL, 0,
      "Known findings count as failures, too (results/reference/findings)", 2},
     {"output", 'o', "FILE", 0, "Writes everything into a results document", 3},
@@ -70,6 +71,9 @@ static const char doc[] =
     "  pyallocbench check -b pymalloc:profile=3.9 --only 'DIFF-*' --oracle libpython3.9.so.1.0\n"
     "  pyallocbench check -b pymalloc:tail=release --only DIFF-001     (what must differ)\n"
     "`list checks` shows ids and what each one demands, `list profiles` what pymalloc can be.\n\n"
+    "HRD checks say what happens after misuse, for blocks of 8, 48, 512, 4096 and 262144 bytes: "
+    "DIAG ends with a message; TRAP dies at once; LATE ends later; NEUTRAL takes no harm; SILENT "
+    "shows nothing; ALIAS hands the same memory out twice; HANG; - no such case.\n\n"
     "Verdicts: PASS; FAIL: memory is damaged, or a result is wrong, that a standard or a "
     "documented "
     "contract demands (R) or the allocator's own answers promise (I); DEVIATION: errno, a "

@@ -93,8 +93,10 @@ int main(int argc, char **argv)
         return run_verb(argv[2], 3, words);
     }
     int code = run_verb(verb, argc, argv);
+    errno = 0; /* an earlier write that failed has left none that is still its own */
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fprintf(stderr, "pyallocbench: cannot write to stdout: %s\n", strerror(errno));
+        fprintf(stderr, "pyallocbench: cannot write to stdout: %s\n",
+                errno != 0 ? strerror(errno) : "the disk is full, or nobody reads");
         return PAB_EXIT_ERROR;
     }
     return code;

@@ -49,6 +49,17 @@ class BrokenBackendTest(CliTest):
         self.expect_verdict("hang_late", "timeout", r"^hung: no verdict within 4 s \(--timeout\)$",
                             "--timeout", "4")
 
+    def test_where_most_hang_the_rest_is_left_out(self):
+        name = f"library:{BROKEN / 'hang_late.so'}"
+        done = self.tool("check", "-q", "-b", name, "--only", "PRE-*,REA-*,GCC-*,MOD-*", "--timeout",
+                         "1", "--jobs", "2", "-o", "out.json")
+        self.expect_exit(done, BAD_CELL)
+        rows = self.document()["pyallocbench"]["conformance"]["checks"]
+        hung = sum(row["kind"] == "timeout" for row in rows)
+        self.assertIn(hung, (8, 9))  # two run side by side
+        self.assertIn("left out after 8 checks that hung", done.stdout)
+        self.assertGreater(len(rows), 60)
+
     def test_endless_talk_ends_as_a_hang(self):
         self.expect_verdict("flood", "timeout", "^hung: no verdict within 4 s", "--timeout", "4")
 

@@ -15,6 +15,7 @@
 
 #define OPS        UINT64_C(1000000)
 #define OPS_LARGE  UINT64_C(30000) /* each of them moves a page or more */
+#define TOLD_LINES 100             /* of a trace, for a reader */
 #define SHRINK_S   10
 #define THREADS    4
 #define FILE_BYTES ((size_t)32 << 20) /* no trace is larger */
@@ -168,7 +169,9 @@ static enum pab_verdict tell_finding(struct pab_check_run *run,
         snprintf(title, sizeof(title), "# %zu line%s it%s; --replay FILE does the same again",
                  result->trace_ops, result->trace_ops == 1 ? " shows" : "s show",
                  result->is_shrunk ? "" : " (time was over for less)");
-        add_lines(run, title, result->trace);
+        bool is_short = result->trace_ops <= TOLD_LINES;
+        add_lines(run, is_short ? title : "# too many lines to show: --corpus DIR keeps them",
+                  is_short ? result->trace : "");
     }
     if (result->program != NULL) {
         add_lines(run, "", result->program);

@@ -161,7 +161,7 @@ static void plain_line(struct shrinker *shrinker, size_t index)
 
 static void plain_lines(struct shrinker *shrinker)
 {
-    for (size_t i = shrinker->list->count; i > 0; i--) {
+    for (size_t i = shrinker->list->count; i > 0 && !is_late(shrinker); i--) {
         if (i <= shrinker->list->count && shrinker->list->ops[i - 1].call == MODEL_BURST) {
             shrink_burst(shrinker, i - 1);
         }
@@ -199,7 +199,7 @@ static bool one_burst(struct shrinker *shrinker)
  * up to the next power of two, if that shows as well. */
 static void round_bursts(struct shrinker *shrinker)
 {
-    for (size_t i = 0; i < shrinker->list->count; i++) {
+    for (size_t i = 0; i < shrinker->list->count && !is_late(shrinker); i++) {
         const struct model_op *op = &shrinker->list->ops[i];
         if (op->call == MODEL_BURST && op->slot > ROUNDED_LEAST && op->slot < MODEL_BURST_MOST) {
             copy_list(shrinker);

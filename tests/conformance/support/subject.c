@@ -159,7 +159,7 @@ static unsigned when(bool is_there, unsigned call)
     return is_there ? call : 0;
 }
 
-static unsigned calls_of(const struct pab_subject *subject)
+unsigned pab_subject_uses(const struct pab_subject *subject)
 {
     const struct pab_alloc *table = subject->table;
     if (!subject->is_c) {
@@ -195,7 +195,7 @@ bool pab_check_admits(const struct pab_check *check, struct pab_heap *heap, char
 {
     struct pab_subject subject;
     pab_subject_init(&subject, heap);
-    unsigned missing = calls_needed(check) & ~calls_of(&subject);
+    unsigned missing = calls_needed(check) & ~pab_subject_uses(&subject);
     const char *who = heap->backend->name;
     if ((check->needs & PAB_CAP_THREADS & ~heap->backend->caps) != 0) {
         snprintf(reason, size, "%s serves one thread at a time: in CPython a lock guards it", who);
@@ -220,7 +220,7 @@ void pab_check_manifest(struct pab_heap *heap, char *out, size_t size)
 {
     struct pab_subject subject;
     pab_subject_init(&subject, heap);
-    unsigned calls = calls_of(&subject);
+    unsigned calls = pab_subject_uses(&subject);
     size_t used = (size_t)snprintf(out, size, "%s: malloc free",
                                    subject.is_c ? "C functions" : "Python domains");
     for (int there = 1; there >= (subject.is_c ? 0 : 1); there--) {

@@ -49,6 +49,9 @@ void pab_subject_init(struct pab_subject *subject, struct pab_heap *heap);
 void pab_subject_init_domain(struct pab_subject *subject, struct pab_heap *heap,
                              enum pab_domain domain);
 
+/* enum pab_uses: what of it can be called. */
+unsigned pab_subject_uses(const struct pab_subject *subject);
+
 static inline void *pab_subject_malloc(const struct pab_subject *subject, size_t size)
 {
     if (subject->is_c) {
