@@ -511,7 +511,7 @@ static const struct pab_check checks[] = {
     },
     {
         .id = "OOM-04",
-        .summary = "... by other sizes, too",
+        .summary = "memory that ran out and was freed can be had again by other sizes, too",
         .source = "C23 7.24.3.3: made available for further allocation",
         .class = PAB_CLASS_QUALITY,
         .severity = PAB_SEVERITY_QUALITY,

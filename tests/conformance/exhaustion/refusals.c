@@ -418,7 +418,8 @@ static const struct pab_check checks[] = {
     },
     {
         .id = "OOM-06",
-        .summary = "so may bursts of them, each n-th, and every call of a kind",
+        .summary = "bursts of calls to the kernel, each n-th of them, and all of one kind may be "
+                   "refused: nothing lost, all as before after",
         .source = "C23 7.24.3: NULL where space cannot be had; CPython's "
                   "_testcapi.set_nomemory(start, stop)",
         .class = PAB_CLASS_REQUIRED,
