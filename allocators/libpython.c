@@ -16,10 +16,11 @@ static const struct pab_key keys[] = {
 /* 0 bytes as they are: CPython takes such a block from the raw domain, a byte from a pool. */
 static const struct pab_dso_names domain_names[PAB_DOMAIN_COUNT] = {
     [PAB_DOMAIN_RAW] = {"PyMem_RawMalloc", "PyMem_RawCalloc", "PyMem_RawRealloc", "PyMem_RawFree",
-                        NULL, true},
-    [PAB_DOMAIN_MEM] = {"PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free", NULL, true},
+                        NULL, true, false},
+    [PAB_DOMAIN_MEM] = {"PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free", NULL, true,
+                        false},
     [PAB_DOMAIN_OBJ] = {"PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyObject_Free",
-                        NULL, true},
+                        NULL, true, false},
 };
 
 /* Up to 3.11 the allocator works before the interpreter is started; from 3.12 its state belongs

@@ -137,8 +137,8 @@ static bool take_all(struct pab_rng *rng)
             return false;
         }
         demand.asked += demand.sizes[i];
-        demand.usable += pab_subject_usable(demand.held.subject, demand.held.blocks[i],
-                                            demand.sizes[i]);
+        demand.usable +=
+            pab_subject_usable(demand.held.subject, demand.held.blocks[i], demand.sizes[i]);
     }
     return true;
 }
@@ -155,8 +155,7 @@ static bool judge_figures(struct pab_check_run *run, const struct figures seen[3
                          demand.asked, demand.usable, seen[0].in_use, seen[1].in_use);
     }
     if (seen[2].in_use > seen[0].in_use + SLACK_BYTES) {
-        return pab_wrong(run,
-                         "all freed, in-use bytes are %" PRIu64 ", before it were %" PRIu64,
+        return pab_wrong(run, "all freed, in-use bytes are %" PRIu64 ", before it were %" PRIu64,
                          seen[2].in_use, seen[0].in_use);
     }
     for (int i = 0; i < 3; i++) {
@@ -179,8 +178,7 @@ static enum pab_verdict figures_run(struct pab_check_run *run)
     void *first = pab_subject_malloc(&subject, 100); /* there are figures from here on */
     const struct reader *reader = find_reader(run->heap, &seen[0]);
     if (reader == NULL) {
-        return pab_skip(run, "%s exports no figures that are known here",
-                        run->heap->backend->name);
+        return pab_skip(run, "%s exports no figures that are known here", run->heap->backend->name);
     }
     if (!take_all(&rng)) {
         return pab_skip(run, "NULL for one of %u small blocks", BLOCKS);
@@ -211,5 +209,4 @@ static const struct pab_check checks[] = {
     },
 };
 
-const struct pab_check_group pab_checks_figures = {PAB_CHECK_CONTRACT, checks,
-                                                   ARRAY_COUNT(checks)};
+const struct pab_check_group pab_checks_figures = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};

@@ -103,9 +103,9 @@ static enum pab_verdict purge_run(struct pab_check_run *run)
 
 /* --- LNG-03 --------------------------------------------------------------------------------- */
 
-#define PIN_SIZE   64u
-#define PIN_PAGE   ((uintptr_t)4096)
-#define PIN_AGAIN  25.0 /* per cent of the peak that it may grow when the gaps are asked for again */
+#define PIN_SIZE  64u
+#define PIN_PAGE  ((uintptr_t)4096)
+#define PIN_AGAIN 25.0 /* per cent of the peak that it may grow when the gaps are asked for again */
 
 /* Keeps the first block of each page, by address; how many are kept. */
 static size_t pin_pages(struct pab_held *held)

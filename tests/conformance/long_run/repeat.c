@@ -145,5 +145,4 @@ static const struct pab_check checks[] = {
     },
 };
 
-const struct pab_check_group pab_checks_repeat = {PAB_CHECK_CONTRACT, checks,
-                                                  ARRAY_COUNT(checks)};
+const struct pab_check_group pab_checks_repeat = {PAB_CHECK_CONTRACT, checks, ARRAY_COUNT(checks)};
