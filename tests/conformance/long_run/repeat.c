@@ -99,7 +99,7 @@ static enum pab_fresh_end trace_forked(const struct pab_check_run *run, uint64_t
 
 static enum pab_verdict repeat_run(struct pab_check_run *run)
 {
-    struct sums sums[2];
+    struct sums sums[2] = {0};
     char text[512] = "";
     struct pab_subject subject;
     uint64_t steps = pab_budget(run, STEPS, 0);
@@ -116,7 +116,7 @@ static enum pab_verdict repeat_run(struct pab_check_run *run)
         }
         run->ops_done += steps;
     }
-    size_t same = 0;
+    uint64_t same = 0;
     while (same < STRETCHES && sums[0].at[same] == sums[1].at[same]) {
         same++;
     }
