@@ -125,11 +125,12 @@ static enum pab_verdict repeat_run(struct pab_check_run *run)
                  subject.is_c ? ", usable sizes" : "");
     pab_answer(run, same == STRETCHES ? "repeatable" : "not repeatable");
     if (same < STRETCHES) {
+        unsigned long long from = same * (steps / STRETCHES);
+        unsigned long long to = from + steps / STRETCHES;
         pab_wrong(run,
                   "two runs with seed %llu differ between steps %llu and %llu: addresses cannot be "
                   "had again",
-                  (unsigned long long)run->seed, (unsigned long long)(same * (steps / STRETCHES)),
-                  (unsigned long long)((same + 1) * (steps / STRETCHES)));
+                  (unsigned long long)run->seed, from, to);
     }
     return pab_judge(run, same == STRETCHES);
 }
