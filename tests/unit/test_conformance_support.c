@@ -5,6 +5,7 @@
 #include "tests/conformance/support/pattern.h"
 #include "tests/conformance/support/process.h"
 #include "tests/conformance/support/sizes.h"
+#include "tests/conformance/support/sort.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -277,6 +278,28 @@ static void test_classes_reach_the_end(void **state)
     assert_int_equal(sizes.at[61], 992);
 }
 
+static int by_number(const void *left, const void *right)
+{
+    int a = *(const int *)left;
+    int b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+static void test_sort_is_qsort(void **state)
+{
+    (void)state;
+    int sorted[200];
+    int expected[200];
+    for (size_t count = 0; count <= ARRAY_COUNT(sorted); count++) {
+        for (size_t i = 0; i < count; i++) {
+            sorted[i] = expected[i] = (int)(i * 7919 % 101) - 50;
+        }
+        pab_sort(sorted, count, sizeof(*sorted), by_number);
+        qsort(expected, count, sizeof(*expected), by_number);
+        assert_memory_equal(sorted, expected, count * sizeof(*sorted));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_mapping_of_a_page),
         cmocka_unit_test(test_rss_counts_what_is_touched),
         cmocka_unit_test(test_ladder),
+        cmocka_unit_test(test_sort_is_qsort),
         cmocka_unit_test(test_classes_reach_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

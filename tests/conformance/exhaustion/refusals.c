@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #define CASE_MS            20000
@@ -71,7 +70,7 @@ static bool run_again_without(struct sweep *sweep)
 /* Without huge pages: a byte written in a block of 100 MiB would cost 2 MiB to clear. */
 static bool prepare(char *why, size_t size)
 {
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    pab_process_avoid_huge_pages();
     return pab_oscalls_install(why, size);
 }
 

@@ -1,14 +1,14 @@
 #include "tests/conformance/long_run/held.h"
 
 #include "tests/conformance/support/process.h"
-#include "tests/conformance/threads/growth.h"
+#include "tests/conformance/support/sort.h"
 
 #include <string.h>
 
 void pab_held_init(struct pab_held *held, const struct pab_subject *subject, size_t room)
 {
     *held = (struct pab_held){.subject = subject, .room = room};
-    pab_growth_without_huge_pages();
+    pab_process_avoid_huge_pages();
     held->blocks = pab_process_pages(room * sizeof(*held->blocks));
     memset(held->blocks, 0xff, room * sizeof(*held->blocks));
     memset(held->blocks, 0, room * sizeof(*held->blocks));
@@ -42,18 +42,14 @@ size_t pab_held_gain(const struct pab_held *held)
     return now > held->start_rss ? now - held->start_rss : 0;
 }
 
-/* Shell's sort: qsort() may take memory, and from the very allocator that is watched. */
+static int by_address(const void *left, const void *right)
+{
+    uintptr_t a = (uintptr_t) * (void *const *)left;
+    uintptr_t b = (uintptr_t) * (void *const *)right;
+    return (a > b) - (a < b);
+}
+
 void pab_held_sort(struct pab_held *held)
 {
-    void **blocks = held->blocks;
-    for (size_t gap = held->count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
-        for (size_t i = gap; i < held->count; i++) {
-            void *moving = blocks[i];
-            size_t j = i;
-            for (; j >= gap && (uintptr_t)blocks[j - gap] > (uintptr_t)moving; j -= gap) {
-                blocks[j] = blocks[j - gap];
-            }
-            blocks[j] = moving;
-        }
-    }
+    pab_sort(held->blocks, held->count, sizeof(*held->blocks), by_address);
 }

@@ -2,8 +2,8 @@
  * long: neither does what the process holds. */
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/process.h"
+#include "tests/conformance/support/sort.h"
 #include "tests/conformance/support/subject.h"
-#include "tests/conformance/threads/growth.h"
 #include "tests/conformance/threads/team.h"
 #include "workloads/support/rng.h"
 
@@ -86,18 +86,11 @@ static bool make_samples(size_t threads)
     return holds;
 }
 
-static void sort_doubles(double *values, size_t count)
+static int by_value(const void *left, const void *right)
 {
-    for (size_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
-        for (size_t i = gap; i < count; i++) {
-            double moving = values[i];
-            size_t j = i;
-            for (; j >= gap && values[j - gap] > moving; j -= gap) {
-                values[j] = values[j - gap];
-            }
-            values[j] = moving;
-        }
-    }
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return (a > b) - (a < b);
 }
 
 /* Theil and Sen: the median of the slopes between all pairs of points, which a few steps up or
@@ -111,7 +104,7 @@ static double median_slope(void)
             steady.slopes[pairs++] = (held[j] - held[i]) / (double)(j - i);
         }
     }
-    sort_doubles(steady.slopes, pairs);
+    pab_sort(steady.slopes, pairs, sizeof(*steady.slopes), by_value);
     return steady.slopes[pairs / 2];
 }
 
@@ -119,7 +112,7 @@ static enum pab_verdict steady_run(struct pab_check_run *run)
 {
     size_t threads = (run->heap->backend->caps & PAB_CAP_THREADS) != 0 ? 2 : 1;
     steady.run = run;
-    pab_growth_without_huge_pages();
+    pab_process_avoid_huge_pages();
     steady.sample_steps = pab_budget(run, STEPS, 0) / SAMPLES + 1;
     pab_subject_init(&steady.subject, run->heap);
     pab_rng_seed(&steady.rng, run->seed);

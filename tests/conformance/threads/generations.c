@@ -210,7 +210,7 @@ static enum pab_verdict blowup_run(struct pab_check_run *run)
     pab_subject_init(&subject, run->heap);
     team.run = run;
     blowup.subject = &subject;
-    pab_growth_without_huge_pages();
+    pab_process_avoid_huge_pages();
     blowup.start_rss = pab_process_rss_bytes();
     bool holds = pab_team_run(&team, BLOWUP_TEAM, blowup_member, NULL);
     double live = (double)BLOWUP_BLOCKS * BLOWUP_SIZE;

@@ -3,7 +3,6 @@
 #include "tests/conformance/support/process.h"
 
 #include <string.h>
-#include <sys/prctl.h>
 
 #define TRIAL_BLOCKS 16384u
 #define TRIAL_BYTES  1024u
@@ -22,15 +21,10 @@ static bool reuses(const struct pab_subject *subject)
     return pab_process_rss_bytes() < before + TRIAL_BLOCKS * TRIAL_BYTES / 2;
 }
 
-void pab_growth_without_huge_pages(void)
-{
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-}
-
 void pab_growth_begin(struct pab_growth *growth, struct pab_check_run *run,
                       const struct pab_subject *subject, uint64_t total)
 {
-    pab_growth_without_huge_pages();
+    pab_process_avoid_huge_pages();
     *growth = (struct pab_growth){.run = run, .reuses = reuses(subject), .total = total};
 }
 

@@ -28,11 +28,6 @@ struct pab_growth {
     size_t apart; /* bytes that are known to be gained by others, such as the threads themselves */
 };
 
-/* From here on this process gets no huge pages that it did not ask for: the kernel would add them, or
- * merge others into them, whenever it finds the time, and what is counted would not be the
- * allocator's doing. */
-void pab_growth_without_huge_pages(void);
-
 void pab_growth_begin(struct pab_growth *growth, struct pab_check_run *run,
                       const struct pab_subject *subject, uint64_t total);
 void pab_growth_round(struct pab_growth *growth, uint64_t bytes);

@@ -1,6 +1,7 @@
 /* tests/conformance/threads/handing.c -- blocks freed by other threads than their owners', step by
  * step with barriers, so that each free is of the kind that is meant. */
 #include "tests/conformance/support/pattern.h"
+#include "tests/conformance/support/sort.h"
 #include "tests/conformance/threads/growth.h"
 #include "tests/conformance/threads/team.h"
 #include "workloads/support/rng.h"
@@ -222,21 +223,6 @@ static int by_address(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Shell's sort: glibc's qsort() may call malloc, which may be the subject's. */
-static void sort_parcels(struct parcel *parcels, size_t count)
-{
-    for (size_t gap = count / 2; gap > 0; gap /= 2) {
-        for (size_t i = gap; i < count; i++) {
-            struct parcel held = parcels[i];
-            size_t j = i;
-            for (; j >= gap && by_address(&parcels[j - gap], &held) > 0; j -= gap) {
-                parcels[j] = parcels[j - gap];
-            }
-            parcels[j] = held;
-        }
-    }
-}
-
 static void mates_take(struct pab_team *team, struct parcel *parcels, size_t round)
 {
     size_t size = mate_sizes[round % ARRAY_COUNT(mate_sizes)];
@@ -248,7 +234,7 @@ static void mates_take(struct pab_team *team, struct parcel *parcels, size_t rou
 static void mates_prepare(struct pab_team *team, size_t round)
 {
     mates_take(team, mates.old, 2 * round);
-    sort_parcels(mates.old, MATES);
+    pab_sort(mates.old, MATES, sizeof(*mates.old), by_address);
     for (size_t i = 1; i < MATES; i++) {
         uintptr_t left = (uintptr_t)mates.old[i - 1].block / 4096;
         mates.neighbours += left == (uintptr_t)mates.old[i].block / 4096;
