@@ -61,6 +61,11 @@ class CliTest(unittest.TestCase):
             self.assertIn(word, lines[0])
 
 
+def unwrapped(text):
+    """The text without its line breaks: where they fall depends on the folder the tree is in."""
+    return " ".join(text.split())
+
+
 def samples_of(document, backend, kind=None):
     """The samples of one backend, of one pass or of all."""
     return [sample for sample in document["pyallocbench"]["samples"]

@@ -15,7 +15,7 @@ import xml.etree.ElementTree
 import jsonschema
 
 from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, ROOT, TOOL, CliTest,
-                     checks_of)
+                     checks_of, unwrapped)
 
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8")))
@@ -217,7 +217,7 @@ class TroubleTest(CliTest):
         self.assertEqual([case.get("name") for case in suite.findall("testcase")],
                          ["complete", "PYM-01"])
         self.assertEqual(suite.find("testcase/error").get("type"), "interrupted")
-        self.assertIn("INTERRUPTED: 1 passed", stdout)
+        self.assertIn("INTERRUPTED: 1 passed", unwrapped(stdout))
         self.assertIn(("complete", "false"),
                       [(item.get("name"), item.get("value")) for item in suite[0]])
 
