@@ -1,0 +1,103 @@
+/* harness/compare/compare.h -- two sides of a measurement, cell by cell: what differs, by how much,
+ * and how sure. Depends on reading.h, stats.h.
+ *
+ * Pure: readings in, rows out. The table, Markdown, CSV, JSON and the gate are all made from these
+ * rows, so they cannot disagree.
+ *
+ *   within one document     backend against baseline, paired by (host, round)
+ *   between two documents   the same backend, old against new; paired only if both are parts of one
+ *                           run (equal run_id), else as independent samples
+ *   base and head           two arms of one run of the gate ("pymalloc@base", "pymalloc@head")
+ */
+#ifndef PAB_HARNESS_COMPARE_COMPARE_H
+#define PAB_HARNESS_COMPARE_COMPARE_H
+
+#include "harness/compare/reading.h"
+#include "harness/stats/stats.h"
+
+/* What a row says of head (or the backend) against base (or the baseline). */
+enum pab_call {
+    PAB_CALL_BETTER,      /* significant and beyond the floor: faster, smaller */
+    PAB_CALL_WORSE,       /* ... slower, larger; of structure: not equal */
+    PAB_CALL_EQUIVALENT,  /* the whole interval lies within the floor */
+    PAB_CALL_UNDECIDED,   /* cannot tell: `detectable` says what would have been seen */
+    PAB_CALL_NOT_JUDGED,  /* a description, the baseline itself, a floor backend */
+    PAB_CALL_NEW,         /* head has the cell, base has not */
+    PAB_CALL_GONE,        /* base has it, head has not and did not even fail in it */
+    PAB_CALL_FAILED,      /* head has no value because it failed there and base did not */
+    PAB_CALL_COUNT,
+};
+
+/* "slower" rather than "worse" where the family has such a word. */
+const char *pab_call_word(enum pab_call call, enum pab_family family);
+
+struct pab_rules {
+    double level;                   /* of the intervals shown: 0.95 */
+    double alpha;                   /* of a verdict, over all judged rows of a family */
+    double power;                   /* for which `detectable` is given: 0.9 */
+    bool any_regression;            /* true: Holm, one-sided (gate); false: Benjamini-Hochberg */
+    double floor[PAB_FAMILY_COUNT]; /* ratio: 0.03 is 3 %; an effect below it does not count */
+    double memory_step_bytes;       /* and a difference of bytes below this */
+    double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
+                                       instructions is */
+};
+
+/* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
+struct pab_rules pab_rules_exploring(void);
+/* What `gate` uses: 1 %, Holm, one-sided, time 1 %, memory 1 %, instructions 0.1 %. */
+struct pab_rules pab_rules_gating(void);
+
+/* One side of a contrast: a cell's backend within a reading. */
+struct pab_side {
+    struct pab_reading *reading;
+    enum pab_reading_part part;
+    size_t backend; /* index in `reading` */
+};
+
+struct pab_row {
+    const char *workload; /* NULL: the suite */
+    const char *label;    /* the backend as the reader knows it, without "@head" */
+    const char *host;     /* NULL: all, hosts as blocks */
+    const struct pab_metric *metric;
+    bool paired;
+    size_t n_base, n_head;       /* values; pairs when paired */
+    double base, head;           /* medians; NAN where there is none, or over several hosts */
+    double ratio, lo, hi;        /* head over base; NAN where undefined */
+    double p, p_adjusted;        /* NAN where no test applies */
+    double superiority;          /* P(head > base): 0.5 where they do not differ */
+    double detectable;           /* ratio - 1 that would be found with rules.power; NAN */
+    double heterogeneity;        /* p that hosts agree; 1 with one host */
+    enum pab_call call;
+    char why[160];               /* for people: what stands behind the call, or "" */
+};
+
+struct pab_comparison {
+    struct pab_row *rows;   /* by workload, label, metric; suite rows last */
+    size_t count;
+    struct pab_rules rules;
+    char **notes;           /* for people: what limits these rows; "control failed", "forced" */
+    size_t note_count;
+    bool control_failed;    /* time verdicts are advisory */
+    bool forced;            /* unlike machines or builds, compared all the same */
+};
+
+/* Every backend of one document against `baseline` (NULL: the document's own). */
+enum pab_status pab_compare_within(struct pab_reading *reading, const char *baseline,
+                                   const struct pab_rules *rules, struct pab_comparison **out,
+                                   struct pab_error *err);
+
+/* Every cell that two documents share. PAB_NOT_COMPARABLE, naming what differs, where machine,
+ * build settings or a workload's parameters do, unless `force`. */
+enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head, bool force,
+                                    const struct pab_rules *rules, struct pab_comparison **out,
+                                    struct pab_error *err);
+
+/* The arms of one document of the gate: NAME@base against NAME@head. Only rounds from `first`
+ * (inclusive) to `end` (exclusive) count: the confirmation has rounds of its own. */
+enum pab_status pab_compare_arms(struct pab_reading *reading, uint32_t first, uint32_t end,
+                                 const struct pab_rules *rules, struct pab_comparison **out,
+                                 struct pab_error *err);
+
+void pab_comparison_free(struct pab_comparison *comparison);
+
+#endif
