@@ -1,8 +1,8 @@
-/* Failing calls to the kernel: those that were planned and no others, through libc, through a raw
- * instruction, in threads that block every signal, and in forked children. Each body runs in a
- * process of its own: cmocka has handlers for the same signal. */
+/* Calls to the kernel counted by kind, and failing: those that were planned and no others, through
+ * libc, through a raw instruction, in threads that block every signal, and in forked children. Each
+ * body runs in a process of its own: cmocka has handlers for the same signal. */
+#include "allocators/oscalls.h"
 #include "tests/conformance/support/case.h"
-#include "tests/conformance/support/oscalls.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define PAGE 4096u
+#define PAGE ((size_t)4096)
 #define NONE (-1) /* there is no filter here */
 
 /* In a body: gives the line that did not hold. */
@@ -198,6 +198,87 @@ static int threads(void)
     return 0;
 }
 
+static uint64_t calls_in(const struct pab_oscalls_counts *counts)
+{
+    return counts->mmap + counts->munmap + counts->mremap + counts->mprotect + counts->madvise +
+           counts->brk;
+}
+
+/* Two pages and a bit are asked for, moved to five pages, given back, and unmapped in two parts. */
+static void *map_and_unmap(void *arg)
+{
+    char *pages = mmap(NULL, 2 * PAGE + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *moved = mremap(pages, 2 * PAGE + 1, 5 * PAGE, MREMAP_MAYMOVE);
+    bool *ok = arg;
+    *ok = moved != MAP_FAILED && mprotect(moved, PAGE, PROT_NONE) == 0 &&
+          madvise(moved, 2 * PAGE, MADV_DONTNEED) == 0 && madvise(moved, PAGE, MADV_NORMAL) == 0 &&
+          munmap(moved, PAGE) == 0 && munmap(moved + PAGE, 4 * PAGE) == 0;
+    return NULL;
+}
+
+static int counts_kinds(void)
+{
+    struct pab_oscalls_counts counts;
+    pab_oscalls_count(&counts);
+    EXPECT(calls_in(&counts) == 0 && counts.mapped_bytes == 0 && counts.unmapped_bytes == 0);
+    bool ok = false;
+    map_and_unmap(&ok);
+    pab_oscalls_count(&counts);
+    EXPECT(ok && calls_in(&counts) == 7);
+    EXPECT(counts.mmap == 1 && counts.mremap == 1 && counts.mprotect == 1 && counts.madvise == 2);
+    EXPECT(counts.munmap == 2 && counts.brk == 0);
+    EXPECT(counts.mapped_bytes == 5 * PAGE && counts.unmapped_bytes == 5 * PAGE);
+    EXPECT(counts.released_bytes == 2 * PAGE);
+    EXPECT(sbrk(0) != (void *)-1 && sbrk(3 * (intptr_t)PAGE) != (void *)-1);
+    EXPECT(sbrk(-(intptr_t)PAGE) != (void *)-1);
+    pab_oscalls_count(&counts);
+    EXPECT(calls_in(&counts) == 9 && counts.brk == 2);
+    EXPECT(counts.mapped_bytes == 8 * PAGE && counts.unmapped_bytes == 6 * PAGE);
+    return 0;
+}
+
+/* What fails is a call, too, but it moves no bytes. */
+static int counts_failures(void)
+{
+    struct pab_oscalls_counts counts;
+    EXPECT(munmap((void *)1, PAGE) != 0);
+    plan(PAB_OSCALL_ALL, 1, 0, 0);
+    EXPECT(map_page() == MAP_FAILED && sbrk((intptr_t)PAGE) == (void *)-1);
+    struct pab_oscalls_seen seen;
+    pab_oscalls_stop(&seen);
+    pab_oscalls_count(&counts);
+    EXPECT(counts.munmap == 1 && counts.mmap == 1 && counts.brk == 1 && calls_in(&counts) == 3);
+    EXPECT(counts.mapped_bytes == 0 && counts.unmapped_bytes == 0);
+    return 0;
+}
+
+/* The calls of other threads count together, those of a child are its own. */
+static int counts_threads(void)
+{
+    struct pab_oscalls_counts before;
+    struct pab_oscalls_counts after;
+    pthread_t threads[4];
+    bool ok[4];
+    pab_oscalls_count(&before);
+    for (int i = 0; i < 4; i++) {
+        EXPECT(pthread_create(&threads[i], NULL, map_and_unmap, &ok[i]) == 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        EXPECT(ok[i]);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        map_and_unmap(&ok[0]);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    pab_oscalls_count(&after);
+    EXPECT(after.mremap - before.mremap == 4); /* the only kind that starting a thread has not */
+    EXPECT(after.madvise - before.madvise >= 8 && after.munmap - before.munmap >= 8);
+    return 0;
+}
+
 static int children(void)
 {
     pid_t child = fork();
@@ -257,6 +338,24 @@ static void test_request_without_end(void **state)
     assert_string_equal(done.text, "so far");
 }
 
+static void test_counts_kinds(void **state)
+{
+    (void)state;
+    run_body(counts_kinds);
+}
+
+static void test_counts_failures(void **state)
+{
+    (void)state;
+    run_body(counts_failures);
+}
+
+static void test_counts_threads(void **state)
+{
+    (void)state;
+    run_body(counts_threads);
+}
+
 static void test_fails_as_planned(void **state)
 {
     (void)state;
@@ -296,13 +395,11 @@ static void test_libc_malloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fails_as_planned),
-        cmocka_unit_test(test_tells_kinds_apart),
-        cmocka_unit_test(test_raw_calls),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_children),
-        cmocka_unit_test(test_libc_malloc),
-        cmocka_unit_test(test_request_without_end),
+        cmocka_unit_test(test_fails_as_planned), cmocka_unit_test(test_tells_kinds_apart),
+        cmocka_unit_test(test_raw_calls),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_children),         cmocka_unit_test(test_counts_kinds),
+        cmocka_unit_test(test_counts_failures),  cmocka_unit_test(test_counts_threads),
+        cmocka_unit_test(test_libc_malloc),      cmocka_unit_test(test_request_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

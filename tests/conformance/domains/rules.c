@@ -1,10 +1,10 @@
 /* tests/conformance/domains/rules.c -- what Python asks of a domain beside its rule for zero bytes. */
 #include "allocators/decorate/debug.h"
+#include "allocators/oscalls.h"
 #include "tests/conformance/domains/recorder.h"
 #include "tests/conformance/support/aligned.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/pattern.h"
 #include "tests/conformance/support/subject.h"
 #include "workloads/pyobj/runtime.h"

@@ -1,8 +1,8 @@
 /* tests/conformance/exhaustion/fallbacks.c -- one way to memory is closed, another is open: by brk or
  * by mmap, or what was freed before; and what the allocator itself calls when there is none. */
+#include "allocators/oscalls.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/subject.h"
 
 #include <execinfo.h>

@@ -1,11 +1,11 @@
 /* tests/conformance/exhaustion/limits.c -- a process takes all memory that its limits allow, by each
  * entry point: the end is NULL and ENOMEM, what was got before is whole, and can be had again.
  */
+#include "allocators/sanitizer.h"
 #include "tests/conformance/exhaustion/limit.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/pattern.h"
-#include "tests/conformance/support/process.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -340,7 +340,7 @@ static void note_errno(const struct limited *limited, char *out, size_t size)
 
 static enum pab_verdict reach_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct limited *limited = limited_open(run);
@@ -374,7 +374,7 @@ static enum pab_verdict reach_run(struct pab_check_run *run)
 
 static enum pab_verdict whole_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct limited *limited = limited_open(run);
@@ -430,7 +430,7 @@ static const char *why_not_again(const struct limited *limited)
 
 static enum pab_verdict again_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct limited *limited = limited_open(run);
@@ -456,7 +456,7 @@ static enum pab_verdict again_run(struct pab_check_run *run)
 
 static enum pab_verdict others_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct limited *limited = limited_open(run);

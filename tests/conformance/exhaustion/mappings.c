@@ -5,6 +5,7 @@
  * an allocator some hundred MiB; with --ops 100000 it has to fill the table by itself.
  */
 #include "allocators/os_pages.h"
+#include "allocators/sanitizer.h"
 #include "tests/conformance/exhaustion/limit.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
@@ -131,7 +132,7 @@ static int table_case(void *arg)
 
 static enum pab_verdict table_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct table *table = pab_case_shared(sizeof(*table));

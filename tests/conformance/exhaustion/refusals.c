@@ -5,10 +5,10 @@
  * k-th call is the same one in all of them. A script of 2,000 steps makes some tens of calls to the
  * kernel; every one of them is refused once, then in bursts, periodically, and for good by kind.
  */
+#include "allocators/oscalls.h"
 #include "tests/conformance/exhaustion/script.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/process.h"
 
 #include <inttypes.h>

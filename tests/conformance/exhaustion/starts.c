@@ -1,11 +1,11 @@
 /* tests/conformance/exhaustion/starts.c -- an allocator that sets much aside when it starts, where a
  * process may have little: in a container, under `ulimit -v`. */
+#include "allocators/sanitizer.h"
 #include "allocators/spec.h"
 #include "tests/conformance/exhaustion/limit.h"
 #include "tests/conformance/fresh/fresh.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/process.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -86,7 +86,7 @@ static bool try_limit(struct start *start, int (*body)(void *arg))
 
 static enum pab_verdict starts_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct start *start = pab_case_shared(sizeof(*start));

@@ -1,11 +1,11 @@
 /* tests/conformance/exhaustion/together.c -- memory, or the right to start threads, runs out while
  * several threads ask: all of them are answered, and can go on. */
+#include "allocators/sanitizer.h"
 #include "tests/conformance/exhaustion/limit.h"
 #include "tests/conformance/exhaustion/script.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/pattern.h"
-#include "tests/conformance/support/process.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -129,7 +129,7 @@ static bool judge_crowd(struct pab_check_run *run, const struct crowd *crowd)
 
 static enum pab_verdict crowd_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct crowd *crowd = pab_case_shared(sizeof(*crowd));
@@ -203,7 +203,7 @@ static int first_calls_case(void *arg)
 
 static enum pab_verdict first_calls_run(struct pab_check_run *run)
 {
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, PAB_LIMIT_SANITIZED);
     }
     struct crowd *crowd = pab_case_shared(sizeof(*crowd));

@@ -1,8 +1,8 @@
 /* tests/conformance/freeing/quiet.c -- free says nothing: it takes NULL, and keeps errno even when
  * the kernel refuses what it asks. */
+#include "allocators/oscalls.h"
 #include "tests/conformance/support/case.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/process.h"
 #include "tests/conformance/support/sizes.h"
 

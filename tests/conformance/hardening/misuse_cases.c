@@ -1,8 +1,8 @@
 /* tests/conformance/hardening/misuse_cases.c -- what an allocator makes of a program's mistakes:
  * described size by size, never judged. C leaves all of them undefined. */
+#include "allocators/sanitizer.h"
 #include "tests/conformance/hardening/misuse.h"
 #include "tests/conformance/support/judge.h"
-#include "tests/conformance/support/process.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -261,7 +261,7 @@ static pab_misuse misuse_of(const struct pab_check *check)
 static enum pab_verdict describe(struct pab_check_run *run)
 {
     pab_misuse misuse = misuse_of(run->check);
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         return pab_skip(run, "built with a sanitizer, which answers to misuse itself");
     }
     struct pab_subject subject;

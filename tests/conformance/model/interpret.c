@@ -1,7 +1,7 @@
 #include "tests/conformance/model/interpret.h"
 
 #include "allocators/os_pages.h"
-#include "tests/conformance/support/oscalls.h"
+#include "allocators/oscalls.h"
 #include "tests/conformance/support/pattern.h"
 
 #include <signal.h>

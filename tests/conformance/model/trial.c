@@ -1,6 +1,6 @@
 #include "tests/conformance/model/trial.h"
 
-#include "tests/conformance/support/oscalls.h"
+#include "allocators/oscalls.h"
 
 #include <signal.h>
 #include <string.h>

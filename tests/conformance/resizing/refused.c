@@ -3,8 +3,8 @@
  * That the block is still there shows twice: its bytes hold, and none of many blocks of its size
  * that are made then takes its place.
  */
+#include "allocators/oscalls.h"
 #include "tests/conformance/support/blocks.h"
-#include "tests/conformance/support/oscalls.h"
 #include "tests/conformance/support/sizes.h"
 
 #include <inttypes.h>

@@ -3,7 +3,6 @@
 #include "allocators/os_pages.h"
 #include "allocators/status.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -138,11 +137,6 @@ void *pab_process_pages(size_t bytes)
     void *pages = pab_pages_map(bytes);
     PAB_CHECK(pages != NULL);
     return pages;
-}
-
-bool pab_process_is_sanitized(void)
-{
-    return dlsym(RTLD_DEFAULT, "__asan_init") != NULL || dlsym(RTLD_DEFAULT, "__tsan_init") != NULL;
 }
 
 unsigned pab_process_cpus(void)

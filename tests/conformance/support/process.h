@@ -37,10 +37,6 @@ void pab_process_each_mapping(bool (*each)(void *arg, const struct pab_mapping *
  * there are none. Never given back. */
 void *pab_process_pages(size_t bytes);
 
-/* Whether AddressSanitizer or ThreadSanitizer runs in this process: it needs memory of its own, and
- * ends the process when that is refused. */
-bool pab_process_is_sanitized(void);
-
 unsigned pab_process_cpus(void); /* that this process may run on, at least 1 */
 
 #endif

@@ -1,6 +1,6 @@
 #include "tests/conformance/support/subject.h"
 
-#include "tests/conformance/support/process.h"
+#include "allocators/sanitizer.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -101,7 +101,7 @@ static void find_functions(struct pab_subject *subject)
         first_function(heap, NAMES("pvalloc", "tc_pvalloc", "mi_pvalloc"));
     *(void **)&subject->reallocarray =
         first_function(heap, NAMES("reallocarray", "mi_reallocarray"));
-    if (pab_process_is_sanitized()) { /* the C library's would call the sanitizer's realloc */
+    if (pab_sanitizer_runs()) { /* the C library's would call the sanitizer's realloc */
         subject->reallocarray = NULL;
     }
     find_sizes(subject);

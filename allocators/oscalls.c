@@ -1,7 +1,9 @@
-#include "tests/conformance/support/oscalls.h"
+#include "allocators/oscalls.h"
 
-#include "tests/conformance/support/process.h"
+#include "allocators/os_pages.h"
+#include "allocators/sanitizer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -95,6 +97,8 @@ static void write_result(ucontext_t *at, long result)
 
 /* --- what is done with a call ----------------------------------------------------------------- */
 
+#define KIND_COUNT 6
+
 static struct {
     bool is_installed;
     atomic_uint calls; /* enum pab_oscall that are counted now; 0: all pass */
@@ -104,6 +108,10 @@ static struct {
 
     _Atomic(const volatile uint64_t *) requests; /* of the plan */
     atomic_uint_fast64_t request, request_calls; /* the last one seen; calls made during it */
+
+    atomic_uint_fast64_t made[KIND_COUNT]; /* since install() */
+    atomic_uint_fast64_t mapped, unmapped, released;
+    atomic_uintptr_t heap_end; /* as brk gave it last */
 } state;
 
 /* The compiler cannot know what it points to, so it can make no second copy of make_call(). */
@@ -173,6 +181,65 @@ static bool is_planned(unsigned kind)
     return fails;
 }
 
+/* The kernel's answer is an error; brk's never is. */
+static bool is_error(long result)
+{
+    return (unsigned long)result > -4096UL;
+}
+
+static uint64_t whole_pages(unsigned long bytes)
+{
+    size_t page = pab_pages_size();
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+static void count_growth(uint64_t before, uint64_t after)
+{
+    if (after > before) {
+        atomic_fetch_add(&state.mapped, after - before);
+    } else {
+        atomic_fetch_add(&state.unmapped, before - after);
+    }
+}
+
+static void count_bytes(const struct call *call, long result)
+{
+    const unsigned long *args = (const unsigned long *)call->args;
+    switch (call->number) {
+    case SYS_mmap:
+        atomic_fetch_add(&state.mapped, whole_pages(args[1]));
+        break;
+    case SYS_munmap:
+        atomic_fetch_add(&state.unmapped, whole_pages(args[1]));
+        break;
+    case SYS_mremap:
+        count_growth(whole_pages(args[1]), whole_pages(args[2]));
+        break;
+    case SYS_madvise:
+        if (args[2] == MADV_DONTNEED || args[2] == MADV_FREE) {
+            atomic_fetch_add(&state.released, whole_pages(args[1]));
+        }
+        break;
+    case SYS_brk: {
+        uintptr_t now = whole_pages((unsigned long)result);
+        count_growth(atomic_exchange(&state.heap_end, now), now);
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static void count_call(const struct call *call, unsigned kind, long result)
+{
+    if (kind != 0) {
+        atomic_fetch_add(&state.made[__builtin_ctz(kind)], 1);
+        if (!is_error(result)) {
+            count_bytes(call, result);
+        }
+    }
+}
+
 /* What the kernel would answer: brk has no error, it leaves the break where it was. */
 static long refuse(const struct call *call)
 {
@@ -234,7 +301,10 @@ static void on_trap(int number, siginfo_t *info, void *context)
         write_result(at, change_mask(at, &call));
     } else {
         expect_end_of_request();
-        write_result(at, is_planned(kind_of(&call)) ? refuse(&call) : pass_on(&call));
+        unsigned kind = kind_of(&call);
+        long result = is_planned(kind) ? refuse(&call) : pass_on(&call);
+        count_call(&call, kind, result);
+        write_result(at, result);
     }
     errno = saved_errno;
 }
@@ -286,12 +356,25 @@ static bool is_working(void)
     return is_refused && is_granted && seen.calls == 2 && seen.failed == 1;
 }
 
+/* No thread runs that is watched but this one. */
+static void forget_counts(void)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        atomic_store(&state.made[i], 0);
+    }
+    atomic_store(&state.mapped, 0);
+    atomic_store(&state.unmapped, 0);
+    atomic_store(&state.released, 0);
+    long heap_end = pass_on(&(struct call){.number = SYS_brk});
+    atomic_store(&state.heap_end, whole_pages((unsigned long)heap_end));
+}
+
 bool pab_oscalls_install(char *why, size_t size)
 {
     if (state.is_installed) {
         return true;
     }
-    if (pab_process_is_sanitized()) {
+    if (pab_sanitizer_runs()) {
         snprintf(why, size, "a sanitizer's own calls to the kernel would fail, too");
         return false;
     }
@@ -315,6 +398,7 @@ bool pab_oscalls_install(char *why, size_t size)
     if (!state.is_installed) {
         snprintf(why, size, "a seccomp filter is in place, but calls do not fail as planned");
     }
+    forget_counts();
     return state.is_installed;
 }
 
@@ -337,6 +421,22 @@ void pab_oscalls_stop(struct pab_oscalls_seen *seen)
     atomic_store(&state.calls, 0);
     *seen = (struct pab_oscalls_seen){atomic_load(&state.seen), atomic_load(&state.failed),
                                       atomic_load(&state.kinds)};
+}
+
+void pab_oscalls_count(struct pab_oscalls_counts *out)
+{
+    static_assert(PAB_OSCALL_ALL == (1u << KIND_COUNT) - 1, "a count for each kind");
+    *out = (struct pab_oscalls_counts){
+        .mmap = atomic_load(&state.made[0]),
+        .munmap = atomic_load(&state.made[1]),
+        .mremap = atomic_load(&state.made[2]),
+        .mprotect = atomic_load(&state.made[3]),
+        .madvise = atomic_load(&state.made[4]),
+        .brk = atomic_load(&state.made[5]),
+        .mapped_bytes = atomic_load(&state.mapped),
+        .unmapped_bytes = atomic_load(&state.unmapped),
+        .released_bytes = atomic_load(&state.released),
+    };
 }
 
 void pab_oscalls_name(unsigned kinds, char *out, size_t size)
