@@ -93,6 +93,7 @@ static void make_task(const struct checking *checking, enum pab_job_kind kind,
     struct pab_job *job = &out->job;
     memset(out, 0, sizeof(*out));
     out->spec = spec;
+    job->protocol = PAB_PROTOCOL;
     job->kind = kind;
     job->seed = request->seed;
     job->ops = request->ops;
@@ -130,7 +131,7 @@ static enum pab_status probe(struct checking *checking, size_t index, json_t **r
 {
     static struct pab_check_task task;
     const struct pab_plan *plan = &checking->checks->plan;
-    const struct pab_spec *spec = plan->specs[index];
+    const struct pab_spec *spec = plan->arms[index].spec;
     make_task(checking, PAB_JOB_MANIFEST, spec, NULL, &task);
     enum pab_status status = run_one(checking, &task, err);
     if (status != PAB_OK || !task.is_done) {
@@ -139,12 +140,12 @@ static enum pab_status probe(struct checking *checking, size_t index, json_t **r
     const struct pab_outcome *outcome = &task.outcome;
     *good = outcome->ok;
     bool is_missing = !outcome->ok && strcmp(outcome->kind, "unavailable") == 0;
-    if (!outcome->ok && (!is_missing || plan->is_explicit[index])) {
+    if (!outcome->ok && (!is_missing || plan->arms[index].is_explicit)) {
         checking->result->backends_missing++;
         add_row(checking, "failures",
                 pab_failure_to_json(plan, NULL, spec->id, outcome->kind, outcome->message));
     }
-    *row = pab_backend_to_json(spec, outcome);
+    *row = pab_backend_to_json(&plan->arms[index], outcome);
     json_object_set_new(*row, "manifest",
                         outcome->ok ? json_string(outcome->manifest.text) : json_null());
     return PAB_OK;
@@ -249,7 +250,7 @@ static enum pab_status test_detector(struct checking *checking, const struct pab
 static enum pab_status run_backend(struct checking *checking, size_t index, struct pab_error *err)
 {
     const struct pab_checks *checks = checking->checks;
-    const struct pab_spec *spec = checks->plan.specs[index];
+    const struct pab_spec *spec = checks->plan.arms[index].spec;
     json_t *backend = NULL;
     bool good = false;
     enum pab_status status = probe(checking, index, &backend, &good, err);
@@ -300,8 +301,8 @@ static enum pab_status admit_files(struct checking *checking, struct pab_error *
         if (selection->chosen[i]->admit == NULL || was_judged_before(selection, i)) {
             continue;
         }
-        for (size_t spec = 0; spec < plan->spec_count; spec++) {
-            make_task(checking, PAB_JOB_ADMIT, plan->specs[spec], selection->chosen[i], &task);
+        for (size_t spec = 0; spec < plan->arm_count; spec++) {
+            make_task(checking, PAB_JOB_ADMIT, plan->arms[spec].spec, selection->chosen[i], &task);
             enum pab_status status = run_one(checking, &task, err);
             if (status != PAB_OK || !task.is_done) {
                 return status;
@@ -345,9 +346,9 @@ enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
                         checks->request.ops == 0 ? json_null()
                                                  : json_integer((json_int_t)checks->request.ops));
     watch->progress->unit = "checks";
-    pab_progress_expect(watch->progress, checks->plan.spec_count * checks->selection.count, 1);
+    pab_progress_expect(watch->progress, checks->plan.arm_count * checks->selection.count, 1);
     enum pab_status status = admit_files(&checking, err);
-    for (size_t i = 0; status == PAB_OK && i < checks->plan.spec_count; i++) {
+    for (size_t i = 0; status == PAB_OK && i < checks->plan.arm_count; i++) {
         if (*watch->interrupted == 0) {
             status = run_backend(&checking, i, err);
         }

@@ -132,5 +132,5 @@ json_t *pab_checks_plan_json(const struct pab_checks *checks)
 {
     return json_pack("{s:s, s:I, s:i, s:i, s:s}", "preset", "check", "seed",
                      (json_int_t)checks->request.seed, "rounds", 0, "memory_rounds", 0, "baseline",
-                     checks->plan.specs[0]->id);
+                     checks->plan.arms[0].id);
 }

@@ -56,6 +56,26 @@ double pab_cmd_number(struct argp_state *state, const char *name, const char *te
     return value;
 }
 
+double pab_cmd_duration(struct argp_state *state, const char *name, const char *text, double least,
+                        double most)
+{
+    char *end = NULL;
+    errno = 0;
+    double value = strtod(text, &end);
+    double unit = 1;
+    if (end != text && *end != '\0' && end[1] == '\0') {
+        unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : 0;
+        end++;
+    }
+    if (end == text || *end != '\0' || errno != 0 || !(value * unit >= least) ||
+        !(value * unit <= most)) {
+        argp_failure(state, PAB_EXIT_USAGE, 0,
+                     "--%s %s: a time is needed, say 90s, 10m or 1h, from %g s to %g h", name, text,
+                     least, most / 3600);
+    }
+    return value * unit;
+}
+
 const char *pab_cmd_file(struct argp_state *state, const char *option, const char *text)
 {
     if (text[0] == '\0' || strcmp(text, "-") == 0) {

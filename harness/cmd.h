@@ -37,6 +37,9 @@ uint64_t pab_cmd_whole(struct argp_state *state, const char *name, const char *t
                        uint64_t most);
 double pab_cmd_number(struct argp_state *state, const char *name, const char *text, double least,
                       double most);
+/* "90", "90s", "10m", "1.5h": seconds. */
+double pab_cmd_duration(struct argp_state *state, const char *name, const char *text, double least,
+                        double most);
 /* The name of a file to be written, `option` as the user writes it: "-o", "--md". */
 const char *pab_cmd_file(struct argp_state *state, const char *option, const char *text);
 

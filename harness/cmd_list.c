@@ -50,13 +50,16 @@ static json_t *probe(const struct pab_backend *backend)
     }
     static struct pab_job job;
     memset(&job, 0, sizeof(job));
+    job.protocol = PAB_PROTOCOL;
     job.kind = PAB_JOB_PROBE;
     snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
     struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     json_t *out = NULL;
     if (pab_worker_run(&launch, NULL, &worker, &err) == PAB_OK) {
-        out = pab_backend_to_json(spec, pab_worker_outcome(worker));
+        struct pab_arm arm = {.spec = spec};
+        snprintf(arm.id, sizeof(arm.id), "%s", spec->id);
+        out = pab_backend_to_json(&arm, pab_worker_outcome(worker));
         pab_worker_destroy(worker);
     } else {
         out = json_pack("{s:s, s:s}", "status", "failed", "reason", err.text);
@@ -294,6 +297,36 @@ static void print_presets(const json_t *rows)
     }
 }
 
+static json_t *list_passes(void)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        const struct pab_pass *pass = pab_pass_at(i);
+        const char *missing = pass->missing == NULL ? NULL : pass->missing();
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:s?}", "name", pass->name, "summary",
+                                             pass->summary, "default",
+                                             (pass->flags & PAB_PASS_BY_DEFAULT) != 0, "missing",
+                                             missing));
+    }
+    return out;
+}
+
+static void print_passes(const json_t *rows)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        const char *missing = json_string_value(json_object_get(row, "missing"));
+        bool is_default = json_is_true(json_object_get(row, "default"));
+        char text[512];
+        snprintf(text, sizeof(text), "%s%s%s%s", pab_json_text(row, "summary"),
+                 is_default ? " (default)" : "",
+                 missing == NULL ? "" : "; not here: ", missing == NULL ? "" : missing);
+        pab_text_item(pab_json_text(row, "name"), 14, text);
+    }
+}
+
 static void print_plain(const json_t *rows)
 {
     size_t index = 0;
@@ -316,6 +349,7 @@ static const struct topic {
     {"checks", pab_list_checks, pab_list_checks_print},
     {"profiles", list_profiles, print_plain},
     {"presets", list_presets, print_presets},
+    {"passes", list_passes, print_passes},
 };
 
 struct arguments {
@@ -354,7 +388,7 @@ static int unknown_topic(const char *name)
 {
     const char *near = pab_nearest(name, topic_name, ARRAY_COUNT(topics));
     fprintf(stderr, "pyallocbench: nothing to list is named '%s'; %s%s%s\n", name,
-            near == NULL ? "there are: backends, workloads, checks, profiles, presets"
+            near == NULL ? "there are: backends, workloads, checks, profiles, presets, passes"
                          : "did you mean '",
             near == NULL ? "" : near, near == NULL ? "" : "'?");
     return PAB_EXIT_USAGE;
@@ -374,7 +408,7 @@ int pab_cmd_list(int argc, char **argv)
     static const struct argp parser = {
         .options = options,
         .parser = parse_option,
-        .args_doc = "[backends|workloads|checks|profiles|presets]",
+        .args_doc = "[backends|workloads|checks|profiles|presets|passes]",
         .doc = "Shows what there is; for backends also what is available on this machine and who "
                "they are.",
     };

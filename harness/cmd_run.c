@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define DEFAULT_OUTPUT "pyallocbench.json"
-#define ROUNDS_MAX     2000 /* all pairs of rounds are looked at: memory and time grow as n^2 */
 
 enum option_key {
     OPTION_PRESET = 256,
@@ -20,6 +19,9 @@ enum option_key {
     OPTION_BASELINE,
     OPTION_TIMEOUT,
     OPTION_RESUME,
+    OPTION_BUDGET,
+    OPTION_SHARD,
+    OPTION_NO_CONTROL,
 };
 
 static const struct argp_option options[] = {
@@ -34,7 +36,14 @@ static const struct argp_option options[] = {
     {"baseline", OPTION_BASELINE, "SPEC", 0, "Whom ratios refer to (default: the first of -b)", 1},
     {"preset", OPTION_PRESET, "NAME", 0, "smoke, quick, default or rigorous", 2},
     {"rounds", OPTION_ROUNDS, "N", 0, "Rounds of the time pass, in place of the preset's", 2},
-    {"passes", OPTION_PASSES, "LIST", 0, "time, memory or both (default)", 2},
+    {"budget", OPTION_BUDGET, "TIME", 0,
+     "As many rounds as fit, in place of a number: 90s, 10m, 1h", 2},
+    {"shard", OPTION_SHARD, "I/N", 0,
+     "Only part I of N of the rounds: another machine runs the others, `merge` joins them", 2},
+    {"passes", OPTION_PASSES, "LIST", 0,
+     "What to measure (default: time,memory); `list passes` shows all", 2},
+    {"no-control", OPTION_NO_CONTROL, NULL, 0,
+     "Do not run the baseline twice: saves its time, and nobody sees how far noise reaches", 2},
     {"seed", OPTION_SEED, "N", 0, "Of inputs and of the order of cells (default: 1)", 2},
     {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one cell (default: 60)", 2},
     {"output", 'o', "FILE", 0, "The results document (default: " DEFAULT_OUTPUT ")", 3},
@@ -103,7 +112,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->preset = value;
         break;
     case OPTION_ROUNDS:
-        request->rounds = (long)pab_cmd_whole(state, "rounds", value, 1, ROUNDS_MAX);
+        request->rounds = (long)pab_cmd_whole(state, "rounds", value, 1, PAB_ROUNDS_MAX);
         break;
     case OPTION_SEED:
         request->seed = pab_cmd_whole(state, "seed", value, 0, PAB_SEED_MAX);
@@ -117,6 +126,15 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         break;
     case OPTION_TIMEOUT:
         request->timeout_s = pab_cmd_number(state, "timeout", value, 0.1, 86400);
+        break;
+    case OPTION_BUDGET:
+        request->budget_s = pab_cmd_duration(state, "budget", value, 1, 7 * 86400.0);
+        break;
+    case OPTION_SHARD:
+        request->shard = value;
+        break;
+    case OPTION_NO_CONTROL:
+        request->no_control = true;
         break;
     case OPTION_RESUME:
         arguments->resume = value;
@@ -249,7 +267,8 @@ static bool asks_for_more(const struct arguments *arguments)
     return arguments->output != NULL || request->backends != NULL || request->workloads != NULL ||
            request->exclude != NULL || request->preset != NULL || request->passes != NULL ||
            request->baseline != NULL || request->param_count > 0 || request->rounds > 0 ||
-           request->has_seed || request->timeout_s > 0;
+           request->has_seed || request->timeout_s > 0 || request->budget_s > 0 ||
+           request->shard != NULL || request->no_control;
 }
 
 /* FILE, also where FILE.partial is given. */

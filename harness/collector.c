@@ -58,9 +58,9 @@ static size_t add_variant(struct pab_gc_variants *variants, const struct pab_spe
 void pab_gc_variants_find(struct pab_gc_variants *out, const struct pab_plan *plan)
 {
     memset(out, 0, sizeof(*out));
-    add_variant(out, plan->specs[plan->baseline]);
-    for (size_t i = 0; i < plan->spec_count; i++) {
-        out->of_spec[i] = add_variant(out, plan->specs[i]);
+    add_variant(out, plan->arms[plan->baseline].spec);
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        out->of_spec[i] = add_variant(out, plan->arms[i].spec);
     }
 }
 

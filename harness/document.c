@@ -137,6 +137,26 @@ static json_t *conformance(const json_t *record)
     return out;
 }
 
+/* Rounds of the time pass that were asked for; with a budget, those that it had room for. */
+static int rounds_of(const json_t *record)
+{
+    const json_t *plan = json_object_get(json_object_get(record, "header"), "plan");
+    int asked = (int)json_integer_value(json_object_get(plan, "rounds"));
+    if (!(json_number_value(json_object_get(plan, "budget_s")) > 0)) {
+        return asked;
+    }
+    json_int_t last = 0;
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(json_object_get(record, "samples"), index, sample)
+    {
+        const char *pass = json_string_value(json_object_get(sample, "pass"));
+        json_int_t round = json_integer_value(json_object_get(sample, "round"));
+        last = pass != NULL && strcmp(pass, "time") == 0 && round >= last ? round + 1 : last;
+    }
+    return last < asked ? (int)last : asked;
+}
+
 json_t *pab_document_make(const json_t *record, bool complete)
 {
     const json_t *header = json_object_get(record, "header");
@@ -149,16 +169,18 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(header_keys); i++) {
         json_object_set(run, header_keys[i], json_object_get(header, header_keys[i]));
     }
-    static const char *const plan_keys[] = {"preset", "seed", "rounds", "memory_rounds",
-                                            "baseline"};
+    static const char *const plan_keys[] = {"preset",   "seed",   "rounds", "memory_rounds",
+                                            "baseline", "passes", "shard",  "budget_s"};
     for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
         json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
     }
+    int rounds = rounds_of(record);
+    json_object_set_new(run, "rounds", json_integer(rounds));
     double started_s = json_number_value(json_object_get(header, "started_s"));
     json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));
     json_object_set_new(run, "noise", noise(header));
-    static const char *const arrays[] = {"backends", "workloads", "samples", "timelines",
-                                         "failures"};
+    static const char *const arrays[] = {"backends", "workloads", "samples",
+                                         "control",  "timelines", "failures"};
     for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
         json_object_set_new(run, arrays[i], copy_array(record, arrays[i]));
     }
@@ -175,7 +197,6 @@ json_t *pab_document_make(const json_t *record, bool complete)
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
     json_object_set_new(run, "conformance", conformance(record));
-    int rounds = (int)json_integer_value(json_object_get(plan, "rounds"));
     return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
                      benchmarks(record, rounds), "pyallocbench", run);
 }

@@ -3,31 +3,20 @@
 #include "harness/experiment_state.h"
 #include "harness/self.h"
 
+#include <limits.h>
 #include <string.h>
 
-/* How long a memory cell takes in timed ones, for the time that is left. */
-#define TIME_WEIGHT   1.0
-#define MEMORY_WEIGHT 8.0
-#define KEY_BYTES     (PAB_SPEC_MAX + 2 * PAB_NAME_MAX)
-
-static size_t pass_index(enum pab_pass pass)
-{
-    return pass == PAB_PASS_TIME ? 0 : 1;
-}
-
-static double weight_of(enum pab_pass pass)
-{
-    return pass == PAB_PASS_TIME ? TIME_WEIGHT : MEMORY_WEIGHT;
-}
+#define CONTROL_MARK "control " /* in a cell's key */
+#define KEY_BYTES    (PAB_ARM_ID_MAX + 2 * PAB_NAME_MAX)
 
 /* --- cells ---------------------------------------------------------------------------------- */
 
 static void cell_key(const struct pab_experiment_state *state, const struct pab_cell *cell,
                      char *out, size_t size)
 {
-    snprintf(out, size, "%s/%u/%s/%s", pab_pass_name(cell->pass), cell->round,
-             state->plan->workloads[cell->workload].workload->name,
-             state->plan->specs[cell->spec]->id);
+    snprintf(out, size, "%s%s/%u/%s/%s", cell->is_control ? CONTROL_MARK : "", cell->pass->name,
+             cell->round, state->plan->workloads[cell->workload].workload->name,
+             state->plan->arms[cell->arm].id);
 }
 
 static bool is_text(const json_t *object, const char *key, const char *wanted)
@@ -39,21 +28,25 @@ static bool is_text(const json_t *object, const char *key, const char *wanted)
 /* The cell that a row of failures names, if it is one of the plan's. */
 static void mark_bad(struct pab_experiment_state *state, const json_t *failure)
 {
-    size_t pass = is_text(failure, "pass", "time") ? 0 : 1;
+    const char *name = json_string_value(json_object_get(failure, "pass"));
+    const struct pab_pass *known = name == NULL ? NULL : pab_pass_find(name);
+    if (known == NULL) {
+        return;
+    }
+    size_t pass = pab_pass_index(known);
     for (size_t w = 0; w < state->plan->workload_count; w++) {
         bool named = is_text(failure, "workload", state->plan->workloads[w].workload->name);
-        for (size_t s = 0; named && s < state->plan->spec_count; s++) {
-            state->cell_bad[pass][w][s] |= is_text(failure, "backend", state->plan->specs[s]->id);
+        for (size_t s = 0; named && s < state->plan->arm_count; s++) {
+            state->cell_bad[pass][w][s] |= is_text(failure, "backend", state->plan->arms[s].id);
         }
     }
 }
 
-/* What a resumed journal holds: samples by key, and which cells failed already. */
-static void read_done(struct pab_experiment_state *state)
+static void read_rows(struct pab_experiment_state *state, const char *array, const char *mark)
 {
     size_t index = 0;
     json_t *row = NULL;
-    json_array_foreach(pab_journal_array(state->journal, "samples"), index, row)
+    json_array_foreach(pab_journal_array(state->journal, array), index, row)
     {
         const char *pass = NULL;
         const char *workload = NULL;
@@ -62,10 +55,20 @@ static void read_done(struct pab_experiment_state *state)
         if (json_unpack(row, "{s:s, s:i, s:s, s:s}", "pass", &pass, "round", &round, "workload",
                         &workload, "backend", &backend) == 0) {
             char key[KEY_BYTES];
-            snprintf(key, sizeof(key), "%s/%u/%s/%s", pass, (unsigned)round, workload, backend);
+            snprintf(key, sizeof(key), "%s%s/%u/%s/%s", mark, pass, (unsigned)round, workload,
+                     backend);
             json_object_set_new(state->done, key, json_true());
         }
     }
+}
+
+/* What a resumed journal holds: samples by key, and which cells failed already. */
+static void read_done(struct pab_experiment_state *state)
+{
+    read_rows(state, "samples", "");
+    read_rows(state, "control", CONTROL_MARK);
+    size_t index = 0;
+    json_t *row = NULL;
     json_array_foreach(pab_journal_array(state->journal, "failures"), index, row)
     {
         state->result->failures++;
@@ -77,16 +80,36 @@ static bool is_wanted(const struct pab_experiment_state *state, const struct pab
 {
     char key[KEY_BYTES];
     cell_key(state, cell, key, sizeof(key));
-    return state->backend_good[cell->spec] && state->workload_good[cell->workload] &&
-           !state->cell_bad[pass_index(cell->pass)][cell->workload][cell->spec] &&
+    return state->backend_good[cell->arm] && state->workload_good[cell->workload] &&
+           !state->cell_bad[pab_pass_index(cell->pass)][cell->workload][cell->arm] &&
            json_object_get(state->done, key) == NULL;
 }
 
-/* What the cell's workload must give under its backend's settings. */
-static const struct pab_demand_known *demand_of_cell(const struct pab_experiment_state *state,
-                                                     const struct pab_cell *cell)
+static const struct pab_demand_known *known_of_cell(const struct pab_experiment_state *state,
+                                                    const struct pab_cell *cell)
 {
-    return &pab_experiment_demand_of(state, cell->workload)[state->variants.of_spec[cell->spec]];
+    return &pab_experiment_demand_of(state, cell->workload)[state->variants.of_spec[cell->arm]];
+}
+
+/* What the cell's workload must give with its pass's parameters and its backend's settings. */
+static const struct pab_demand *demand_of_cell(const struct pab_experiment_state *state,
+                                               const struct pab_cell *cell)
+{
+    const struct pab_demand_known *known = known_of_cell(state, cell);
+    return (cell->pass->flags & PAB_PASS_LARGE) != 0 ? &known->memory : &known->time;
+}
+
+/* What a good outcome says of its body, wherever its pass says it. */
+static struct pab_body_note body_of(const struct pab_pass *pass, const struct pab_outcome *outcome)
+{
+    if (pass == &pab_pass_time) {
+        return (struct pab_body_note){.checksum = outcome->time.checksum};
+    }
+    if (pass == &pab_pass_memory) {
+        return (struct pab_body_note){.checksum = outcome->memory.checksum,
+                                      .request_hash = outcome->memory.request_hash};
+    }
+    return outcome->body;
 }
 
 /* A sample whose result is not the workload's is recorded, and as a failure. A runtime of its own
@@ -94,19 +117,17 @@ static const struct pab_demand_known *demand_of_cell(const struct pab_experiment
 static void judge(const struct pab_experiment_state *state, const struct pab_cell *cell,
                   struct pab_outcome *outcome)
 {
-    const struct pab_demand_known *known = demand_of_cell(state, cell);
-    bool timed = cell->pass == PAB_PASS_TIME;
-    unsigned caps = state->plan->specs[cell->spec]->backend->caps;
-    bool asks_alike = timed || (caps & PAB_CAP_RUNTIME) != 0 ||
-                      outcome->memory.request_hash == known->memory.request_hash;
-    uint64_t expected = timed ? known->time.checksum : known->memory.checksum;
-    uint64_t got = timed ? outcome->time.checksum : outcome->memory.checksum;
+    const struct pab_demand *known = demand_of_cell(state, cell);
+    struct pab_body_note body = body_of(cell->pass, outcome);
+    unsigned caps = state->plan->arms[cell->arm].spec->backend->caps;
+    bool asks_alike = (cell->pass->flags & PAB_PASS_HOLDS_HASH) == 0 ||
+                      (caps & PAB_CAP_RUNTIME) != 0 || body.request_hash == known->request_hash;
     char message[256];
-    if (got != expected) {
+    if (body.checksum != known->checksum) {
         snprintf(message, sizeof(message),
                  "its result has checksum %016llx, not %016llx: the allocator lost or mixed up "
                  "bytes",
-                 (unsigned long long)got, (unsigned long long)expected);
+                 (unsigned long long)body.checksum, (unsigned long long)known->checksum);
         pab_experiment_set_failure(outcome, "checksum", message);
     } else if (!asks_alike) {
         pab_experiment_set_failure(outcome, "requests",
@@ -119,9 +140,9 @@ static void judge(const struct pab_experiment_state *state, const struct pab_cel
 static void hold_identity(const struct pab_experiment_state *state, const struct pab_cell *cell,
                           struct pab_outcome *outcome)
 {
-    const struct pab_spec *spec = state->plan->specs[cell->spec];
-    json_t *now = pab_backend_to_json(spec, outcome);
-    const json_t *then = pab_experiment_known(state, "backends", spec->id);
+    const struct pab_arm *arm = &state->plan->arms[cell->arm];
+    json_t *now = pab_backend_to_json(arm, outcome);
+    const json_t *then = pab_experiment_known(state, "backends", arm->id);
     if (!json_equal(json_object_get(now, "identity"), json_object_get(then, "identity")) ||
         !json_equal(json_object_get(now, "raw"), json_object_get(then, "raw"))) {
         pab_experiment_set_failure(outcome, "identity",
@@ -140,7 +161,7 @@ static enum pab_status record_cell(struct pab_experiment_state *state,
     struct pab_sample_context context = {
         .plan = state->plan,
         .cell = cell,
-        .demand = demand_of_cell(state, cell),
+        .demand = known_of_cell(state, cell),
         .started_ms = flight->started_ms,
     };
     json_t *line = json_object();
@@ -149,17 +170,18 @@ static enum pab_status record_cell(struct pab_experiment_state *state,
     }
     if (outcome.ok) {
         judge(state, cell, &outcome);
-        json_object_set_new(line, "samples", pab_sample_to_json(&context, &outcome));
+        json_object_set_new(line, cell->is_control ? "control" : "samples",
+                            pab_sample_to_json(&context, &outcome));
         state->result->samples++;
-        if (cell->pass == PAB_PASS_MEMORY && cell->round == 0) {
+        if (cell->pass == &pab_pass_memory && cell->round == 0) {
             json_object_set_new(line, "timelines", pab_timeline_to_json(&context, &outcome));
         }
     }
     if (!outcome.ok) {
         json_object_set_new(line, "failures",
-                            pab_experiment_failure(state, cell, cell->spec, &outcome));
+                            pab_experiment_failure(state, cell, cell->arm, &outcome));
     }
-    pab_progress_step(&state->progress, weight_of(cell->pass));
+    pab_progress_step(&state->progress, cell->pass->weight);
     return pab_journal_add(state->journal, line, err);
 }
 
@@ -225,27 +247,40 @@ static enum pab_status drop_flights(struct pab_experiment_state *state, struct p
     return status;
 }
 
-static enum pab_status start_cell(struct pab_experiment_state *state, const struct pab_cell *cell,
-                                  struct pab_error *err)
+static struct pab_job job_of_cell(const struct pab_experiment_state *state,
+                                  const struct pab_cell *cell)
 {
     const struct pab_plan *plan = state->plan;
     const struct pab_planned_workload *planned = &plan->workloads[cell->workload];
-    bool timed = cell->pass == PAB_PASS_TIME;
-    struct pab_job job = pab_experiment_job(state, timed ? PAB_JOB_TIME : PAB_JOB_MEMORY,
-                                            plan->specs[cell->spec]->id, planned->workload->name);
-    memcpy(job.params, timed ? planned->params : planned->memory_params, sizeof(job.params));
+    const struct pab_demand *demand = demand_of_cell(state, cell);
+    bool large = (cell->pass->flags & PAB_PASS_LARGE) != 0;
+    struct pab_job job = pab_experiment_job(state, PAB_JOB_PASS, plan->arms[cell->arm].spec->id,
+                                            planned->workload->name);
+    snprintf(job.pass, sizeof(job.pass), "%s", cell->pass->name);
+    memcpy(job.params, large ? planned->memory_params : planned->params, sizeof(job.params));
     job.min_time_s = plan->preset->min_time_s;
     job.reps = plan->preset->reps;
-    if (!timed) {
+    job.tick_calls = demand->tick_calls;
+    job.peak_calls = demand->peak_calls;
+    if (cell->pass == &pab_pass_memory) {
         job.retain_count = (uint32_t)plan->preset->retain_count;
         memcpy(job.retain_ms, plan->preset->retain_ms, sizeof(job.retain_ms));
-        job.tick_calls = demand_of_cell(state, cell)->memory.tick_calls;
     }
+    return job;
+}
+
+static enum pab_status start_cell(struct pab_experiment_state *state, const struct pab_cell *cell,
+                                  struct pab_error *err)
+{
+    struct pab_job job = job_of_cell(state, cell);
+    const struct pab_arm *arm = &state->plan->arms[cell->arm];
     struct pab_launch launch = {
-        .spec = plan->specs[cell->spec],
+        .spec = arm->spec,
         .job = &job,
+        .pass = cell->pass,
+        .binary = arm->binary,
         .pad_bytes = cell->pad_bytes,
-        .timeout_ms = (uint64_t)(1000 * plan->timeout_s),
+        .timeout_ms = (uint64_t)(1000 * state->plan->timeout_s * cell->pass->patience),
     };
     struct pab_flight *flight = &state->flights[state->flight_count];
     flight->cell = *cell;
@@ -268,49 +303,123 @@ static enum pab_status run_cell(struct pab_experiment_state *state, const struct
     return status == PAB_OK ? wait_for_flights(state, false, err) : status;
 }
 
-/* Every round of a pass; each runs each cell once, in an order of its own. */
-static enum pab_status run_pass(struct pab_experiment_state *state, enum pab_pass pass,
-                                unsigned rounds, struct pab_error *err)
+/* --- rounds --------------------------------------------------------------------------------- */
+
+/* Runs each cell of a round once, in the plan's order. */
+static enum pab_status run_round(struct pab_experiment_state *state, const struct pab_pass *pass,
+                                 unsigned round, struct pab_error *err)
 {
-    static struct pab_cell cells[PAB_PLAN_WORKLOADS_MAX * PAB_PLAN_BACKENDS_MAX];
+    static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
     enum pab_status status = PAB_OK;
-    for (unsigned round = 0; round < rounds; round++) {
-        size_t count = pab_plan_round(state->plan, pass, round, cells);
-        for (size_t i = 0; i < count && status == PAB_OK && !pab_experiment_interrupted(state);
-             i++) {
-            if (is_wanted(state, &cells[i])) {
-                status = run_cell(state, &cells[i], err);
-            } else {
-                pab_progress_skip(&state->progress, weight_of(pass));
-            }
+    uint64_t began_ns = pab_wall_ns();
+    size_t count = pab_plan_round(state->plan, pass, round, cells);
+    for (size_t i = 0; i < count && status == PAB_OK && !pab_experiment_interrupted(state); i++) {
+        if (is_wanted(state, &cells[i])) {
+            status = run_cell(state, &cells[i], err);
+        } else {
+            pab_progress_skip(&state->progress, pass->weight);
         }
     }
-    return status == PAB_OK ? wait_for_flights(state, true, err) : status;
+    double *seconds = &state->pass_seconds[pab_pass_index(pass)];
+    if (count > 0 && *seconds <= 0) {
+        *seconds = (double)(pab_wall_ns() - began_ns) * 1e-9;
+    }
+    return status;
+}
+
+static double elapsed_s(const struct pab_experiment_state *state)
+{
+    return (double)(pab_wall_ns() - state->began_ns) * 1e-9;
+}
+
+/* What the rounds that other passes still have to make will take. */
+static double reserved_s(const struct pab_experiment_state *state)
+{
+    double seconds = 0;
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        const struct pab_pass *pass = pab_pass_at(i);
+        if (pab_plan_has(state->plan, pass) && (pass->flags & PAB_PASS_ROUNDS) == 0) {
+            seconds += (pab_plan_rounds(state->plan, pass) - 1) * state->pass_seconds[i];
+        }
+    }
+    return seconds;
+}
+
+/* Whether the budget, where there is one, has room for another round of this pass. */
+static bool has_time(const struct pab_experiment_state *state, const struct pab_pass *pass)
+{
+    double budget_s = state->plan->budget_s;
+    double round_s = state->pass_seconds[pab_pass_index(pass)];
+    return budget_s <= 0 || round_s <= 0 ||
+           elapsed_s(state) + round_s + reserved_s(state) <= budget_s;
+}
+
+/* The rounds first..end of every pass that has (`timed`), or has not, as many as time has. */
+static enum pab_status run_rounds(struct pab_experiment_state *state, bool timed, unsigned first,
+                                  unsigned end, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    for (size_t i = 0; i < pab_pass_count() && status == PAB_OK; i++) {
+        const struct pab_pass *pass = pab_pass_at(i);
+        bool is_timed = (pass->flags & PAB_PASS_ROUNDS) != 0;
+        unsigned rounds = pab_plan_rounds(state->plan, pass);
+        if (!pab_plan_has(state->plan, pass) || is_timed != timed) {
+            continue;
+        }
+        for (unsigned round = first;
+             round < rounds && round < end && status == PAB_OK &&
+             !pab_experiment_interrupted(state) && (!is_timed || has_time(state, pass));
+             round++) {
+            status = run_round(state, pass, round, err);
+        }
+        if (status == PAB_OK) {
+            status = wait_for_flights(state, true, err);
+        }
+    }
+    return status;
+}
+
+/* With a budget the other passes go first, once: then it is known what is left for time. */
+static enum pab_status run_passes(struct pab_experiment_state *state, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    if (state->plan->budget_s > 0) {
+        status = run_rounds(state, false, 0, 1, err);
+    }
+    if (status == PAB_OK) {
+        status = run_rounds(state, true, 0, UINT_MAX, err);
+    }
+    return status == PAB_OK ? run_rounds(state, false, 0, UINT_MAX, err) : status;
+}
+
+static void expect_progress(struct pab_experiment_state *state)
+{
+    const struct pab_plan *plan = state->plan;
+    static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
+    pab_progress_begin(&state->progress, state->experiment->quiet);
+    if (plan->budget_s > 0) {
+        pab_progress_limit(&state->progress, plan->budget_s);
+        return;
+    }
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        const struct pab_pass *pass = pab_pass_at(i);
+        unsigned rounds = pab_plan_has(plan, pass) ? pab_plan_rounds(plan, pass) : 0;
+        for (unsigned round = 0; round < rounds; round++) {
+            pab_progress_expect(&state->progress, pab_plan_round(plan, pass, round, cells),
+                                pass->weight);
+        }
+    }
 }
 
 static enum pab_status run_all(struct pab_experiment_state *state, struct pab_error *err)
 {
-    const struct pab_plan *plan = state->plan;
-    size_t cells = plan->spec_count * plan->workload_count;
-    pab_progress_begin(&state->progress, state->experiment->quiet);
-    if ((plan->passes & PAB_PASS_TIME) != 0) {
-        pab_progress_expect(&state->progress, cells * plan->rounds, TIME_WEIGHT);
-    }
-    if ((plan->passes & PAB_PASS_MEMORY) != 0) {
-        pab_progress_expect(&state->progress, cells * plan->memory_rounds, MEMORY_WEIGHT);
-    }
+    expect_progress(state);
     read_done(state);
     enum pab_status status = pab_experiment_probe(state, err);
     if (status == PAB_OK && state->result->backends_available > 0) {
         status = pab_experiment_demand(state, err);
     }
-    if (status == PAB_OK && (plan->passes & PAB_PASS_TIME) != 0) {
-        status = run_pass(state, PAB_PASS_TIME, plan->rounds, err);
-    }
-    if (status == PAB_OK && (plan->passes & PAB_PASS_MEMORY) != 0) {
-        status = run_pass(state, PAB_PASS_MEMORY, plan->memory_rounds, err);
-    }
-    return status;
+    return status == PAB_OK ? run_passes(state, err) : status;
 }
 
 enum pab_status pab_experiment_run(const struct pab_experiment *experiment,

@@ -19,12 +19,12 @@ void pab_experiment_say(const struct pab_experiment_state *state, const char *wh
 json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct pab_cell *cell,
                                size_t spec, const struct pab_outcome *outcome)
 {
-    const char *backend = state->plan->specs[spec]->id;
+    const char *backend = state->plan->arms[spec].id;
     char where[PAB_SPEC_MAX + PAB_NAME_MAX + 32];
     if (cell != NULL) {
         snprintf(where, sizeof(where), "%s on %s",
                  state->plan->workloads[cell->workload].workload->name, backend);
-        state->cell_bad[cell->pass == PAB_PASS_TIME ? 0 : 1][cell->workload][spec] = true;
+        state->cell_bad[pab_pass_index(cell->pass)][cell->workload][spec] = true;
     } else {
         snprintf(where, sizeof(where), "backend %s", backend);
     }
@@ -45,40 +45,42 @@ void pab_experiment_set_failure(struct pab_outcome *outcome, const char *kind, c
 struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum pab_job_kind kind,
                                   const char *backend, const char *subject)
 {
-    struct pab_job job = {.kind = kind, .seed = state->plan->seed};
+    struct pab_job job = {.protocol = PAB_PROTOCOL, .kind = kind, .seed = state->plan->seed};
     snprintf(job.backend, sizeof(job.backend), "%s", backend);
     snprintf(job.subject, sizeof(job.subject), "%s", subject);
     return job;
 }
 
-/* Runs one job alone; the outcome is copied out (without its curve). */
-static enum pab_status run_alone(struct pab_experiment_state *state, const struct pab_spec *spec,
+/* Runs one job alone; the outcome is copied out (without its curve and series). */
+static enum pab_status run_alone(struct pab_experiment_state *state, const struct pab_arm *arm,
                                  const struct pab_job *job, struct pab_outcome *out,
                                  struct pab_error *err)
 {
-    struct pab_launch launch = {.spec = spec, .job = job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
+    struct pab_launch launch = {
+        .spec = arm->spec, .job = job, .binary = arm->binary, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     enum pab_status status = pab_worker_run(&launch, state->experiment->interrupted, &worker, err);
     if (status == PAB_OK) {
         *out = *pab_worker_outcome(worker);
         out->curve = NULL;
+        out->series = NULL;
         pab_worker_destroy(worker);
     }
     return status;
 }
 
-static enum pab_status run_preflight(struct pab_experiment_state *state, size_t spec, bool *good,
+static enum pab_status run_preflight(struct pab_experiment_state *state, size_t index, bool *good,
                                      struct pab_error *err)
 {
+    const struct pab_arm *arm = &state->plan->arms[index];
     for (size_t i = 0; i < pab_check_count() && !pab_experiment_interrupted(state); i++) {
         const struct pab_check *check = pab_check_at(i);
         if ((check->flags & PAB_CHECK_PREFLIGHT) == 0) {
             continue;
         }
         struct pab_outcome outcome;
-        struct pab_job job =
-            pab_experiment_job(state, PAB_JOB_CHECK, state->plan->specs[spec]->id, check->id);
-        enum pab_status status = run_alone(state, state->plan->specs[spec], &job, &outcome, err);
+        struct pab_job job = pab_experiment_job(state, PAB_JOB_CHECK, arm->spec->id, check->id);
+        enum pab_status status = run_alone(state, arm, &job, &outcome, err);
         if (status != PAB_OK || pab_experiment_interrupted(state)) {
             return status;
         }
@@ -89,16 +91,16 @@ static enum pab_status run_preflight(struct pab_experiment_state *state, size_t 
                      outcome.verdict.reason);
             pab_experiment_set_failure(&outcome, "preflight", message);
         }
-        status = pab_journal_add_one(
-            state->journal, "checks",
-            json_pack("{s:s, s:s, s:s, s:s}", "backend", state->plan->specs[spec]->id, "check",
-                      check->id, "verdict", pab_verdict_name(verdict), "reason",
-                      outcome.ok ? outcome.verdict.reason : outcome.message),
-            err);
+        status =
+            pab_journal_add_one(state->journal, "checks",
+                                json_pack("{s:s, s:s, s:s, s:s}", "backend", arm->id, "check",
+                                          check->id, "verdict", pab_verdict_name(verdict), "reason",
+                                          outcome.ok ? outcome.verdict.reason : outcome.message),
+                                err);
         if (status == PAB_OK && verdict == PAB_FAIL) {
             *good = false;
             return pab_journal_add_one(state->journal, "failures",
-                                       pab_experiment_failure(state, NULL, spec, &outcome), err);
+                                       pab_experiment_failure(state, NULL, index, &outcome), err);
         }
         if (status != PAB_OK) {
             return status;
@@ -112,7 +114,7 @@ static enum pab_status skip_unavailable(struct pab_experiment_state *state, size
                                         const struct pab_outcome *outcome)
 {
     pab_progress_clear(&state->progress);
-    fprintf(stderr, "pyallocbench: skipping backend %s: %s\n", state->plan->specs[spec]->id,
+    fprintf(stderr, "pyallocbench: skipping backend %s: %s\n", state->plan->arms[spec].id,
             outcome->message);
     return PAB_OK;
 }
@@ -120,16 +122,16 @@ static enum pab_status skip_unavailable(struct pab_experiment_state *state, size
 static enum pab_status probe_backend(struct pab_experiment_state *state, size_t index,
                                      struct pab_error *err)
 {
-    const struct pab_spec *spec = state->plan->specs[index];
+    const struct pab_arm *arm = &state->plan->arms[index];
     struct pab_outcome outcome;
-    struct pab_job job = pab_experiment_job(state, PAB_JOB_PROBE, spec->id, "");
-    enum pab_status status = run_alone(state, spec, &job, &outcome, err);
+    struct pab_job job = pab_experiment_job(state, PAB_JOB_PROBE, arm->spec->id, "");
+    enum pab_status status = run_alone(state, arm, &job, &outcome, err);
     if (status != PAB_OK || pab_experiment_interrupted(state)) {
         return status;
     }
     bool good = outcome.ok;
     bool missing = !good && strcmp(outcome.kind, "unavailable") == 0;
-    if (missing && !state->plan->is_explicit[index]) {
+    if (missing && !arm->is_explicit) {
         status = skip_unavailable(state, index, &outcome);
     } else if (!good) {
         status = pab_journal_add_one(state->journal, "failures",
@@ -145,8 +147,7 @@ static enum pab_status probe_backend(struct pab_experiment_state *state, size_t 
     if (!good && outcome.ok) {
         pab_experiment_set_failure(&outcome, "preflight", "it failed a pre-flight check");
     }
-    return pab_journal_add_one(state->journal, "backends", pab_backend_to_json(spec, &outcome),
-                               err);
+    return pab_journal_add_one(state->journal, "backends", pab_backend_to_json(arm, &outcome), err);
 }
 
 json_t *pab_experiment_known(const struct pab_experiment_state *state, const char *array,
@@ -168,9 +169,9 @@ enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct 
 {
     enum pab_status status = PAB_OK;
     for (size_t i = 0;
-         status == PAB_OK && i < state->plan->spec_count && !pab_experiment_interrupted(state);
+         status == PAB_OK && i < state->plan->arm_count && !pab_experiment_interrupted(state);
          i++) {
-        const json_t *known = pab_experiment_known(state, "backends", state->plan->specs[i]->id);
+        const json_t *known = pab_experiment_known(state, "backends", state->plan->arms[i].id);
         pab_progress_show(&state->progress, "proving what each backend is");
         if (known == NULL) {
             status = probe_backend(state, i, err);

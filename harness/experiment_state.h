@@ -15,8 +15,6 @@ struct pab_flight {
     uint64_t started_ms;
 };
 
-#define PAB_PASS_KINDS 2
-
 struct pab_experiment_state {
     const struct pab_experiment *experiment;
     const struct pab_plan *plan;
@@ -28,11 +26,12 @@ struct pab_experiment_state {
     bool backend_good[PAB_PLAN_BACKENDS_MAX];
     bool workload_good[PAB_PLAN_WORKLOADS_MAX];
     /* Failed once, by pass: not tried again. */
-    bool cell_bad[PAB_PASS_KINDS][PAB_PLAN_WORKLOADS_MAX][PAB_PLAN_BACKENDS_MAX];
+    bool cell_bad[PAB_PASS_MAX][PAB_PLAN_WORKLOADS_MAX][PAB_PLAN_BACKENDS_MAX];
     json_t *done; /* keys of cells that the journal holds already */
     struct pab_flight flights[PAB_WORKERS_MAX];
     size_t flight_count;
     uint64_t began_ns;
+    double pass_seconds[PAB_PASS_MAX]; /* what the first round of a pass took */
 };
 
 static inline bool pab_experiment_interrupted(const struct pab_experiment_state *state)

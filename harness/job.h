@@ -19,6 +19,13 @@
 #define PAB_CURVE_MAX    512 /* points of a demand curve or an RSS timeline */
 #define PAB_RETAIN_MAX   8
 #define PAB_PAYLOAD_MAX  ((size_t)64 * 1024)
+#define PAB_FIGURES_MAX  96  /* of one sample */
+#define PAB_SERIES_COUNT 8   /* rows of counts in one sample */
+#define PAB_SERIES_MAX   768 /* counts in one of them */
+
+/* Raised when a job or a message changes its shape: a worker may be another build of this program
+ * (pab_launch.binary), and must be told in words that it knows. */
+#define PAB_PROTOCOL 5u
 
 enum pab_job_kind {
     PAB_JOB_PROBE,    /* open, prove identity */
@@ -26,12 +33,13 @@ enum pab_job_kind {
     PAB_JOB_ADMIT,    /* ... and have one check judge what was asked for, without running it */
     PAB_JOB_CHECK,    /* ... and run one conformance check */
     PAB_JOB_DEMAND,   /* ... run one body under exact accounting: q(t), checksum, request hash */
-    PAB_JOB_TIME,     /* ... time the body */
-    PAB_JOB_MEMORY,   /* ... watch one body's RSS */
+    PAB_JOB_PASS,     /* ... run one pass of a measurement (pass.h) */
 };
 
 struct pab_job {
+    uint32_t protocol; /* PAB_PROTOCOL of who asks */
     enum pab_job_kind kind;
+    char pass[16]; /* PASS: its name */
     char backend[PAB_SPEC_MAX];
     char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
     uint64_t seed;
@@ -39,11 +47,12 @@ struct pab_job {
     /* ADMIT, CHECK: a file or folder, or empty */
     char oracle[PAB_JOB_PATH_MAX], replay[PAB_JOB_PATH_MAX], corpus[PAB_JOB_PATH_MAX];
     uint64_t params[PAB_PARAMS_MAX];
-    double min_time_s; /* TIME: Google Benchmark's, for one repetition */
-    uint32_t reps;     /* TIME */
+    double min_time_s; /* pass time: Google Benchmark's, for one repetition */
+    uint32_t reps;     /* pass time */
     uint32_t retain_count;
-    uint64_t retain_ms[PAB_RETAIN_MAX]; /* MEMORY: when to look after the drain, ascending */
-    uint64_t tick_calls;                /* MEMORY: allocator calls between two looks */
+    uint64_t retain_ms[PAB_RETAIN_MAX]; /* pass memory: when to look after the drain, ascending */
+    uint64_t tick_calls;                /* PASS: allocator calls between two looks */
+    uint64_t peak_calls;                /* PASS: the call that made most bytes live at once */
 };
 
 enum pab_message_type {
@@ -57,6 +66,9 @@ enum pab_message_type {
     PAB_MESSAGE_CURVE,    /* struct pab_curve_point[] */
     PAB_MESSAGE_STAT,     /* struct pab_stat_note: one count of the heap's structure */
     PAB_MESSAGE_RETAINED, /* struct pab_retained */
+    PAB_MESSAGE_BODY,     /* struct pab_body_note: how the body of a pass ended */
+    PAB_MESSAGE_FIGURE,   /* struct pab_figure_note */
+    PAB_MESSAGE_SERIES,   /* struct pab_series_note: its used part */
     PAB_MESSAGE_LINGER,   /* nothing: from now on the worker only waits and looks */
     PAB_MESSAGE_REFUSED,  /* struct pab_refusal: it ends by its own decision */
     PAB_MESSAGE_DONE,     /* nothing: all was said */
@@ -89,6 +101,7 @@ struct pab_demand {
     uint64_t calls;
     uint64_t domain_calls[PAB_DOMAIN_COUNT];
     uint64_t peak_live_bytes, peak_blocks;
+    uint64_t peak_calls; /* calls made when peak_live_bytes were live for the first time */
     uint64_t end_blocks; /* blocks never given back: a leak of ours unless 0 */
     uint64_t request_hash, checksum, op_count;
     uint64_t tick_calls;                        /* calls between two points of the curve */
@@ -128,6 +141,22 @@ struct pab_stat_note {
 
 struct pab_retained {
     uint64_t after_ms, rss_bytes;
+};
+
+struct pab_body_note {
+    uint64_t op_count, checksum;
+    uint64_t request_hash; /* 0: the pass does not know it */
+};
+
+struct pab_figure_note {
+    char name[PAB_NAME_MAX];
+    double value;
+};
+
+struct pab_series_note {
+    char name[PAB_NAME_MAX];
+    uint64_t count;
+    uint64_t values[PAB_SERIES_MAX];
 };
 
 struct pab_refusal {

@@ -87,6 +87,10 @@ int main(int argc, char **argv)
     if (strcmp(verb, "--worker") == 0) {
         return pab_worker_main();
     }
+    if (strcmp(verb, "--protocol") == 0) { /* asked by a gate of another build */
+        printf("pyallocbench worker protocol %u\n", PAB_PROTOCOL);
+        return 0;
+    }
     open_standard_streams();
     if (argc > 2 && strcmp(verb, "help") == 0) { /* help VERB is VERB --help */
         char *words[] = {argv[0], argv[2], "--help", NULL};

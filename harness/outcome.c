@@ -2,7 +2,10 @@
 
 #include "harness/text.h"
 
+#include <math.h>
 #include <string.h>
+
+#define SERIES_HEAD_BYTES offsetof(struct pab_series_note, values)
 
 static bool has_right_size(enum pab_message_type type, size_t bytes)
 {
@@ -28,6 +31,13 @@ static bool has_right_size(enum pab_message_type type, size_t bytes)
         return bytes == sizeof(struct pab_stat_note);
     case PAB_MESSAGE_RETAINED:
         return bytes == sizeof(struct pab_retained);
+    case PAB_MESSAGE_BODY:
+        return bytes == sizeof(struct pab_body_note);
+    case PAB_MESSAGE_FIGURE:
+        return bytes == sizeof(struct pab_figure_note);
+    case PAB_MESSAGE_SERIES:
+        return bytes >= SERIES_HEAD_BYTES && bytes <= sizeof(struct pab_series_note) &&
+               (bytes - SERIES_HEAD_BYTES) % sizeof(uint64_t) == 0;
     case PAB_MESSAGE_REFUSED:
         return bytes == sizeof(struct pab_refusal);
     case PAB_MESSAGE_LINGER:
@@ -93,6 +103,35 @@ static void take_retained(struct pab_outcome *out, const unsigned char *payload)
     }
 }
 
+/* What no reader of a document could use is not a worker's word. */
+static bool take_figure(struct pab_outcome *out, const unsigned char *payload)
+{
+    struct pab_figure_note note;
+    memcpy(&note, payload, sizeof(note));
+    CLEAN_TEXT(note.name);
+    if (!isfinite(note.value) || note.value < 0 || out->figure_count == PAB_FIGURES_MAX) {
+        return false;
+    }
+    out->figures[out->figure_count++] = note;
+    return true;
+}
+
+static bool take_series(struct pab_outcome *out, const unsigned char *payload, size_t bytes)
+{
+    if (out->series == NULL) {
+        out->series = calloc(PAB_SERIES_COUNT, sizeof(*out->series));
+        PAB_CHECK(out->series != NULL);
+    }
+    if (out->series_count == PAB_SERIES_COUNT) {
+        return false;
+    }
+    struct pab_series_note *note = &out->series[out->series_count];
+    memcpy(note, payload, bytes);
+    CLEAN_TEXT(note->name);
+    out->series_count++;
+    return note->count == (bytes - SERIES_HEAD_BYTES) / sizeof(uint64_t);
+}
+
 bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
                       const unsigned char *payload)
 {
@@ -133,6 +172,13 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
     case PAB_MESSAGE_RETAINED:
         take_retained(out, payload);
         return true;
+    case PAB_MESSAGE_BODY:
+        memcpy(&out->body, payload, bytes);
+        return true;
+    case PAB_MESSAGE_FIGURE:
+        return take_figure(out, payload);
+    case PAB_MESSAGE_SERIES:
+        return take_series(out, payload, bytes);
     case PAB_MESSAGE_REFUSED:
         take_refusal(out, payload);
         return true;

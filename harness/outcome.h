@@ -28,6 +28,11 @@ struct pab_outcome {
     size_t stat_count;
     struct pab_retained retained[PAB_RETAIN_MAX];
     size_t retained_count;
+    struct pab_body_note body;
+    struct pab_figure_note figures[PAB_FIGURES_MAX];
+    size_t figure_count;
+    struct pab_series_note *series; /* PAB_SERIES_COUNT places once there is one; else NULL */
+    size_t series_count;
 };
 
 /* Whether a header can be a worker's: a known type with a payload of its size. */

@@ -1,5 +1,7 @@
+/* harness/pass_memory.c -- one body under RSS readings at ticks and phases, then what is given back
+ * after the drain. */
 #include "allocators/decorate/meter.h"
-#include "harness/passes.h"
+#include "harness/pass.h"
 #include "harness/self.h"
 
 #include <string.h>
@@ -98,8 +100,8 @@ static void watch_retention(const struct pab_job *job, uint64_t drained_ns)
     }
 }
 
-void pab_pass_memory(const struct pab_workload *workload, struct pab_run *run,
-                     const struct pab_job *job)
+static void run_memory(const struct pab_workload *workload, struct pab_run *run,
+                       const struct pab_job *job)
 {
     watch_body(workload, run, job);
     uint64_t drained_ns = pab_wall_ns();
@@ -112,3 +114,14 @@ void pab_pass_memory(const struct pab_workload *workload, struct pab_run *run,
     }
     watch_retention(job, drained_ns);
 }
+
+const struct pab_pass pab_pass_memory = {
+    .name = "memory",
+    .summary = "RSS over one body, its peak, and what is given back afterwards",
+    .contract = PAB_PASS_CONTRACT,
+    .flags = PAB_PASS_BY_DEFAULT | PAB_PASS_LARGE | PAB_PASS_HOLDS_HASH,
+    .weight = 8,
+    .patience = 1,
+    .result = PAB_MESSAGE_MEMORY,
+    .run = run_memory,
+};

@@ -1,7 +1,6 @@
 #include "harness/plan.h"
 
-#include "workloads/support/rng.h"
-
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -64,11 +63,6 @@ const struct pab_preset *pab_preset_at(size_t index)
     return &presets[index];
 }
 
-const char *pab_pass_name(enum pab_pass pass)
-{
-    return pass == PAB_PASS_TIME ? "time" : "memory";
-}
-
 static const char *preset_name(size_t index)
 {
     return presets[index].name;
@@ -79,8 +73,8 @@ static const char *workload_name(size_t index)
     return pab_workload_at(index)->name;
 }
 
-static enum pab_status find_preset(const char *name, const struct pab_preset **out,
-                                   struct pab_error *err)
+enum pab_status pab_preset_find(const char *name, const struct pab_preset **out,
+                                struct pab_error *err)
 {
     for (size_t i = 0; i < ARRAY_COUNT(presets); i++) {
         if (strcmp(presets[i].name, name) == 0) {
@@ -157,20 +151,28 @@ bool pab_globs_match(const char *globs, const char *name)
 
 /* --- backends ------------------------------------------------------------------------------- */
 
-static enum pab_status add_spec(void *arg, const char *word, struct pab_error *err)
+enum pab_status pab_plan_add(struct pab_plan *plan, const char *word, struct pab_error *err)
 {
-    struct pab_plan *plan = arg;
-    if (plan->spec_count == PAB_PLAN_BACKENDS_MAX) {
+    if (plan->arm_count == PAB_PLAN_BACKENDS_MAX) {
         return pab_fail(err, PAB_USAGE, "more than %d backends in one run", PAB_PLAN_BACKENDS_MAX);
     }
-    for (size_t i = 0; i < plan->spec_count; i++) {
-        if (strcmp(plan->specs[i]->id, word) == 0) {
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        if (strcmp(plan->arms[i].id, word) == 0) {
             return pab_fail(err, PAB_USAGE, "backend '%s' is named twice", word);
         }
     }
-    enum pab_status status = pab_spec_parse(word, &plan->specs[plan->spec_count], err);
-    plan->spec_count += status == PAB_OK;
+    struct pab_arm *arm = &plan->arms[plan->arm_count];
+    enum pab_status status = pab_spec_parse(word, &arm->spec, err);
+    if (status == PAB_OK) {
+        snprintf(arm->id, sizeof(arm->id), "%s", arm->spec->id);
+        plan->arm_count++;
+    }
     return status;
+}
+
+static enum pab_status add_word(void *arg, const char *word, struct pab_error *err)
+{
+    return pab_plan_add(arg, word, err);
 }
 
 enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_request *request,
@@ -178,22 +180,22 @@ enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_reques
 {
     enum pab_status status = PAB_OK;
     if (request->backends != NULL) {
-        status = pab_for_words(request->backends, "-b", add_spec, plan, err);
-        for (size_t i = 0; i < plan->spec_count; i++) {
-            plan->is_explicit[i] = true;
+        status = pab_for_words(request->backends, "-b", add_word, plan, err);
+        for (size_t i = 0; i < plan->arm_count; i++) {
+            plan->arms[i].is_explicit = true;
         }
     } else {
         for (size_t i = 0; status == PAB_OK && i < pab_backend_count(); i++) {
             if ((pab_backend_at(i)->caps & PAB_CAP_DEFAULT) != 0) {
-                status = add_spec(plan, pab_backend_at(i)->name, err);
+                status = pab_plan_add(plan, pab_backend_at(i)->name, err);
             }
         }
     }
     if (status != PAB_OK || request->baseline == NULL) {
         return status; /* the baseline is the first one */
     }
-    for (size_t i = 0; i < plan->spec_count; i++) {
-        if (strcmp(plan->specs[i]->id, request->baseline) == 0) {
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        if (strcmp(plan->arms[i].id, request->baseline) == 0) {
             plan->baseline = i;
             return PAB_OK;
         }
@@ -336,12 +338,56 @@ static enum pab_status set_param(struct pab_plan *plan, const char *text, struct
 static enum pab_status add_pass(void *arg, const char *word, struct pab_error *err)
 {
     unsigned *passes = arg;
-    if (strcmp(word, "time") == 0) {
-        *passes |= PAB_PASS_TIME;
-    } else if (strcmp(word, "memory") == 0) {
-        *passes |= PAB_PASS_MEMORY;
-    } else {
-        return pab_fail(err, PAB_USAGE, "no pass is named '%s'; there are: time, memory", word);
+    const struct pab_pass *pass = pab_pass_find(word);
+    if (pass == NULL) {
+        char names[256];
+        size_t used = 0;
+        for (size_t i = 0; i < pab_pass_count() && used < sizeof(names); i++) {
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i == 0 ? "" : ", ",
+                                     pab_pass_at(i)->name);
+        }
+        return pab_fail(err, PAB_USAGE, "no pass is named '%s'; there are: %s", word, names);
+    }
+    const char *missing = pass->missing == NULL ? NULL : pass->missing();
+    if (missing != NULL) {
+        return pab_fail(err, PAB_UNAVAILABLE, "the pass %s cannot be made here: %s", word, missing);
+    }
+    *passes |= 1u << pab_pass_index(pass);
+    return PAB_OK;
+}
+
+static unsigned default_passes(void)
+{
+    unsigned passes = 0;
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        passes |= (pab_pass_at(i)->flags & PAB_PASS_BY_DEFAULT) != 0 ? 1u << i : 0;
+    }
+    return passes;
+}
+
+#define SHARDS_MAX 1000
+
+/* "I/N" */
+static enum pab_status plan_shard(struct pab_plan *plan, const char *text, struct pab_error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long index = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0;
+    unsigned long count = 0;
+    if (end != NULL && *end == '/' && isdigit((unsigned char)end[1])) {
+        count = strtoul(end + 1, &end, 10);
+    }
+    if (end == NULL || *end != '\0' || errno != 0 || index < 1 || count < 1 || index > count ||
+        count > SHARDS_MAX) {
+        return pab_fail(err, PAB_USAGE,
+                        "--shard %s: write I/N, part I (from 1) of N (at most %d), say 2/8", text,
+                        SHARDS_MAX);
+    }
+    plan->shard_index = (unsigned)index - 1;
+    plan->shard_count = (unsigned)count;
+    if (count > plan->rounds && plan->budget_s <= 0) {
+        return pab_fail(err, PAB_USAGE, "--shard %s: there are only %u rounds to share out", text,
+                        plan->rounds);
     }
     return PAB_OK;
 }
@@ -350,20 +396,26 @@ static enum pab_status plan_numbers(struct pab_plan *plan, const struct pab_requ
                                     struct pab_error *err)
 {
     enum pab_status status =
-        find_preset(request->preset == NULL ? "default" : request->preset, &plan->preset, err);
+        pab_preset_find(request->preset == NULL ? "default" : request->preset, &plan->preset, err);
     if (status != PAB_OK) {
         return status;
     }
     plan->rounds = request->rounds > 0 ? (unsigned)request->rounds : plan->preset->rounds;
+    if (request->rounds <= 0 && request->budget_s > 0) {
+        plan->rounds = PAB_ROUNDS_MAX; /* the clock ends them */
+    }
     plan->memory_rounds = plan->preset->memory_rounds;
     plan->timeout_s = request->timeout_s > 0 ? request->timeout_s : 60;
     plan->seed = request->has_seed ? request->seed : 1;
-    plan->passes = PAB_PASS_TIME | PAB_PASS_MEMORY;
+    plan->budget_s = request->budget_s;
+    plan->control_every = request->no_control ? 0 : 1;
     if (request->passes != NULL) {
-        plan->passes = 0;
         status = pab_for_words(request->passes, "--passes", add_pass, &plan->passes, err);
+    } else {
+        plan->passes = default_passes();
     }
-    return status;
+    return status == PAB_OK && request->shard != NULL ? plan_shard(plan, request->shard, err)
+                                                      : status;
 }
 
 enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *request,
@@ -391,165 +443,8 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
 
 void pab_plan_fini(struct pab_plan *plan)
 {
-    for (size_t i = 0; i < plan->spec_count; i++) {
-        pab_spec_destroy(plan->specs[i]);
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        pab_spec_destroy(plan->arms[i].spec);
     }
-    plan->spec_count = 0;
-}
-
-size_t pab_plan_round(const struct pab_plan *plan, enum pab_pass pass, unsigned round,
-                      struct pab_cell *out)
-{
-    struct pab_rng rng;
-    pab_rng_seed(&rng, plan->seed ^ ((uint64_t)pass << 56) ^ ((uint64_t)round << 24));
-    size_t count = 0;
-    for (size_t w = 0; w < plan->workload_count; w++) {
-        for (size_t s = 0; s < plan->spec_count; s++) {
-            out[count++] =
-                (struct pab_cell){.pass = pass, .round = round, .workload = w, .spec = s};
-        }
-    }
-    for (size_t i = count; i > 1; i--) { /* Fisher and Yates */
-        size_t j = pab_rng_below(&rng, (uint32_t)i);
-        struct pab_cell swapped = out[i - 1];
-        out[i - 1] = out[j];
-        out[j] = swapped;
-    }
-    for (size_t i = 0; i < count; i++) {
-        out[i].position = (unsigned)i;
-        out[i].pad_bytes = pab_rng_below(&rng, 4096);
-    }
-    return count;
-}
-
-/* --- JSON ----------------------------------------------------------------------------------- */
-
-json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values)
-{
-    json_t *out = json_object();
-    const struct pab_param *param = workload->params;
-    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
-        json_object_set_new(out, param[i].name, json_integer((json_int_t)values[i]));
-    }
-    return out;
-}
-
-json_t *pab_plan_to_json(const struct pab_plan *plan)
-{
-    json_t *specs = json_array();
-    for (size_t i = 0; i < plan->spec_count; i++) {
-        json_array_append_new(specs, json_pack("{s:s, s:b}", "id", plan->specs[i]->id, "explicit",
-                                               plan->is_explicit[i]));
-    }
-    json_t *workloads = json_array();
-    for (size_t i = 0; i < plan->workload_count; i++) {
-        const struct pab_planned_workload *planned = &plan->workloads[i];
-        json_array_append_new(
-            workloads,
-            json_pack("{s:s, s:o, s:o}", "id", planned->workload->name, "params",
-                      pab_params_to_json(planned->workload, planned->params), "memory_params",
-                      pab_params_to_json(planned->workload, planned->memory_params)));
-    }
-    return json_pack("{s:o, s:o, s:s, s:s, s:i, s:i, s:i, s:I, s:f}", "backends", specs,
-                     "workloads", workloads, "baseline", plan->specs[plan->baseline]->id, "preset",
-                     plan->preset->name, "rounds", (int)plan->rounds, "memory_rounds",
-                     (int)plan->memory_rounds, "passes", (int)plan->passes, "seed",
-                     (json_int_t)plan->seed, "timeout_s", plan->timeout_s);
-}
-
-static enum pab_status damaged(struct pab_error *err, const char *what)
-{
-    return pab_fail(err, PAB_BAD_DATA, "the plan in the file is damaged: %s", what);
-}
-
-static enum pab_status read_params(const struct pab_workload *workload, const json_t *json,
-                                   uint64_t *out, struct pab_error *err)
-{
-    const struct pab_param *param = workload->params;
-    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
-        const json_t *value = json_object_get(json, param[i].name);
-        json_int_t number = json_integer_value(value);
-        if (!json_is_integer(value) || number < 0 || (uint64_t)number < param[i].min ||
-            (uint64_t)number > param[i].max) {
-            return damaged(err, "a workload's parameters");
-        }
-        out[i] = (uint64_t)number;
-    }
-    return PAB_OK;
-}
-
-static enum pab_status read_backends(struct pab_plan *plan, const json_t *json,
-                                     struct pab_error *err)
-{
-    const char *baseline = json_string_value(json_object_get(json, "baseline"));
-    size_t index = 0;
-    json_t *item = NULL;
-    json_array_foreach(json_object_get(json, "backends"), index, item)
-    {
-        const char *id = json_string_value(json_object_get(item, "id"));
-        if (id == NULL) {
-            return damaged(err, "a backend without id");
-        }
-        enum pab_status status = add_spec(plan, id, err);
-        if (status != PAB_OK) {
-            return status;
-        }
-        plan->is_explicit[index] = json_is_true(json_object_get(item, "explicit"));
-        if (baseline != NULL && strcmp(id, baseline) == 0) {
-            plan->baseline = index;
-        }
-    }
-    return plan->spec_count > 0 ? PAB_OK : damaged(err, "no backends");
-}
-
-static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
-                                      struct pab_error *err)
-{
-    size_t index = 0;
-    json_t *item = NULL;
-    json_array_foreach(json_object_get(json, "workloads"), index, item)
-    {
-        const char *id = json_string_value(json_object_get(item, "id"));
-        const struct pab_workload *workload = id == NULL ? NULL : pab_workload_find(id);
-        if (workload == NULL || plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
-            return damaged(err, "a workload that this build does not have");
-        }
-        struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];
-        planned->workload = workload;
-        enum pab_status status =
-            read_params(workload, json_object_get(item, "params"), planned->params, err);
-        if (status == PAB_OK) {
-            status = read_params(workload, json_object_get(item, "memory_params"),
-                                 planned->memory_params, err);
-        }
-        if (status != PAB_OK) {
-            return status;
-        }
-    }
-    return plan->workload_count > 0 ? PAB_OK : damaged(err, "no workloads");
-}
-
-enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json, struct pab_error *err)
-{
-    memset(plan, 0, sizeof(*plan));
-    const char *preset = json_string_value(json_object_get(json, "preset"));
-    plan->rounds = (unsigned)json_integer_value(json_object_get(json, "rounds"));
-    plan->memory_rounds = (unsigned)json_integer_value(json_object_get(json, "memory_rounds"));
-    plan->passes = (unsigned)json_integer_value(json_object_get(json, "passes"));
-    plan->seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
-    plan->timeout_s = json_number_value(json_object_get(json, "timeout_s"));
-    if (preset == NULL || plan->rounds == 0 || plan->passes == 0 || !(plan->timeout_s > 0)) {
-        return damaged(err, "its numbers");
-    }
-    enum pab_status status = find_preset(preset, &plan->preset, err);
-    if (status == PAB_OK) {
-        status = read_backends(plan, json, err);
-    }
-    if (status == PAB_OK) {
-        status = read_workloads(plan, json, err);
-    }
-    if (status != PAB_OK) {
-        pab_plan_fini(plan);
-    }
-    return status;
+    plan->arm_count = 0;
 }

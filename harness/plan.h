@@ -1,4 +1,4 @@
-/* harness/plan.h -- what a run will do, before anything is started. Depends on job.h, jansson.
+/* harness/plan.h -- what a run will do, before anything is started. Depends on pass.h, jansson.
  *
  * A plan is a value: it is written into the journal as it is and read back by --resume, so that a
  * resumed run does exactly what the first one would have done.
@@ -6,17 +6,13 @@
 #ifndef PAB_HARNESS_PLAN_H
 #define PAB_HARNESS_PLAN_H
 
-#include "harness/job.h"
+#include "harness/pass.h"
 
 #include <jansson.h>
 
 #define PAB_PLAN_BACKENDS_MAX  32
 #define PAB_PLAN_WORKLOADS_MAX 64
-
-enum pab_pass {
-    PAB_PASS_TIME = 1u << 0,
-    PAB_PASS_MEMORY = 1u << 1,
-};
+#define PAB_ROUNDS_MAX         100000
 
 struct pab_preset {
     const char *name, *summary;
@@ -30,6 +26,9 @@ struct pab_preset {
 
 size_t pab_preset_count(void);
 const struct pab_preset *pab_preset_at(size_t index);
+/* PAB_USAGE names the nearest. */
+enum pab_status pab_preset_find(const char *name, const struct pab_preset **out,
+                                struct pab_error *err);
 
 struct pab_planned_workload {
     const struct pab_workload *workload;
@@ -37,23 +36,50 @@ struct pab_planned_workload {
     uint64_t memory_params[PAB_PARAMS_MAX];
 };
 
+/* Who takes part: a backend, opened by one build of this program. */
+enum pab_role {
+    PAB_ROLE_BACKEND, /* compared with the other backends */
+    PAB_ROLE_BASE,    /* of a gate: NAME@base against NAME@head */
+    PAB_ROLE_HEAD,
+};
+
+#define PAB_ARM_ID_MAX (PAB_SPEC_MAX + 8)
+
+struct pab_arm {
+    struct pab_spec *spec;
+    char id[PAB_ARM_ID_MAX];       /* the spec's, with "@base" or "@head" in a gate */
+    char binary[PAB_JOB_PATH_MAX]; /* whose worker opens it; empty: this program's */
+    char label[PAB_SPEC_MAX];      /* what base and head share; empty outside a gate */
+    enum pab_role role;
+    bool is_explicit; /* named by the user, not by the default set */
+};
+
+/* A plan whose fields are all zero but for arms and workloads leaves nothing out. */
 struct pab_plan {
-    struct pab_spec *specs[PAB_PLAN_BACKENDS_MAX];
-    bool is_explicit[PAB_PLAN_BACKENDS_MAX]; /* named by the user, not by the default set */
-    size_t spec_count;
+    struct pab_arm arms[PAB_PLAN_BACKENDS_MAX];
+    size_t arm_count;
     struct pab_planned_workload workloads[PAB_PLAN_WORKLOADS_MAX];
     size_t workload_count;
-    size_t baseline; /* index into specs */
+    size_t baseline; /* index into arms */
     const struct pab_preset *preset;
     unsigned rounds, memory_rounds;
-    unsigned passes;
+    unsigned passes; /* 1 << pab_pass_index() */
     uint64_t seed;
     double timeout_s;
+    double budget_s; /* rounds end when it is used up; 0: when all are made */
+    /* Every so many rounds of the time pass run the baseline twice, as the A/A control; 0: none. */
+    unsigned control_every;
+    unsigned shard_index, shard_count; /* only rounds r with r % count == index; count 0: all */
+    unsigned first_round; /* of the time pass: an earlier part of a gate has the others */
+    uint32_t left_out[PAB_PLAN_WORKLOADS_MAX]; /* by workload: 1 << arm, not run */
 };
 
 /* What the user said; NULL and 0 stand for "nothing". */
 struct pab_request {
     const char *backends, *workloads, *exclude, *preset, *passes, *baseline;
+    const char *shard; /* "I/N", I from 1 */
+    double budget_s;
+    bool no_control;
     const char *params[32]; /* "workload.param=value" */
     size_t param_count;
     long rounds;
@@ -67,9 +93,12 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
                               struct pab_error *err);
 void pab_plan_fini(struct pab_plan *plan);
 
-/* The part of it that `backends` and `baseline` ask for: specs, is_explicit, baseline. */
+/* The part of it that `backends` and `baseline` ask for: arms, baseline. */
 enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_request *request,
                                   struct pab_error *err);
+
+/* Adds one arm: a spec that is not there yet. */
+enum pab_status pab_plan_add(struct pab_plan *plan, const char *word, struct pab_error *err);
 
 /* {name: value} of a workload's parameters; a new object. */
 json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values);
@@ -80,19 +109,26 @@ enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json,
 
 /* One cell of one round. */
 struct pab_cell {
-    enum pab_pass pass;
+    const struct pab_pass *pass;
     unsigned round;
     unsigned position; /* within the round, in the order in which cells are run */
-    size_t workload, spec;
+    size_t workload, arm;
+    bool is_control; /* the baseline once more */
     uint64_t pad_bytes;
 };
 
-/* The cells of a round in a fresh random order that depends on (seed, pass, round) alone. `out`
- * has spec_count * workload_count places; returns how many were filled. */
-size_t pab_plan_round(const struct pab_plan *plan, enum pab_pass pass, unsigned round,
+#define PAB_PLAN_CELLS_MAX (PAB_PLAN_WORKLOADS_MAX * (PAB_PLAN_BACKENDS_MAX + 1))
+
+/* The cells of a round, in an order that depends on (seed, pass, round) alone: workloads in random
+ * order, and within each the arms in random order, so that those that are compared run within
+ * milliseconds of each other. `out` has PAB_PLAN_CELLS_MAX places; returns how many were filled: 0
+ * where the round is another shard's. */
+size_t pab_plan_round(const struct pab_plan *plan, const struct pab_pass *pass, unsigned round,
                       struct pab_cell *out);
 
-const char *pab_pass_name(enum pab_pass pass);
+/* How many rounds of a pass are asked for. */
+unsigned pab_plan_rounds(const struct pab_plan *plan, const struct pab_pass *pass);
+bool pab_plan_has(const struct pab_plan *plan, const struct pab_pass *pass);
 
 /* Calls `each` with every word of a comma-separated list; `what` names the list in an error.
  * PAB_USAGE when it is empty; stops at the first word that `each` does not like. */

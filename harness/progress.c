@@ -24,11 +24,19 @@ void pab_progress_expect(struct pab_progress *progress, size_t cells, double wei
     progress->weight_total += (double)cells * weight_each;
 }
 
+void pab_progress_limit(struct pab_progress *progress, double seconds)
+{
+    progress->limit_s = seconds;
+}
+
 /* Seconds left, by the weight that is done and the time that it took; negative: not known yet. */
 static double seconds_left(const struct pab_progress *progress)
 {
     double done = progress->weight_done - progress->weight_skipped;
     double seconds = (double)(pab_wall_ns() - progress->began_ns) * 1e-9;
+    if (progress->limit_s > 0) {
+        return seconds < progress->limit_s ? progress->limit_s - seconds : 0;
+    }
     if (progress->done == progress->total) {
         return 0;
     }
@@ -52,25 +60,40 @@ void pab_progress_show(struct pab_progress *progress, const char *what)
     if (!progress->quiet && progress->terminal) {
         char time[32];
         format_time(progress, time, sizeof(time));
-        fprintf(stderr, "\r[%*zu/%zu] %s  %-48.48s", 5, progress->done, progress->total, time,
-                what);
+        char total[24] = "";
+        if (progress->limit_s <= 0) {
+            snprintf(total, sizeof(total), "/%zu", progress->total);
+        }
+        fprintf(stderr, "\r[%*zu%s] %s  %-48.48s", 5, progress->done, total, time, what);
         fflush(stderr);
     }
+}
+
+static unsigned tenths_done(const struct pab_progress *progress)
+{
+    double share = 0;
+    if (progress->limit_s > 0) {
+        share = (double)(pab_wall_ns() - progress->began_ns) * 1e-9 / progress->limit_s;
+    } else if (progress->weight_total > 0) {
+        share = progress->weight_done / progress->weight_total;
+    }
+    return share >= 1 ? 10 : (unsigned)(10 * share + 1e-9);
 }
 
 void pab_progress_step(struct pab_progress *progress, double weight)
 {
     progress->done++;
     progress->weight_done += weight;
-    if (progress->quiet || progress->terminal || progress->weight_total <= 0) {
-        return;
-    }
-    unsigned tenths = (unsigned)(10 * progress->weight_done / progress->weight_total + 1e-9);
-    if (tenths > progress->tenths) {
+    unsigned tenths = tenths_done(progress);
+    if (!progress->quiet && !progress->terminal && tenths > progress->tenths) {
         char time[32];
+        char total[32] = "";
         format_time(progress, time, sizeof(time));
-        fprintf(stderr, "%3u %% (%zu of %zu %s), %s\n", 10 * tenths, progress->done,
-                progress->total, progress->unit, time);
+        if (progress->limit_s <= 0) {
+            snprintf(total, sizeof(total), " of %zu", progress->total);
+        }
+        fprintf(stderr, "%3u %% (%zu%s %s), %s\n", 10 * tenths, progress->done, total,
+                progress->unit, time);
         progress->tenths = tenths;
     }
 }

@@ -15,6 +15,7 @@ struct pab_progress {
     double weight_total, weight_done; /* a memory cell weighs more than a timed one */
     uint64_t began_ns;
     double weight_skipped; /* of cells that cost no time now: done before, or left out */
+    double limit_s;        /* it ends when this is over; 0: when all is done */
     unsigned tenths;
     bool quiet, terminal;
     const char *unit; /* what is counted: "cells", unless somebody sets another */
@@ -22,6 +23,8 @@ struct pab_progress {
 
 void pab_progress_begin(struct pab_progress *progress, bool quiet);
 void pab_progress_expect(struct pab_progress *progress, size_t cells, double weight_each);
+/* In place of expecting anything: it will go on for so long. */
+void pab_progress_limit(struct pab_progress *progress, double seconds);
 /* Says what runs now. */
 void pab_progress_show(struct pab_progress *progress, const char *what);
 void pab_progress_step(struct pab_progress *progress, double weight);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
 #define END_SLACK_MS    1000  /* between a worker's last word and its end */
 #define OUTPUT_TAIL     2048
+#define BINARY_SECONDS  10 /* for a program to say who it is */
 /* At a time; enough for all that a pipe holds. One that never stops talking must not keep us from
  * its deadline and from the others. */
 #define READS_MAX 64
@@ -27,6 +29,7 @@ struct pab_worker {
     int messages, output; /* our ends of its pipes; -1 once closed */
     int process;          /* a pidfd: readable when it has ended; -1 where there is none */
     enum pab_job_kind kind;
+    const struct pab_pass *pass;
     enum pab_worker_state state;
     uint64_t deadline_ns;
     uint64_t linger_ms;
@@ -86,6 +89,47 @@ static void drop_timer_flags(void)
     }
 }
 
+/* Nothing random, and nothing of who called us: only where programs are looked for. */
+static void hold_still(void)
+{
+    const char *path = getenv("PATH");
+    char *kept = strdup(path == NULL ? "/usr/bin:/bin" : path);
+    clearenv();
+    setenv("PATH", kept == NULL ? "/usr/bin:/bin" : kept, 1);
+    personality(ADDR_NO_RANDOMIZE);
+}
+
+#define WORDS_MAX 16
+
+/* The wrapper's words, if there are any, the binary, and what makes it a worker. */
+static void exec_words(const struct pab_launch *launch)
+{
+    const char *binary =
+        launch->binary == NULL || launch->binary[0] == '\0' ? "/proc/self/exe" : launch->binary;
+    const char *const *wrapper = launch->pass == NULL ? NULL : launch->pass->wrapper;
+    if (wrapper == NULL) {
+        execl(binary, "pyallocbench", "--worker", (char *)NULL);
+        return;
+    }
+    char real[PATH_MAX]; /* /proc/self/exe would be the wrapper */
+    ssize_t length = readlink(binary, real, sizeof(real) - 1);
+    if (length > 0 && real[0] == '/') {
+        real[length] = '\0';
+    } else {
+        snprintf(real, sizeof(real), "%s", binary);
+    }
+    const char *words[WORDS_MAX + 3];
+    size_t count = 0;
+    while (wrapper[count] != NULL && count < WORDS_MAX) {
+        words[count] = wrapper[count];
+        count++;
+    }
+    words[count++] = real;
+    words[count++] = "--worker";
+    words[count] = NULL;
+    execvp(words[0], (char *const *)words);
+}
+
 static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, int message_fd,
                                   int output_fd)
 {
@@ -103,6 +147,10 @@ static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, i
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
     close(nothing);
+    bool is_still = launch->pass != NULL && (launch->pass->flags & PAB_PASS_STILL) != 0;
+    if (is_still) {
+        hold_still();
+    }
     drop_timer_flags();
     if (launch->spec->backend->worker_env != NULL) {
         launch->spec->backend->worker_env(launch->spec, set_env, NULL);
@@ -110,11 +158,13 @@ static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, i
     if (launch->spec->raw != NULL && launch->spec->raw->backend->worker_env != NULL) {
         launch->spec->raw->backend->worker_env(launch->spec->raw, set_env, NULL);
     }
-    char pad[4097] = "";
-    memset(pad, 'x', launch->pad_bytes < sizeof(pad) ? launch->pad_bytes : sizeof(pad) - 1);
-    setenv("PAB_PAD", pad, 1);
+    if (!is_still) {
+        char pad[4097] = "";
+        memset(pad, 'x', launch->pad_bytes < sizeof(pad) ? launch->pad_bytes : sizeof(pad) - 1);
+        setenv("PAB_PAD", pad, 1);
+    }
     signal(SIGPIPE, SIG_IGN);
-    execl("/proc/self/exe", "pyallocbench", "--worker", (char *)NULL);
+    exec_words(launch);
     _exit(127);
 }
 
@@ -165,6 +215,7 @@ static struct pab_worker *worker_create(const struct pab_launch *launch)
         worker->linger_ms = launch->job->retain_ms[i];
     }
     worker->kind = launch->job->kind;
+    worker->pass = launch->pass;
     snprintf(worker->stage, sizeof(worker->stage), "starting");
     snprintf(worker->backend, sizeof(worker->backend), "%s", launch->spec->id);
     return worker;
@@ -204,6 +255,53 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
     close_end(&pipes.job[1]);
     *out = worker;
     return PAB_OK;
+}
+
+enum pab_status pab_worker_binary(const char *path, struct pab_error *err)
+{
+    char line[64] = "";
+    char own[64];
+    snprintf(own, sizeof(own), "pyallocbench worker protocol %u", PAB_PROTOCOL);
+    if (access(path, X_OK) != 0) {
+        return pab_fail(err, PAB_USAGE, "%s: %s: name a build of pyallocbench", path,
+                        strerror(errno));
+    }
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return pab_fail(err, PAB_IO, "no pipe: %s", strerror(errno));
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        int nothing = open("/dev/null", O_RDWR);
+        dup2(nothing, STDIN_FILENO);
+        dup2(nothing, STDERR_FILENO);
+        dup2(ends[1], STDOUT_FILENO);
+        alarm(BINARY_SECONDS); /* some other program that waits, or never ends */
+        execl(path, "pyallocbench", "--protocol", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    size_t used = 0;
+    ssize_t got = 1;
+    while (pid > 0 && got > 0 && used + 1 < sizeof(line)) {
+        got = read(ends[0], line + used, sizeof(line) - 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    close(ends[0]);
+    if (pid > 0) {
+        waitpid(pid, NULL, 0);
+    }
+    line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, own, strcspn(own, "0123456789")) != 0) {
+        return pab_fail(err, PAB_USAGE, "%s is no build of pyallocbench that can be compared",
+                        path);
+    }
+    return strcmp(line, own) == 0
+               ? PAB_OK
+               : pab_fail(err, PAB_NOT_COMPARABLE,
+                          "%s speaks another protocol with its workers (%s; this one: %u): build "
+                          "both sides from trees whose harness is alike",
+                          path, line + strcspn(own, "0123456789"), PAB_PROTOCOL);
 }
 
 /* --- listening ------------------------------------------------------------------------------ */
@@ -338,19 +436,17 @@ static void fail(struct pab_worker *worker, const char *kind, const char *what)
 }
 
 /* The message without which DONE is not to be believed. */
-static enum pab_message_type result_of(enum pab_job_kind kind)
+static enum pab_message_type result_of(const struct pab_worker *worker)
 {
-    switch (kind) {
+    switch (worker->kind) {
     case PAB_JOB_MANIFEST:
         return PAB_MESSAGE_MANIFEST;
     case PAB_JOB_CHECK:
         return PAB_MESSAGE_VERDICT;
     case PAB_JOB_DEMAND:
         return PAB_MESSAGE_DEMAND;
-    case PAB_JOB_TIME:
-        return PAB_MESSAGE_TIME;
-    case PAB_JOB_MEMORY:
-        return PAB_MESSAGE_MEMORY;
+    case PAB_JOB_PASS:
+        return worker->pass->result;
     default:
         return PAB_MESSAGE_OPENED;
     }
@@ -371,7 +467,7 @@ static void classify(struct pab_worker *worker, int status)
     if (worker->lied) {
         out->signal = 0; /* of the worker's end, which was our doing */
         fail(worker, "crashed", "something else wrote into the worker's own channel");
-    } else if (worker->done && (worker->heard >> result_of(worker->kind) & 1u) != 0) {
+    } else if (worker->done && (worker->heard >> result_of(worker) & 1u) != 0) {
         out->ok = true;
         out->signal = 0; /* one that came after its last word is none of the cell's */
     } else if (worker->timed_out) {
@@ -487,6 +583,7 @@ void pab_worker_destroy(struct pab_worker *worker)
         }
     }
     free(worker->outcome.curve);
+    free(worker->outcome.series);
     free(worker->buffer);
     free(worker);
 }

@@ -1,4 +1,4 @@
-/* harness/runner.h -- starts worker processes and classifies how they end. Depends on outcome.h.
+/* harness/runner.h -- starts worker processes and classifies how they end. Depends on outcome.h, pass.h.
  *
  * A worker is exec'd afresh, in a process group of its own, with the environment that its backend
  * asks for. Whatever it does - crash, hang, print, stop early - becomes a pab_outcome.
@@ -7,15 +7,22 @@
 #define PAB_HARNESS_RUNNER_H
 
 #include "harness/outcome.h"
+#include "harness/pass.h"
 
 struct pab_worker;
 
 struct pab_launch {
     const struct pab_spec *spec;
     const struct pab_job *job;
-    uint64_t pad_bytes;  /* length of an environment variable: where stacks begin is luck */
-    uint64_t timeout_ms; /* until LINGER or DONE */
+    const struct pab_pass *pass; /* of a job of kind PASS; else NULL */
+    const char *binary;          /* whose worker; NULL or empty: this program's */
+    uint64_t pad_bytes;          /* length of an environment variable: where stacks begin is luck */
+    uint64_t timeout_ms;         /* until LINGER or DONE */
 };
+
+/* Whether `path` is a build of this program whose workers take our jobs. PAB_USAGE: it is no such
+ * program; PAB_NOT_COMPARABLE: one of another protocol. */
+enum pab_status pab_worker_binary(const char *path, struct pab_error *err);
 
 /* Starts one. PAB_IO when processes or pipes are not to be had. */
 enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_worker **out,

@@ -67,8 +67,19 @@ static const char *status_of(const struct pab_outcome *outcome)
     return strcmp(outcome->kind, "unavailable") == 0 ? "unavailable" : "failed";
 }
 
-json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcome *outcome)
+/* What a gate's arm has beyond a backend: whose build it is, and which side it stands for. */
+static void set_role(json_t *out, const struct pab_arm *arm)
 {
+    if (arm->role != PAB_ROLE_BACKEND) {
+        json_object_set_new(out, "label", json_string(arm->label));
+        json_object_set_new(out, "role", json_string(arm->role == PAB_ROLE_BASE ? "base" : "head"));
+        json_object_set_new(out, "binary", json_string(arm->binary));
+    }
+}
+
+json_t *pab_backend_to_json(const struct pab_arm *arm, const struct pab_outcome *outcome)
+{
+    const struct pab_spec *spec = arm->spec;
     const struct pab_backend *backend = spec->backend;
     const struct pab_opened *opened = &outcome->opened;
     json_t *raw = json_null();
@@ -79,11 +90,14 @@ json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcom
     struct pab_gc_options options = pab_gc_options_of(spec);
     char gc[PAB_GC_TEXT_MAX];
     pab_gc_options_format(&options, gc);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:s}", "id", spec->id, "name",
-                     backend->name, "kind", kind_of(backend), "status", status_of(outcome),
-                     "reason", outcome->ok ? NULL : outcome->message, "package", backend->package,
-                     "identity", identity_to_json(&opened->identity), "raw", raw, "ranked",
-                     (backend->caps & PAB_CAP_FAKE) == 0, "gc", gc);
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:b, s:s}", "id", arm->id, "name",
+                  backend->name, "kind", kind_of(backend), "status", status_of(outcome), "reason",
+                  outcome->ok ? NULL : outcome->message, "package", backend->package, "identity",
+                  identity_to_json(&opened->identity), "raw", raw, "ranked",
+                  (backend->caps & PAB_CAP_FAKE) == 0, "gc", gc);
+    set_role(out, arm);
+    return out;
 }
 
 /* --- workloads and their demand ------------------------------------------------------------- */
@@ -115,6 +129,7 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
     json_object_set_new(out, "request_hash", hex(demand->request_hash));
     json_object_set_new(out, "time_request_hash", hex(known->time.request_hash));
     json_object_set_new(out, "tick_calls", integer(demand->tick_calls));
+    json_object_set_new(out, "peak_calls", integer(demand->peak_calls));
     json_object_set_new(
         out, "curve",
         json_pack("{s:o, s:o, s:o}", "calls", calls, "t_ms", t_ms, "live_bytes", live));
@@ -175,6 +190,7 @@ static bool read_known(const json_t *json, const struct pab_gc_options *options,
     known->memory.peak_live_bytes =
         (uint64_t)json_integer_value(json_object_get(demand, "peak_live_bytes"));
     known->memory.tick_calls = (uint64_t)json_integer_value(json_object_get(demand, "tick_calls"));
+    known->memory.peak_calls = (uint64_t)json_integer_value(json_object_get(demand, "peak_calls"));
     known->curve_count = json_array_size(calls);
     for (int i = 0; i < PAB_PHASE_COUNT; i++) {
         const json_t *phase = json_array_get(json_object_get(demand, "phases"), (size_t)i);
@@ -283,6 +299,45 @@ static json_t *memory_to_json(const struct pab_demand_known *demand,
     return out;
 }
 
+/* A name that comes twice is the worker's mistake: the last one stands. */
+static void set_figures(json_t *out, const struct pab_outcome *outcome)
+{
+    json_t *figures = json_object();
+    for (size_t i = 0; i < outcome->figure_count; i++) {
+        double value = outcome->figures[i].value;
+        bool whole = value < 0x1p53 && value == (double)(uint64_t)value;
+        json_object_set_new(figures, outcome->figures[i].name,
+                            whole ? integer((uint64_t)value) : json_real(value));
+    }
+    json_t *series = json_object();
+    for (size_t i = 0; i < outcome->series_count; i++) {
+        const struct pab_series_note *note = &outcome->series[i];
+        json_t *values = json_array();
+        for (uint64_t j = 0; j < note->count; j++) {
+            json_array_append_new(values, integer(note->values[j]));
+        }
+        json_object_set_new(series, note->name, values);
+    }
+    json_object_set_new(out, "figures", figures);
+    json_object_set_new(out, "series", series);
+}
+
+/* Of any pass but time and memory, whose rows have a shape of their own. */
+static void set_other(json_t *out, const struct pab_pass *pass, const struct pab_outcome *outcome)
+{
+    json_object_set_new(out, "ops", integer(outcome->body.op_count));
+    json_object_set_new(out, "iterations", integer(1));
+    json_object_set_new(out, "cold_ns", json_null());
+    json_object_set_new(out, "reps_wall_ns", json_array());
+    json_object_set_new(out, "reps_cpu_ns", json_array());
+    json_object_set_new(out, "checksum", hex(outcome->body.checksum));
+    json_object_set_new(out, "minflt", json_null());
+    json_object_set_new(out, "majflt", json_null());
+    json_object_set_new(out, "mem", json_null());
+    json_object_set_new(out, "large", json_boolean((pass->flags & PAB_PASS_LARGE) != 0));
+    set_figures(out, outcome);
+}
+
 static void set_memory(json_t *out, const struct pab_demand_known *demand,
                        const struct pab_outcome *outcome)
 {
@@ -302,8 +357,7 @@ static json_t *cell_to_json(const struct pab_plan *plan, const struct pab_cell *
 {
     return json_pack("{s:s, s:s, s:s, s:i}", "workload",
                      plan->workloads[cell->workload].workload->name, "backend",
-                     plan->specs[cell->spec]->id, "pass", pab_pass_name(cell->pass), "round",
-                     (int)cell->round);
+                     plan->arms[cell->arm].id, "pass", cell->pass->name, "round", (int)cell->round);
 }
 
 json_t *pab_sample_to_json(const struct pab_sample_context *context,
@@ -312,10 +366,12 @@ json_t *pab_sample_to_json(const struct pab_sample_context *context,
     json_t *out = cell_to_json(context->plan, context->cell);
     json_object_set_new(out, "position", integer(context->cell->position));
     json_object_set_new(out, "started_ms", integer(context->started_ms));
-    if (context->cell->pass == PAB_PASS_TIME) {
+    if (context->cell->pass == &pab_pass_time) {
         set_time(out, &outcome->time);
-    } else {
+    } else if (context->cell->pass == &pab_pass_memory) {
         set_memory(out, context->demand, outcome);
+    } else {
+        set_other(out, context->cell->pass, outcome);
     }
     json_object_set_new(out, "env_bytes", integer(context->cell->pad_bytes));
     json_object_set_new(out, "exit", json_integer(outcome->exit_code));

@@ -15,7 +15,7 @@ struct pab_demand_known {
     size_t curve_count;
 };
 
-json_t *pab_backend_to_json(const struct pab_spec *spec, const struct pab_outcome *outcome);
+json_t *pab_backend_to_json(const struct pab_arm *arm, const struct pab_outcome *outcome);
 /* `demand` has a place for each variant. */
 json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
                              const struct pab_gc_variants *variants,

@@ -1,7 +1,7 @@
 /* harness/worker.c -- one job in a process of its own: open, prove, then the pass. */
 #include "harness/collector.h"
 #include "harness/job.h"
-#include "harness/passes.h"
+#include "harness/pass.h"
 #include "harness/runtime.h"
 #include "harness/self.h"
 #include "workloads/support/inputs.h"
@@ -46,6 +46,32 @@ void pab_worker_refuse(const char *kind, const struct pab_error *err)
     snprintf(refusal.kind, sizeof(refusal.kind), "%s", kind);
     pab_worker_send(PAB_MESSAGE_REFUSED, &refusal, sizeof(refusal));
     _exit(0);
+}
+
+void pab_worker_figure(const char *name, double value)
+{
+    struct pab_figure_note note = {.value = value};
+    snprintf(note.name, sizeof(note.name), "%s", name);
+    pab_worker_send(PAB_MESSAGE_FIGURE, &note, sizeof(note));
+}
+
+void pab_worker_series(const char *name, const uint64_t *values, size_t count)
+{
+    static struct pab_series_note note;
+    PAB_CHECK(count <= PAB_SERIES_MAX);
+    memset(&note, 0, sizeof(note));
+    snprintf(note.name, sizeof(note.name), "%s", name);
+    note.count = count;
+    memcpy(note.values, values, count * sizeof(*values));
+    pab_worker_send(PAB_MESSAGE_SERIES, &note,
+                    offsetof(struct pab_series_note, values) + count * sizeof(*values));
+}
+
+void pab_worker_body(const struct pab_run *run, uint64_t request_hash)
+{
+    struct pab_body_note note = {
+        .op_count = run->op_count, .checksum = run->checksum, .request_hash = request_hash};
+    pab_worker_send(PAB_MESSAGE_BODY, &note, sizeof(note));
 }
 
 static void stage(const char *what)
@@ -226,23 +252,22 @@ static void run_workload(struct pab_error *err)
         expect_ok(workload->setup(&run, err), err);
     }
     stage("running");
-    switch (worker.job.kind) {
-    case PAB_JOB_DEMAND:
-        pab_pass_demand(workload, &run);
-        break;
-    case PAB_JOB_TIME:
-        pab_pass_time(workload, &run, &worker.job);
-        break;
-    default:
-        pab_pass_memory(workload, &run, &worker.job);
-        break;
+    if (worker.job.kind == PAB_JOB_DEMAND) {
+        pab_measure_demand(workload, &run);
+        return;
     }
+    const struct pab_pass *pass = pab_pass_find(worker.job.pass);
+    if (pass == NULL) {
+        expect_ok(pab_fail(err, PAB_USAGE, "no pass '%s'", worker.job.pass), err);
+        return;
+    }
+    pass->run(workload, &run, &worker.job);
 }
 
 int pab_worker_main(void)
 {
     ssize_t got = read(PAB_JOB_FD, &worker.job, sizeof(worker.job));
-    if (got != (ssize_t)sizeof(worker.job)) {
+    if (got != (ssize_t)sizeof(worker.job) || worker.job.protocol != PAB_PROTOCOL) {
         fprintf(stderr, "pyallocbench: a worker is started by pyallocbench itself\n");
         return 2;
     }

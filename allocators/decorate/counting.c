@@ -94,6 +94,7 @@ static void count_block(struct pab_counting_layer *layer, const void *ptr, size_
     counts->live_bytes += size;
     if (counts->live_bytes > counts->peak_bytes) {
         counts->peak_bytes = counts->live_bytes;
+        counts->peak_calls = counts->calls_total;
     }
 }
 

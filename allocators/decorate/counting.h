@@ -24,6 +24,7 @@ struct pab_counts {
     uint64_t failed; /* calls that returned NULL */
     uint64_t live_blocks, peak_blocks;
     uint64_t live_bytes, peak_bytes; /* over all domains; during realloc only one block counts */
+    uint64_t peak_calls;             /* calls_total when peak_bytes were live for the first time */
     uint64_t domain_live_bytes[PAB_DOMAIN_COUNT];
     uint64_t hash; /* of all calls until now; PAB_REQUEST_HASH_INIT before the first */
 };

@@ -3,6 +3,7 @@
 #   pab_add_backend(jemalloc)        compiles jemalloc.c, registers pab_backend_jemalloc
 #   pab_add_workload(small_ints)     compiles small_ints.c, registers pab_workload_small_ints
 #   pab_add_checks(lifetime)         compiles lifetime.c, registers pab_checks_lifetime
+#   pab_add_pass(memory)             compiles pass_memory.c, registers pab_pass_memory
 #
 # registry.c includes the generated file twice under two definitions of the macro: once for the
 # extern declarations, once for the array.
@@ -19,6 +20,11 @@ endfunction()
 function(pab_add_checks id)
   target_sources(pab_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${id}.c)
   set_property(GLOBAL APPEND PROPERTY PAB_CHECKS ${id})
+endfunction()
+
+function(pab_add_pass id)
+  target_sources(pab_harness PRIVATE pass_${id}.c)
+  set_property(GLOBAL APPEND PROPERTY PAB_PASSES ${id})
 endfunction()
 
 # Call after the last line of a list.

@@ -31,11 +31,11 @@ static void defaults(void **state)
     struct pab_plan plan;
     make(&plan, &(struct pab_request){0});
     assert_string_equal(plan.preset->name, "default");
-    assert_string_equal(plan.specs[plan.baseline]->id, "system");
+    assert_string_equal(plan.arms[plan.baseline].id, "system");
     assert_int_equal(plan.workload_count, 4);
-    assert_false(plan.is_explicit[0]);
-    for (size_t i = 0; i < plan.spec_count; i++) {
-        assert_true((plan.specs[i]->backend->caps & PAB_CAP_DEFAULT) != 0);
+    assert_false(plan.arms[0].is_explicit);
+    for (size_t i = 0; i < plan.arm_count; i++) {
+        assert_true((plan.arms[i].spec->backend->caps & PAB_CAP_DEFAULT) != 0);
     }
     pab_plan_fini(&plan);
 }
@@ -56,10 +56,10 @@ static void requests_are_honoured(void **state)
         .has_seed = true,
     };
     make(&plan, &request);
-    assert_int_equal(plan.spec_count, 2);
+    assert_int_equal(plan.arm_count, 2);
     assert_int_equal(plan.baseline, 1);
-    assert_true(plan.is_explicit[1]);
-    assert_int_equal(plan.passes, PAB_PASS_MEMORY);
+    assert_true(plan.arms[1].is_explicit);
+    assert_int_equal(plan.passes, 1u << pab_pass_index(&pab_pass_memory));
     assert_int_equal(plan.rounds, 3);
     assert_int_equal(plan.seed, 99);
     for (size_t i = 0; i < plan.workload_count; i++) {
@@ -97,25 +97,27 @@ static void rounds_are_permutations(void **state)
     (void)state;
     struct pab_plan plan;
     make(&plan, &(struct pab_request){.backends = "system,null,pymalloc"});
-    static struct pab_cell first[64];
-    static struct pab_cell again[64];
-    static struct pab_cell other[64];
-    size_t count = pab_plan_round(&plan, PAB_PASS_TIME, 1, first);
-    assert_int_equal(count, 12);
+    static struct pab_cell first[PAB_PLAN_CELLS_MAX];
+    static struct pab_cell again[PAB_PLAN_CELLS_MAX];
+    static struct pab_cell other[PAB_PLAN_CELLS_MAX];
+    size_t count = pab_plan_round(&plan, &pab_pass_time, 1, first);
+    assert_int_equal(count, 16); /* three backends and the control on four workloads */
     bool seen[64] = {false};
     for (size_t i = 0; i < count; i++) {
-        size_t cell = first[i].workload * 3 + first[i].spec;
+        size_t cell = first[i].workload * 4 + (first[i].is_control ? 3 : first[i].arm);
+        assert_true(!first[i].is_control || first[i].arm == plan.baseline);
+        assert_int_equal(first[i].workload, first[i - i % 4].workload); /* side by side */
         assert_false(seen[cell]);
         seen[cell] = true;
         assert_int_equal(first[i].position, i);
         assert_true(first[i].pad_bytes < 4096);
     }
-    (void)pab_plan_round(&plan, PAB_PASS_TIME, 1, again);
+    (void)pab_plan_round(&plan, &pab_pass_time, 1, again);
     assert_memory_equal(first, again, count * sizeof(first[0])); /* what --resume relies on */
-    (void)pab_plan_round(&plan, PAB_PASS_TIME, 2, other);
+    (void)pab_plan_round(&plan, &pab_pass_time, 2, other);
     size_t moved = 0;
     for (size_t i = 0; i < count; i++) {
-        moved += first[i].workload != other[i].workload || first[i].spec != other[i].spec;
+        moved += first[i].workload != other[i].workload || first[i].arm != other[i].arm;
     }
     assert_true(moved > 3);
     pab_plan_fini(&plan);

@@ -1,5 +1,5 @@
 #include "allocators/decorate/counting.h"
-#include "harness/passes.h"
+#include "harness/pass.h"
 #include "harness/self.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ static uint64_t domain_calls(const struct pab_counts *counts, int domain)
     return sum;
 }
 
-void pab_pass_demand(const struct pab_workload *workload, struct pab_run *run)
+void pab_measure_demand(const struct pab_workload *workload, struct pab_run *run)
 {
     struct pab_error err;
     struct pab_counting *counting = &demand.counting;
@@ -76,6 +76,7 @@ void pab_pass_demand(const struct pab_workload *workload, struct pab_run *run)
         .calls = counts->calls_total,
         .peak_live_bytes = counts->peak_bytes,
         .peak_blocks = counts->peak_blocks,
+        .peak_calls = counts->peak_calls,
         .end_blocks = counts->live_blocks,
         .request_hash = counts->hash,
         .checksum = run->checksum,

@@ -1,0 +1,166 @@
+/* harness/plan_json.c -- a plan on its way through the journal and back. */
+#include "harness/plan.h"
+
+#include <string.h>
+
+json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values)
+{
+    json_t *out = json_object();
+    const struct pab_param *param = workload->params;
+    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
+        json_object_set_new(out, param[i].name, json_integer((json_int_t)values[i]));
+    }
+    return out;
+}
+
+json_t *pab_plan_to_json(const struct pab_plan *plan)
+{
+    json_t *specs = json_array();
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        const struct pab_arm *arm = &plan->arms[i];
+        json_array_append_new(specs, json_pack("{s:s, s:b, s:s, s:s, s:i}", "id", arm->spec->id,
+                                               "explicit", arm->is_explicit, "binary", arm->binary,
+                                               "label", arm->label, "role", (int)arm->role));
+    }
+    json_t *passes = json_array();
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        if (pab_plan_has(plan, pab_pass_at(i))) {
+            json_array_append_new(passes, json_string(pab_pass_at(i)->name));
+        }
+    }
+    json_t *workloads = json_array();
+    for (size_t i = 0; i < plan->workload_count; i++) {
+        const struct pab_planned_workload *planned = &plan->workloads[i];
+        json_array_append_new(
+            workloads,
+            json_pack("{s:s, s:o, s:o}", "id", planned->workload->name, "params",
+                      pab_params_to_json(planned->workload, planned->params), "memory_params",
+                      pab_params_to_json(planned->workload, planned->memory_params)));
+    }
+    json_t *out = json_pack("{s:o, s:o, s:s, s:s, s:i, s:i, s:o, s:I, s:f}", "backends", specs,
+                            "workloads", workloads, "baseline", plan->arms[plan->baseline].id,
+                            "preset", plan->preset->name, "rounds", (int)plan->rounds,
+                            "memory_rounds", (int)plan->memory_rounds, "passes", passes, "seed",
+                            (json_int_t)plan->seed, "timeout_s", plan->timeout_s);
+    json_object_set_new(out, "budget_s", json_real(plan->budget_s));
+    json_object_set_new(out, "control_every", json_integer(plan->control_every));
+    json_object_set_new(out, "shard",
+                        plan->shard_count == 0
+                            ? json_null()
+                            : json_pack("{s:i, s:i}", "index", (int)plan->shard_index + 1, "count",
+                                        (int)plan->shard_count));
+    return out;
+}
+
+static enum pab_status damaged(struct pab_error *err, const char *what)
+{
+    return pab_fail(err, PAB_BAD_DATA, "the plan in the file is damaged: %s", what);
+}
+
+static enum pab_status read_params(const struct pab_workload *workload, const json_t *json,
+                                   uint64_t *out, struct pab_error *err)
+{
+    const struct pab_param *param = workload->params;
+    for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
+        const json_t *value = json_object_get(json, param[i].name);
+        json_int_t number = json_integer_value(value);
+        if (!json_is_integer(value) || number < 0 || (uint64_t)number < param[i].min ||
+            (uint64_t)number > param[i].max) {
+            return damaged(err, "a workload's parameters");
+        }
+        out[i] = (uint64_t)number;
+    }
+    return PAB_OK;
+}
+
+static enum pab_status read_backends(struct pab_plan *plan, const json_t *json,
+                                     struct pab_error *err)
+{
+    const char *baseline = json_string_value(json_object_get(json, "baseline"));
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach(json_object_get(json, "backends"), index, item)
+    {
+        const char *id = json_string_value(json_object_get(item, "id"));
+        if (id == NULL) {
+            return damaged(err, "a backend without id");
+        }
+        enum pab_status status = pab_plan_add(plan, id, err);
+        if (status != PAB_OK) {
+            return status;
+        }
+        struct pab_arm *arm = &plan->arms[index];
+        arm->is_explicit = json_is_true(json_object_get(item, "explicit"));
+        if (baseline != NULL && strcmp(id, baseline) == 0) {
+            plan->baseline = index;
+        }
+    }
+    return plan->arm_count > 0 ? PAB_OK : damaged(err, "no backends");
+}
+
+static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
+                                      struct pab_error *err)
+{
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach(json_object_get(json, "workloads"), index, item)
+    {
+        const char *id = json_string_value(json_object_get(item, "id"));
+        const struct pab_workload *workload = id == NULL ? NULL : pab_workload_find(id);
+        if (workload == NULL || plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
+            return damaged(err, "a workload that this build does not have");
+        }
+        struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];
+        planned->workload = workload;
+        enum pab_status status =
+            read_params(workload, json_object_get(item, "params"), planned->params, err);
+        if (status == PAB_OK) {
+            status = read_params(workload, json_object_get(item, "memory_params"),
+                                 planned->memory_params, err);
+        }
+        if (status != PAB_OK) {
+            return status;
+        }
+    }
+    return plan->workload_count > 0 ? PAB_OK : damaged(err, "no workloads");
+}
+
+enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json, struct pab_error *err)
+{
+    memset(plan, 0, sizeof(*plan));
+    const char *preset = json_string_value(json_object_get(json, "preset"));
+    plan->rounds = (unsigned)json_integer_value(json_object_get(json, "rounds"));
+    plan->memory_rounds = (unsigned)json_integer_value(json_object_get(json, "memory_rounds"));
+    size_t index = 0;
+    json_t *pass = NULL;
+    json_array_foreach(json_object_get(json, "passes"), index, pass)
+    {
+        const char *name = json_string_value(pass);
+        const struct pab_pass *known = name == NULL ? NULL : pab_pass_find(name);
+        if (known == NULL) {
+            return damaged(err, "a pass that this build does not have");
+        }
+        plan->passes |= 1u << pab_pass_index(known);
+    }
+    const json_t *shard = json_object_get(json, "shard");
+    plan->shard_count = (unsigned)json_integer_value(json_object_get(shard, "count"));
+    plan->shard_index = (unsigned)json_integer_value(json_object_get(shard, "index")) - 1;
+    plan->budget_s = json_number_value(json_object_get(json, "budget_s"));
+    plan->control_every = (unsigned)json_integer_value(json_object_get(json, "control_every"));
+    plan->seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
+    plan->timeout_s = json_number_value(json_object_get(json, "timeout_s"));
+    if (preset == NULL || plan->rounds == 0 || plan->passes == 0 || !(plan->timeout_s > 0)) {
+        return damaged(err, "its numbers");
+    }
+    enum pab_status status = pab_preset_find(preset, &plan->preset, err);
+    if (status == PAB_OK) {
+        status = read_backends(plan, json, err);
+    }
+    if (status == PAB_OK) {
+        status = read_workloads(plan, json, err);
+    }
+    if (status != PAB_OK) {
+        pab_plan_fini(plan);
+    }
+    return status;
+}
