@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PAB_SCHEMA "pyallocbench-results/1"
+
 /* What kind of figure a metric is: it decides how two of them are compared. */
 enum pab_family {
     PAB_FAMILY_TIME,         /* noisy: paired or rank statistics, an interval, a verdict */
@@ -95,7 +97,12 @@ const struct pab_series *pab_reading_series(struct pab_reading *reading, enum pa
 const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
                                   size_t backend);
 
-/* Where a sample stood: for order effects and trends. Rows in the order in which they ran. */
+/* The row of JSON that says what `workload` gives under the settings of `backend`: its own, or one
+ * of its variants; NULL when it has none for them. Rows of older documents name no settings. */
+const json_t *pab_variant_for(const json_t *workload, const json_t *backend);
+
+/* Where a sample stood: for order effects and trends. Rows in the order in which they ran: by
+ * host, pass, round, position. */
 struct pab_row_place {
     size_t workload, backend;
     bool is_control, counts;

@@ -1,0 +1,440 @@
+#include "harness/compare/reading_state.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ANY UINT32_MAX /* what a null in a row of failures stands for */
+
+/* --- arrays ----------------------------------------------------------------------------------- */
+
+/* Ids of an array of objects, which are names and all different. */
+static enum pab_status read_ids(struct pab_reading *reading, const char *array_name,
+                                const char ***ids, size_t *count, struct pab_error *err)
+{
+    const json_t *array = json_object_get(reading->run, array_name);
+    size_t size = json_array_size(array);
+    if ((array != NULL && !json_is_array(array)) || size > PAB_READING_IDS_MAX) {
+        return pab_reading_refuse(reading, err, array_name, SIZE_MAX,
+                                  "is no array of at most %u rows", PAB_READING_IDS_MAX);
+    }
+    *ids = calloc(size + 1, sizeof(**ids));
+    PAB_CHECK(*ids != NULL);
+    for (size_t i = 0; i < size; i++) {
+        const char *id = json_string_value(json_object_get(json_array_get(array, i), "id"));
+        if (id == NULL || id[0] == '\0' || strlen(id) > PAB_READING_NAME_MAX) {
+            return pab_reading_refuse(reading, err, array_name, i, "its id is not a name");
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp((*ids)[j], id) == 0) {
+                return pab_reading_refuse(reading, err, array_name, i, "%s is there twice",
+                                          pab_reading_show(id, strlen(id)).text);
+            }
+        }
+        (*ids)[i] = id;
+        *count = i + 1;
+    }
+    return PAB_OK;
+}
+
+static enum pab_status read_hosts(struct pab_reading *reading, struct pab_error *err)
+{
+    const json_t *hosts = json_object_get(reading->run, "hosts");
+    size_t count = json_array_size(hosts);
+    if (hosts != NULL && (count == 0 || count > PAB_READING_IDS_MAX)) {
+        return pab_reading_refuse(reading, err, "hosts", SIZE_MAX,
+                                  "is no array of 1 to %u machines", PAB_READING_IDS_MAX);
+    }
+    reading->host_count = hosts == NULL ? 1 : count;
+    return PAB_OK;
+}
+
+/* By number of a name: its index among `ids`, or ANY. New memory. */
+static uint32_t *index_names(const struct pab_reading *reading, const char **ids, size_t count)
+{
+    uint32_t *out = malloc((reading->names.count + 1) * sizeof(*out));
+    PAB_CHECK(out != NULL);
+    for (size_t n = 0; n < reading->names.count; n++) {
+        out[n] = ANY;
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(reading->names.texts[n], ids[i]) == 0) {
+                out[n] = (uint32_t)i;
+            }
+        }
+    }
+    return out;
+}
+
+static enum pab_status refuse_row(const struct pab_reading *reading,
+                                  const struct pab_reading_row *row, const char *why,
+                                  const char *name, struct pab_error *err)
+{
+    return pab_reading_refuse(reading, err, row->is_control ? "control" : "samples", row->index,
+                              why, pab_reading_show(name, strlen(name)).text);
+}
+
+/* Rows name workloads and backends by numbers of names; from here on by indices. */
+static enum pab_status resolve_rows(struct pab_reading *reading, struct pab_error *err)
+{
+    uint32_t *workloads = index_names(reading, reading->workloads, reading->workload_count);
+    uint32_t *backends = index_names(reading, reading->backends, reading->backend_count);
+    enum pab_status status = PAB_OK;
+    for (size_t i = 0; i < reading->row_count && status == PAB_OK; i++) {
+        struct pab_reading_row *row = &reading->rows[i];
+        char *const *names = reading->names.texts;
+        if (workloads[row->workload] == ANY) {
+            status = refuse_row(reading, row, "the workload %s is none of workloads[]",
+                                names[row->workload], err);
+        } else if (backends[row->backend] == ANY) {
+            status = refuse_row(reading, row, "the backend %s is none of backends[]",
+                                names[row->backend], err);
+        } else if (row->host >= reading->host_count) {
+            status = refuse_row(reading, row, "its host is none of hosts[]%s", "", err);
+        } else {
+            row->workload = workloads[row->workload];
+            row->backend = backends[row->backend];
+        }
+    }
+    free(workloads);
+    free(backends);
+    return status;
+}
+
+/* --- what must come out ----------------------------------------------------------------------- */
+
+struct checksum {
+    uint64_t value;
+    bool known;
+};
+
+/* Of a workload's own parameters and of those for memory. */
+struct expected {
+    struct checksum time, memory;
+};
+
+static struct checksum read_checksum(const json_t *known, const char *key)
+{
+    const char *text = json_string_value(json_object_get(known, key));
+    if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
+        return (struct checksum){0};
+    }
+    return (struct checksum){strtoull(text, NULL, 16), true};
+}
+
+/* [workload][backend]; new memory */
+static struct expected *read_expected(const struct pab_reading *reading)
+{
+    const json_t *workloads = json_object_get(reading->run, "workloads");
+    const json_t *backends = json_object_get(reading->run, "backends");
+    struct expected *out =
+        calloc(reading->workload_count * reading->backend_count + 1, sizeof(*out));
+    PAB_CHECK(out != NULL);
+    for (size_t w = 0; w < reading->workload_count; w++) {
+        for (size_t b = 0; b < reading->backend_count; b++) {
+            const json_t *known =
+                pab_variant_for(json_array_get(workloads, w), json_array_get(backends, b));
+            out[w * reading->backend_count + b] = (struct expected){
+                .time = read_checksum(known, "checksum"),
+                .memory = read_checksum(known, "memory_checksum"),
+            };
+        }
+    }
+    return out;
+}
+
+static bool is_right(const struct pab_reading *reading, const struct pab_reading_row *row,
+                     const struct expected *expected)
+{
+    const char *pass = reading->names.texts[row->pass];
+    bool is_time = expected->time.known && row->checksum == expected->time.value;
+    bool is_memory = expected->memory.known && row->checksum == expected->memory.value;
+    if (strcmp(pass, "time") == 0) {
+        return is_time;
+    }
+    return is_memory || (is_time && strcmp(pass, "memory") != 0);
+}
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+/* What a row of failures names; ANY: all. */
+struct pattern {
+    uint32_t keys[5]; /* workload, backend, pass, round, host */
+};
+
+#define PATTERN_KEYS ARRAY_COUNT(((struct pattern *)NULL)->keys)
+
+struct failures {
+    struct pattern *patterns; /* sorted */
+    size_t count;
+    bool masks[1u << PATTERN_KEYS]; /* which combinations of ANY occur */
+};
+
+static int compare_patterns(const void *a, const void *b)
+{
+    const struct pattern *x = a;
+    const struct pattern *y = b;
+    for (size_t i = 0; i < PATTERN_KEYS; i++) {
+        if (x->keys[i] != y->keys[i]) {
+            return x->keys[i] < y->keys[i] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* The index of a name; ANY for null, and `count` for what no sample can be of. */
+static uint32_t named(const json_t *value, const char *const *ids, size_t count)
+{
+    if (value == NULL || json_is_null(value)) {
+        return ANY;
+    }
+    const char *text = json_string_value(value);
+    uint32_t index = 0;
+    while (index < count && (text == NULL || strcmp(text, ids[index]) != 0)) {
+        index++;
+    }
+    return index;
+}
+
+static uint32_t counted(const json_t *value, uint32_t otherwise)
+{
+    if (value == NULL || json_is_null(value)) {
+        return otherwise;
+    }
+    json_int_t number = json_integer_value(value);
+    return number < 0 || number > PAB_READING_ROUND_MAX ? PAB_READING_ROUND_MAX + 1
+                                                        : (uint32_t)number;
+}
+
+static void note_failure(struct pab_reading *reading, const json_t *failure,
+                         const struct pattern *pattern)
+{
+    size_t workloads = reading->workload_count;
+    size_t backends = reading->backend_count;
+    for (size_t cell = 0; cell < workloads * backends; cell++) {
+        bool is_named = (pattern->keys[0] == ANY || pattern->keys[0] == cell / backends) &&
+                        (pattern->keys[1] == ANY || pattern->keys[1] == cell % backends);
+        if (is_named && reading->failures[cell] == NULL) {
+            reading->failures[cell] = failure;
+        }
+    }
+}
+
+static enum pab_status read_failures(struct pab_reading *reading, struct failures *out,
+                                     struct pab_error *err)
+{
+    const json_t *array = json_object_get(reading->run, "failures");
+    if (array != NULL && !json_is_array(array)) {
+        return pab_reading_refuse(reading, err, "failures", SIZE_MAX, "is no array");
+    }
+    out->patterns = calloc(json_array_size(array) + 1, sizeof(*out->patterns));
+    reading->failures =
+        calloc(reading->workload_count * reading->backend_count + 1, sizeof(json_t *));
+    PAB_CHECK(out->patterns != NULL && reading->failures != NULL);
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(array, index, row)
+    {
+        if (!json_is_object(row)) {
+            return pab_reading_refuse(reading, err, "failures", index, "is no object");
+        }
+        struct pattern *pattern = &out->patterns[out->count++];
+        *pattern = (struct pattern){{
+            named(json_object_get(row, "workload"), reading->workloads, reading->workload_count),
+            named(json_object_get(row, "backend"), reading->backends, reading->backend_count),
+            named(json_object_get(row, "pass"), (const char *const *)reading->names.texts,
+                  reading->names.count),
+            counted(json_object_get(row, "round"), ANY),
+            counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
+        }};
+        unsigned mask = 0;
+        for (size_t k = 0; k < PATTERN_KEYS; k++) {
+            mask |= (unsigned)(pattern->keys[k] == ANY) << k;
+        }
+        out->masks[mask] = true;
+        note_failure(reading, row, pattern);
+    }
+    qsort(out->patterns, out->count, sizeof(*out->patterns), compare_patterns);
+    return PAB_OK;
+}
+
+/* However many failures there are: one search for each combination of nulls in them. */
+static bool has_failed(const struct failures *failures, const struct pab_reading_row *row)
+{
+    for (unsigned mask = 0; mask < ARRAY_COUNT(failures->masks); mask++) {
+        struct pattern wanted = {{row->workload, row->backend, row->pass, row->round, row->host}};
+        for (size_t k = 0; k < PATTERN_KEYS; k++) {
+            if ((mask >> k & 1u) != 0) {
+                wanted.keys[k] = ANY;
+            }
+        }
+        if (failures->masks[mask] && bsearch(&wanted, failures->patterns, failures->count,
+                                             sizeof(wanted), compare_patterns) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum pab_status judge_rows(struct pab_reading *reading, struct pab_error *err)
+{
+    struct failures failures = {0};
+    enum pab_status status = read_failures(reading, &failures, err);
+    if (status == PAB_OK) {
+        struct expected *expected = read_expected(reading);
+        for (size_t i = 0; i < reading->row_count; i++) {
+            struct pab_reading_row *row = &reading->rows[i];
+            row->counts =
+                row->ended_well && row->has_checksum &&
+                is_right(reading, row,
+                         &expected[row->workload * reading->backend_count + row->backend]) &&
+                !has_failed(&failures, row);
+        }
+        free(expected);
+    }
+    free(failures.patterns);
+    return status;
+}
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+static size_t cell_of(const struct pab_reading *reading, const struct pab_reading_row *row)
+{
+    size_t part = row->is_control ? PAB_PART_CONTROL : PAB_PART_SAMPLES;
+    return (part * reading->workload_count + row->workload) * reading->backend_count + row->backend;
+}
+
+/* By host, round, pass: two that are equal in one cell are one sample told twice. */
+static int compare_in_cell(const void *a, const void *b, void *rows)
+{
+    const struct pab_reading_row *x = &((const struct pab_reading_row *)rows)[*(const uint32_t *)a];
+    const struct pab_reading_row *y = &((const struct pab_reading_row *)rows)[*(const uint32_t *)b];
+    if (x->host != y->host) {
+        return x->host < y->host ? -1 : 1;
+    }
+    if (x->round != y->round) {
+        return x->round < y->round ? -1 : 1;
+    }
+    return (x->pass > y->pass) - (x->pass < y->pass);
+}
+
+/* By host, pass, round, position, as they ran; the baseline's second is in the same order. */
+static int compare_places(const void *a, const void *b, void *rows)
+{
+    const struct pab_reading_row *x = &((const struct pab_reading_row *)rows)[*(const uint32_t *)a];
+    const struct pab_reading_row *y = &((const struct pab_reading_row *)rows)[*(const uint32_t *)b];
+    if (x->host != y->host) {
+        return x->host < y->host ? -1 : 1;
+    }
+    if (x->pass != y->pass) {
+        return x->pass < y->pass ? -1 : 1;
+    }
+    if (x->round != y->round) {
+        return x->round < y->round ? -1 : 1;
+    }
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+/* Sorts what is not sorted already, as most is. */
+static void sort_rows(const struct pab_reading *reading, uint32_t *rows, size_t count,
+                      int (*compare)(const void *, const void *, void *))
+{
+    for (size_t i = 1; i < count; i++) {
+        if (compare(&rows[i - 1], &rows[i], reading->rows) > 0) {
+            qsort_r(rows, count, sizeof(*rows), compare, reading->rows);
+            return;
+        }
+    }
+}
+
+/* Every row into its cell: `sorted` holds all of them for now. */
+static void gather_rows(struct pab_reading *reading)
+{
+    size_t cells = (size_t)2 * reading->workload_count * reading->backend_count;
+    reading->cells = calloc(cells + 1, sizeof(*reading->cells));
+    reading->sorted = calloc(reading->row_count + 1, sizeof(*reading->sorted));
+    PAB_CHECK(reading->cells != NULL && reading->sorted != NULL);
+    for (size_t i = 0; i < reading->row_count; i++) {
+        reading->cells[cell_of(reading, &reading->rows[i])].count++;
+    }
+    size_t first = 0;
+    for (size_t c = 0; c < cells; c++) {
+        reading->cells[c].first = first;
+        first += reading->cells[c].count;
+        reading->cells[c].count = 0;
+    }
+    for (size_t i = 0; i < reading->row_count; i++) {
+        struct pab_reading_cell *cell = &reading->cells[cell_of(reading, &reading->rows[i])];
+        reading->sorted[cell->first + cell->count++] = (uint32_t)i;
+    }
+}
+
+static enum pab_status refuse_twice(const struct pab_reading *reading, uint32_t index,
+                                    struct pab_error *err)
+{
+    const struct pab_reading_row *row = &reading->rows[index];
+    char what[600];
+    snprintf(what, sizeof(what), "%s, %s, round %u of pass %s", reading->workloads[row->workload],
+             reading->backends[row->backend], row->round, reading->names.texts[row->pass]);
+    return pab_reading_refuse(reading, err, row->is_control ? "control" : "samples", row->index,
+                              "a second sample of %.200s", what);
+}
+
+/* Sorts a cell, and keeps of it the rows that count. */
+static enum pab_status settle_cell(struct pab_reading *reading, struct pab_reading_cell *cell,
+                                   struct pab_error *err)
+{
+    uint32_t *rows = reading->sorted + cell->first;
+    sort_rows(reading, rows, cell->count, compare_in_cell);
+    size_t kept = 0;
+    for (size_t i = 0; i < cell->count; i++) {
+        if (i > 0 && compare_in_cell(&rows[i - 1], &rows[i], reading->rows) == 0) {
+            return refuse_twice(reading, rows[i], err);
+        }
+    }
+    for (size_t i = 0; i < cell->count; i++) {
+        if (reading->rows[rows[i]].counts) {
+            rows[kept++] = rows[i];
+        }
+    }
+    cell->count = kept;
+    return PAB_OK;
+}
+
+static enum pab_status settle_cells(struct pab_reading *reading, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    size_t cells = (size_t)2 * reading->workload_count * reading->backend_count;
+    gather_rows(reading);
+    for (size_t c = 0; c < cells && status == PAB_OK; c++) {
+        status = settle_cell(reading, &reading->cells[c], err);
+    }
+    reading->places = malloc((reading->row_count + 1) * sizeof(*reading->places));
+    PAB_CHECK(reading->places != NULL);
+    for (size_t i = 0; i < reading->row_count; i++) {
+        reading->places[i] = (uint32_t)i;
+    }
+    sort_rows(reading, reading->places, reading->row_count, compare_places);
+    return status;
+}
+
+enum pab_status pab_reading_arrange(struct pab_reading *reading, struct pab_error *err)
+{
+    enum pab_status status =
+        read_ids(reading, "workloads", &reading->workloads, &reading->workload_count, err);
+    if (status == PAB_OK) {
+        status = read_ids(reading, "backends", &reading->backends, &reading->backend_count, err);
+    }
+    if (status == PAB_OK) {
+        status = read_hosts(reading, err);
+    }
+    if (status == PAB_OK) {
+        status = resolve_rows(reading, err);
+    }
+    if (status == PAB_OK) {
+        status = judge_rows(reading, err);
+    }
+    if (status == PAB_OK) {
+        pab_reading_name_metrics(reading);
+        status = settle_cells(reading, err);
+    }
+    return status;
+}
