@@ -141,16 +141,12 @@ static struct expected *read_expected(const struct pab_reading *reading)
     return out;
 }
 
-static bool is_right(const struct pab_reading *reading, const struct pab_reading_row *row,
-                     const struct expected *expected)
+static bool is_right(const struct pab_reading_row *row, const struct expected *expected)
 {
-    const char *pass = reading->names.texts[row->pass];
-    bool is_time = expected->time.known && row->checksum == expected->time.value;
-    bool is_memory = expected->memory.known && row->checksum == expected->memory.value;
-    if (strcmp(pass, "time") == 0) {
-        return is_time;
-    }
-    return is_memory || (is_time && strcmp(pass, "memory") != 0);
+    bool is_small = expected->time.known && row->checksum == expected->time.value;
+    bool is_large = expected->memory.known && row->checksum == expected->memory.value;
+    return (is_small && row->body != PAB_READING_LARGE) ||
+           (is_large && row->body != PAB_READING_SMALL);
 }
 
 /* --- failures --------------------------------------------------------------------------------- */
@@ -165,7 +161,8 @@ struct pattern {
 struct failures {
     struct pattern *patterns; /* sorted */
     size_t count;
-    bool masks[1u << PATTERN_KEYS]; /* which combinations of ANY occur */
+    unsigned masks[1u << PATTERN_KEYS]; /* combinations of ANY that occur: bits, by key */
+    size_t mask_count;
 };
 
 static int compare_patterns(const void *a, const void *b)
@@ -218,6 +215,20 @@ static void note_failure(struct pab_reading *reading, const json_t *failure,
     }
 }
 
+static void note_mask(struct failures *failures, const struct pattern *pattern)
+{
+    unsigned mask = 0;
+    size_t at = 0;
+    for (size_t k = 0; k < PATTERN_KEYS; k++) {
+        mask |= (unsigned)(pattern->keys[k] == ANY) << k;
+    }
+    while (at < failures->mask_count && failures->masks[at] != mask) {
+        at++;
+    }
+    failures->masks[at] = mask;
+    failures->mask_count += at == failures->mask_count;
+}
+
 static enum pab_status read_failures(struct pab_reading *reading, struct failures *out,
                                      struct pab_error *err)
 {
@@ -245,11 +256,7 @@ static enum pab_status read_failures(struct pab_reading *reading, struct failure
             counted(json_object_get(row, "round"), ANY),
             counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
         }};
-        unsigned mask = 0;
-        for (size_t k = 0; k < PATTERN_KEYS; k++) {
-            mask |= (unsigned)(pattern->keys[k] == ANY) << k;
-        }
-        out->masks[mask] = true;
+        note_mask(out, pattern);
         note_failure(reading, row, pattern);
     }
     qsort(out->patterns, out->count, sizeof(*out->patterns), compare_patterns);
@@ -259,15 +266,15 @@ static enum pab_status read_failures(struct pab_reading *reading, struct failure
 /* However many failures there are: one search for each combination of nulls in them. */
 static bool has_failed(const struct failures *failures, const struct pab_reading_row *row)
 {
-    for (unsigned mask = 0; mask < ARRAY_COUNT(failures->masks); mask++) {
+    for (size_t m = 0; m < failures->mask_count; m++) {
         struct pattern wanted = {{row->workload, row->backend, row->pass, row->round, row->host}};
         for (size_t k = 0; k < PATTERN_KEYS; k++) {
-            if ((mask >> k & 1u) != 0) {
+            if ((failures->masks[m] >> k & 1u) != 0) {
                 wanted.keys[k] = ANY;
             }
         }
-        if (failures->masks[mask] && bsearch(&wanted, failures->patterns, failures->count,
-                                             sizeof(wanted), compare_patterns) != NULL) {
+        if (bsearch(&wanted, failures->patterns, failures->count, sizeof(wanted),
+                    compare_patterns) != NULL) {
             return true;
         }
     }
@@ -284,8 +291,7 @@ static enum pab_status judge_rows(struct pab_reading *reading, struct pab_error 
             struct pab_reading_row *row = &reading->rows[i];
             row->counts =
                 row->ended_well && row->has_checksum &&
-                is_right(reading, row,
-                         &expected[row->workload * reading->backend_count + row->backend]) &&
+                is_right(row, &expected[row->workload * reading->backend_count + row->backend]) &&
                 !has_failed(&failures, row);
         }
         free(expected);

@@ -39,7 +39,7 @@ static bool take_value(struct pab_row_reader *rows, const json_t *value)
         return pab_row_reader_null(rows);
     case JSON_TRUE:
     case JSON_FALSE:
-        return pab_row_reader_bool(rows);
+        return pab_row_reader_bool(rows, json_is_true(value));
     case JSON_INTEGER:
     case JSON_REAL:
         return pab_row_reader_number(rows, json_number_value(value));

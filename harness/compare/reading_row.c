@@ -21,6 +21,7 @@ enum spot {
 enum kind {
     KIND_IGNORED,
     KIND_NAME,
+    KIND_TRUTH,
     KIND_HASH,   /* or null */
     KIND_WHOLE,  /* 0..most */
     KIND_AMOUNT, /* of time or bytes, not negative; or null */
@@ -28,6 +29,7 @@ enum kind {
     KIND_OPENS,  /* an object or array; or null */
 };
 
+/* In the order in which our documents have them: find_field() goes on from the last one. */
 enum field {
     FIELD_WORKLOAD,
     FIELD_BACKEND,
@@ -37,23 +39,24 @@ enum field {
     FIELD_HOST,
     FIELD_STARTED,
     FIELD_OPS,
+    FIELD_ITERATIONS,
     FIELD_COLD,
     FIELD_REPS_WALL,
     FIELD_REPS_CPU,
     FIELD_CHECKSUM,
-    FIELD_EXIT,
-    FIELD_SIGNAL,
-    FIELD_MEM,
-    FIELD_FIGURES,
-    FIELD_SERIES,
-    FIELD_ITERATIONS,
     FIELD_MINFLT,
     FIELD_MAJFLT,
+    FIELD_MEM,
+    FIELD_LARGE,
+    FIELD_FIGURES,
+    FIELD_SERIES,
     FIELD_ENV,
+    FIELD_EXIT,
+    FIELD_SIGNAL,
     FIELD_PEAK_RSS,
+    FIELD_INTERNAL,
     FIELD_F_PEAK,
     FIELD_F_TIME,
-    FIELD_INTERNAL,
     FIELD_F_RET,
     FIELD_STRUCTURE,
     FIELD_AFTER,
@@ -80,23 +83,24 @@ static const struct {
     [FIELD_STARTED] = {"started_ms", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false,
                        PAB_READING_NUMBER_MAX},
     [FIELD_OPS] = {"ops", SPOT_ROW, SPOT_IGNORED, KIND_AMOUNT, false, 0},
+    [FIELD_ITERATIONS] = {"iterations", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
     [FIELD_COLD] = {"cold_ns", SPOT_ROW, SPOT_IGNORED, KIND_AMOUNT, false, 0},
     [FIELD_REPS_WALL] = {"reps_wall_ns", SPOT_ROW, SPOT_REPS, KIND_OPENS, false, 0},
     [FIELD_REPS_CPU] = {"reps_cpu_ns", SPOT_ROW, SPOT_REPS, KIND_OPENS, false, 0},
     [FIELD_CHECKSUM] = {"checksum", SPOT_ROW, SPOT_IGNORED, KIND_HASH, false, 0},
-    [FIELD_EXIT] = {"exit", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false, PAB_READING_NUMBER_MAX},
-    [FIELD_SIGNAL] = {"signal", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false, PAB_READING_NUMBER_MAX},
-    [FIELD_MEM] = {"mem", SPOT_ROW, SPOT_MEM, KIND_OPENS, true, 0},
-    [FIELD_FIGURES] = {"figures", SPOT_ROW, SPOT_FIGURES, KIND_OPENS, true, 0},
-    [FIELD_SERIES] = {"series", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, true, 0},
-    [FIELD_ITERATIONS] = {"iterations", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
     [FIELD_MINFLT] = {"minflt", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
     [FIELD_MAJFLT] = {"majflt", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
+    [FIELD_MEM] = {"mem", SPOT_ROW, SPOT_MEM, KIND_OPENS, true, 0},
+    [FIELD_LARGE] = {"large", SPOT_ROW, SPOT_IGNORED, KIND_TRUTH, false, 0},
+    [FIELD_FIGURES] = {"figures", SPOT_ROW, SPOT_FIGURES, KIND_OPENS, true, 0},
+    [FIELD_SERIES] = {"series", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, true, 0},
     [FIELD_ENV] = {"env_bytes", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
+    [FIELD_EXIT] = {"exit", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false, PAB_READING_NUMBER_MAX},
+    [FIELD_SIGNAL] = {"signal", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false, PAB_READING_NUMBER_MAX},
     [FIELD_PEAK_RSS] = {"peak_rss_bytes", SPOT_MEM, SPOT_IGNORED, KIND_AMOUNT, false, 0},
+    [FIELD_INTERNAL] = {"internal", SPOT_MEM, SPOT_IGNORED, KIND_REAL, false, 0},
     [FIELD_F_PEAK] = {"f_peak", SPOT_MEM, SPOT_IGNORED, KIND_REAL, false, 0},
     [FIELD_F_TIME] = {"f_time", SPOT_MEM, SPOT_IGNORED, KIND_REAL, false, 0},
-    [FIELD_INTERNAL] = {"internal", SPOT_MEM, SPOT_IGNORED, KIND_REAL, false, 0},
     [FIELD_F_RET] = {"f_ret", SPOT_MEM, SPOT_KEPT, KIND_OPENS, false, 0},
     [FIELD_STRUCTURE] = {"structure", SPOT_MEM, SPOT_STRUCTURE, KIND_OPENS, true, 0},
     [FIELD_AFTER] = {"after_ms", SPOT_KEPT_ITEM, SPOT_IGNORED, KIND_AMOUNT, false, 0},
@@ -365,8 +369,12 @@ static bool refuse_word(struct pab_row_reader *reader, const char *what)
                   what);
 }
 
-bool pab_row_reader_bool(struct pab_row_reader *reader)
+bool pab_row_reader_bool(struct pab_row_reader *reader, bool value)
 {
+    if (spot_of(reader) == SPOT_ROW && reader->field == FIELD_LARGE) {
+        reader->row.body = value ? PAB_READING_LARGE : PAB_READING_SMALL;
+        return true;
+    }
     return refuse_word(reader, "a truth value");
 }
 
@@ -381,19 +389,25 @@ bool pab_row_reader_null(struct pab_row_reader *reader)
     return (may_be && field == FIELD_CHECKSUM) || refuse_word(reader, "null");
 }
 
+/* The value of a lower-case hex digit, or 16. */
+static unsigned hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return (unsigned)(digit - '0');
+    }
+    return digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a') + 10 : 16;
+}
+
 static bool take_hash(struct pab_row_reader *reader, const char *text, size_t length)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < length; i++) {
-        const char *digits = "0123456789abcdef";
-        const char *digit = text[i] == '\0' ? NULL : strchr(digits, text[i]);
-        if (digit == NULL || length != 16) {
-            length = 0;
-            break;
-        }
-        value = value << 4 | (uint64_t)(digit - digits);
+    bool good = length == 16;
+    for (size_t i = 0; good && i < length; i++) {
+        unsigned digit = hex_digit(text[i]);
+        good = digit < 16;
+        value = value << 4 | digit;
     }
-    if (length != 16) {
+    if (!good) {
         return refuse(reader, "checksum is not 16 lower-case hex digits");
     }
     reader->row.checksum = value;
@@ -555,9 +569,12 @@ static bool add_figures(struct pab_row_reader *reader)
     }
     reader->row.first_figure = (uint32_t)reader->reading->figure_count;
     if (strcmp(pass, "time") == 0) {
+        reader->row.body = PAB_READING_SMALL;
         add_times(reader);
+    } else if (strcmp(pass, "memory") == 0) {
+        reader->row.body = PAB_READING_LARGE;
+        add_memory(reader);
     }
-    add_memory(reader);
     return add_named(reader, pass);
 }
 

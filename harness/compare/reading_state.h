@@ -45,6 +45,13 @@ struct pab_reading_figure {
     double value;
 };
 
+/* Which of its workload's parameters a body had. */
+enum pab_reading_body {
+    PAB_READING_EITHER, /* nothing says it: its checksum may be that of either */
+    PAB_READING_SMALL,
+    PAB_READING_LARGE, /* memory_params */
+};
+
 /* A sample. Names are numbers in `names` until the arrays of workloads and backends are known;
  * then `workload` and `backend` are indices of these. */
 struct pab_reading_row {
@@ -53,6 +60,7 @@ struct pab_reading_row {
     uint32_t round, position;
     uint16_t host;
     bool is_control, ended_well, has_checksum, counts;
+    enum pab_reading_body body;
     uint16_t figure_count;
     uint32_t first_figure;
     uint64_t started_ms, checksum;
@@ -110,7 +118,7 @@ void pab_row_reader_free(struct pab_row_reader *reader);
 void pab_row_reader_begin(struct pab_row_reader *reader, bool is_control, size_t index);
 bool pab_row_reader_key(struct pab_row_reader *reader, const char *text, size_t length);
 bool pab_row_reader_null(struct pab_row_reader *reader);
-bool pab_row_reader_bool(struct pab_row_reader *reader);
+bool pab_row_reader_bool(struct pab_row_reader *reader, bool value);
 bool pab_row_reader_number(struct pab_row_reader *reader, double value);
 bool pab_row_reader_text(struct pab_row_reader *reader, const char *text, size_t length);
 bool pab_row_reader_open(struct pab_row_reader *reader, bool is_object);

@@ -204,7 +204,7 @@ static int on_bool(void *context, int value)
     if (parser->part != PART_ROWS) {
         return parser->part == PART_IGNORED ? end_value(parser) : misplaced(parser);
     }
-    return is_within_row(parser) ? take(parser, pab_row_reader_bool(parser->rows))
+    return is_within_row(parser) ? take(parser, pab_row_reader_bool(parser->rows, value != 0))
                                  : misplaced(parser);
 }
 
