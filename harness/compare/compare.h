@@ -17,14 +17,14 @@
 
 /* What a row says of head (or the backend) against base (or the baseline). */
 enum pab_call {
-    PAB_CALL_BETTER,      /* significant and beyond the floor: faster, smaller */
-    PAB_CALL_WORSE,       /* ... slower, larger; of structure: not equal */
-    PAB_CALL_EQUIVALENT,  /* the whole interval lies within the floor */
-    PAB_CALL_UNDECIDED,   /* cannot tell: `detectable` says what would have been seen */
-    PAB_CALL_NOT_JUDGED,  /* a description, the baseline itself, a floor backend */
-    PAB_CALL_NEW,         /* head has the cell, base has not */
-    PAB_CALL_GONE,        /* base has it, head has not and did not even fail in it */
-    PAB_CALL_FAILED,      /* head has no value because it failed there and base did not */
+    PAB_CALL_BETTER,     /* significant and beyond the floor: faster, smaller */
+    PAB_CALL_WORSE,      /* ... slower, larger; of structure: not equal */
+    PAB_CALL_EQUIVALENT, /* the whole interval lies within the floor */
+    PAB_CALL_UNDECIDED,  /* cannot tell: `detectable` says what would have been seen */
+    PAB_CALL_NOT_JUDGED, /* a description, the baseline itself, a floor backend */
+    PAB_CALL_NEW,        /* head has the cell, base has not */
+    PAB_CALL_GONE,       /* base has it, head has not and did not even fail in it */
+    PAB_CALL_FAILED,     /* head has no value because it failed there and base did not */
     PAB_CALL_COUNT,
 };
 
@@ -36,6 +36,8 @@ struct pab_rules {
     double alpha;                   /* of a verdict, over all judged rows of a family */
     double power;                   /* for which `detectable` is given: 0.9 */
     bool any_regression;            /* true: Holm, one-sided (gate); false: Benjamini-Hochberg */
+    bool cpu_time_only;             /* of the times, only cpu_ns_per_op is judged: wall and cold
+                                       ones would ask the same question again, and cost power */
     double floor[PAB_FAMILY_COUNT]; /* ratio: 0.03 is 3 %; an effect below it does not count */
     double memory_step_bytes;       /* and a difference of bytes below this */
     double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
@@ -44,7 +46,8 @@ struct pab_rules {
 
 /* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
 struct pab_rules pab_rules_exploring(void);
-/* What `gate` uses: 1 %, Holm, one-sided, time 1 %, memory 1 %, instructions 0.1 %. */
+/* What `gate` uses: 1 %, Holm, one-sided, CPU time alone, time 1 %, memory 1 %, instructions
+ * 0.1 %. */
 struct pab_rules pab_rules_gating(void);
 
 /* One side of a contrast: a cell's backend within a reading. */
@@ -60,25 +63,30 @@ struct pab_row {
     const char *host;     /* NULL: all, hosts as blocks */
     const struct pab_metric *metric;
     bool paired;
-    size_t n_base, n_head;       /* values; pairs when paired */
-    double base, head;           /* medians; NAN where there is none, or over several hosts */
-    double ratio, lo, hi;        /* head over base; NAN where undefined */
-    double p, p_adjusted;        /* NAN where no test applies */
-    double superiority;          /* P(head > base): 0.5 where they do not differ */
-    double detectable;           /* ratio - 1 that would be found with rules.power; NAN */
-    double heterogeneity;        /* p that hosts agree; 1 with one host */
+    size_t workloads;      /* of the suite: how many it stands on; 0 elsewhere */
+    size_t n_base, n_head; /* values; pairs when paired; 0 of a suite of medians */
+    double base, head;     /* medians; NAN where there is none, or over several hosts */
+    double ratio, lo, hi;  /* head over base; NAN where undefined. Of a time lo..hi is the
+                                    interval, else the least and greatest quotient of two values */
+    double p, p_adjusted;  /* of a change to the worse (gate), of any; NAN: no test applies */
+    double superiority;    /* P(head > base): 0.5 where they do not differ */
+    double detectable;     /* ratio - 1 that would be found with rules.power; NAN */
+    double heterogeneity;  /* p that hosts agree; 1 with one host */
     enum pab_call call;
-    char why[160];               /* for people: what stands behind the call, or "" */
+    char why[160]; /* for people: what stands behind the call, or "" */
 };
 
+/* Names in rows are the readings': it is freed before they are closed. */
 struct pab_comparison {
-    struct pab_row *rows;   /* by workload, label, metric; suite rows last */
+    struct pab_row *rows; /* by workload, label, metric; suite rows last */
     size_t count;
     struct pab_rules rules;
-    char **notes;           /* for people: what limits these rows; "control failed", "forced" */
+    const char *baseline; /* within one document: the id that all are held to; else NULL */
+    char **notes;         /* for people: what limits these rows; "control failed", "forced" */
     size_t note_count;
-    bool control_failed;    /* time verdicts are advisory */
-    bool forced;            /* unlike machines or builds, compared all the same */
+    bool control_failed; /* time verdicts are advisory */
+    bool forced;         /* unlike machines or builds, compared all the same */
+    char (*hosts)[8];    /* what rows' `host` points to */
 };
 
 /* Every backend of one document against `baseline` (NULL: the document's own). */
