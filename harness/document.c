@@ -190,6 +190,7 @@ json_t *pab_document_make(const json_t *record, bool complete)
         .workloads = json_object_get(run, "workloads"),
         .backends = json_object_get(run, "backends"),
         .baseline = json_string_value(json_object_get(plan, "baseline")),
+        .seed = (uint64_t)json_integer_value(json_object_get(plan, "seed")),
     };
     json_t *summary = NULL;
     json_t *suite = NULL;

@@ -1,10 +1,12 @@
 #include "harness/summary.h"
 
 #include "allocators/status.h"
-#include "harness/stats.h"
+#include "harness/stats/stats.h"
 
 #include <math.h>
 #include <string.h>
+
+#define LEVEL 0.95 /* of every interval */
 
 enum metric {
     METRIC_CPU,
@@ -267,12 +269,8 @@ struct ratio {
 
 static const struct ratio no_ratio = {NAN, NAN, NAN};
 
-static struct ratio ratio_of_logs(const struct numbers *logs)
+static struct ratio ratio_of_interval(struct pab_interval interval)
 {
-    if (logs->count == 0) {
-        return no_ratio;
-    }
-    struct pab_interval interval = pab_hodges_lehmann(logs->at, logs->count);
     return (struct ratio){
         .value = exp(interval.estimate),
         .lo = interval.has_interval ? exp(interval.lo) : NAN,
@@ -307,7 +305,10 @@ static struct ratio ratio_of(const struct table *table, size_t workload, size_t 
         return ratio_of_medians(series, baseline, metric);
     }
     struct numbers logs = paired_logs(series, baseline, metric);
-    struct ratio out = ratio_of_logs(&logs);
+    struct ratio out = no_ratio;
+    if (logs.count > 0) {
+        out = ratio_of_interval(pab_hodges_lehmann(logs.at, logs.count, LEVEL));
+    }
     free(logs.at);
     return out;
 }
@@ -372,6 +373,30 @@ static struct numbers suite_logs(const struct table *table, const bool *has, siz
     return out;
 }
 
+/* Sets `*rounds` to how many went into it. */
+static struct ratio suite_time(const struct table *table, const bool *has, size_t backend,
+                               enum metric metric, size_t *rounds)
+{
+    struct numbers logs = suite_logs(table, has, backend, metric);
+    struct ratio out = no_ratio;
+    *rounds = logs.count;
+    if (logs.count > 0) {
+        out = ratio_of_interval(
+            pab_suite_interval(logs.at, &logs.count, 1, table->input->seed, LEVEL));
+    }
+    free(logs.at);
+    return out;
+}
+
+static const char *suite_method(enum metric metric, size_t rounds)
+{
+    if (!is_time(metric)) {
+        return "quotients of medians";
+    }
+    return rounds <= PAB_SUITE_BOOTSTRAP_MAX ? "geometric mean, 10 % trimmed over rounds; BCa"
+                                             : "geometric mean, 10 % trimmed over rounds; normal";
+}
+
 static json_t *suite_row(const struct table *table, size_t backend, enum metric metric)
 {
     bool *has = calloc(table->workload_count + 1, sizeof(*has));
@@ -387,10 +412,9 @@ static json_t *suite_row(const struct table *table, size_t backend, enum metric 
         }
     }
     struct ratio suite = no_ratio;
+    size_t rounds = 0;
     if (is_time(metric)) {
-        struct numbers logs = suite_logs(table, has, backend, metric);
-        suite = ratio_of_logs(&logs);
-        free(logs.at);
+        suite = suite_time(table, has, backend, metric, &rounds);
     } else if (count > 0) {
         suite.value = exp(log_sum / (double)count);
     }
@@ -399,8 +423,7 @@ static json_t *suite_row(const struct table *table, size_t backend, enum metric 
                      id_at(table->input->backends, backend), "metric", metric_names[metric],
                      "geomean_ratio", real_or_null(suite.value), "lo", real_or_null(suite.lo), "hi",
                      real_or_null(suite.hi), "n_workloads", (json_int_t)count, "method",
-                     is_time(metric) ? "hodges-lehmann, signed-rank over rounds"
-                                     : "quotients of medians");
+                     suite_method(metric, rounds));
 }
 
 void pab_summary_make(const struct pab_summary_input *input, json_t **summary, json_t **suite)

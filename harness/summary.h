@@ -1,4 +1,4 @@
-/* harness/summary.h -- what follows from the samples. Depends on jansson, stats.h.
+/* harness/summary.h -- what follows from the samples. Depends on jansson, stats/.
  *
  * Pure: takes the record's samples, failures and workloads, gives the document's `summary` and
  * `suite`. Definitions: results/README.md; plots/recompute.py is the same in Python.
@@ -7,10 +7,12 @@
 #define PAB_HARNESS_SUMMARY_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct pab_summary_input {
     const json_t *samples, *failures, *workloads, *backends; /* arrays of the document */
     const char *baseline;                                    /* a backend's id */
+    uint64_t seed;                                           /* of the resamples */
 };
 
 /* New arrays for the document. */

@@ -104,6 +104,7 @@ class Summary:
     ratio: float | None
     lo: float | None
     hi: float | None
+    method: str | None = None  # of a row of `suite`
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,13 @@ class Document:
         return bool(self.samples if part == MEASUREMENTS else self.verdicts)
 
     def has_intervals(self, metric):
-        return any(row.lo is not None for row in self.summary + self.suite
-                   if row.metric == metric)
+        """Of single workloads."""
+        return any(row.lo is not None for row in self.summary if row.metric == metric)
+
+    def mean_intervals(self, metric):
+        """The method of the intervals over all workloads; None: there are none."""
+        methods = [row.method for row in self.suite if row.metric == metric and row.lo is not None]
+        return methods[0] if methods else None
 
     def why_missing(self, workload, backend, pass_name):
         """In a word or two, why a cell has no number."""
@@ -330,7 +336,7 @@ def summary_row(row):
 
 def suite_row(row):
     return Summary(None, row["backend"], row["metric"], row["n_workloads"], None, None,
-                   row["geomean_ratio"], row["lo"], row["hi"])
+                   row["geomean_ratio"], row["lo"], row["hi"], row["method"])
 
 
 def failure(row):

@@ -61,7 +61,7 @@ def subtitle(document, bars, partial):
     if any(bars.values()):
         text += "Bar: 95 % interval of the time. "
     else:
-        text += "No intervals: they need at least 6 rounds. "
+        text += "No intervals: they need at least 20 rounds. "
     return (text + "Dashed: no backend lies below it."
             + (" *: fewer workloads, so not on it." if partial else ""))
 

@@ -1,10 +1,11 @@
 """Derives `summary` and `suite` from the samples, as results/README.md defines them.
 
-Depends on load.py and the standard library. Run as `recompute.py FILE`, it says whether the
-derived parts of a document agree with its samples: exit 0, or 1 with the first rows that do not.
+Depends on load.py and numpy. Run as `recompute.py FILE`, it says whether the derived parts of a
+document agree with its samples: exit 0, or 1 with the first rows that do not.
 """
 
 import math
+import statistics
 import sys
 
 import load
@@ -13,7 +14,20 @@ TIME_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "cold_ns_per_op")
 MEMORY_METRICS = ("peak_rss_bytes", "f_peak", "f_time", "f_ret", "internal")
 SUITE_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "peak_rss_bytes")
 TAIL = 0.025  # of each side of a 95 % interval
+EXACT_MAX = 100  # pairs; more: the signed-rank sum counts as normal
 TOLERANCE = 1e-9
+
+# How a row of `suite` came about. RANKS: older documents.
+RANKS = "hodges-lehmann, signed-rank over rounds"
+BOOTSTRAP = "geometric mean, 10 % trimmed over rounds; BCa"
+NORMAL = "geometric mean, 10 % trimmed over rounds; normal"
+QUOTIENTS = "quotients of medians"
+
+TRIM = 0.1
+ROUNDS_MIN, STRATUM_MIN = 20, 10  # for an interval: rounds in all, and of each stratum
+BOOTSTRAP_MAX = 1000  # rounds; more: NORMAL
+RESAMPLES = 2000
+SAME = 1e-12  # of the largest value: centres so close count as equal
 
 
 def median(values):
@@ -22,6 +36,10 @@ def median(values):
     if len(ordered) % 2:
         return ordered[middle]
     return (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def normal_quantile(share):
+    return statistics.NormalDist().inv_cdf(share)
 
 
 def median_distance(values):
@@ -40,6 +58,10 @@ def signed_rank_depth(n):
 
     ways[w] counts the subsets of the ranks 1..n with the sum w, out of 2**n equally likely ones.
     """
+    if n > EXACT_MAX:
+        mean = n * (n + 1) / 4
+        sigma = math.sqrt(mean * (2 * n + 1) / 6)
+        return math.floor(mean + 0.5 + normal_quantile(TAIL) * sigma)
     ways = [1]
     for rank in range(1, n + 1):
         longer = ways + [0] * rank
@@ -65,6 +87,82 @@ def paired_ratio(differences):
     if depth < 1:
         return ratio, None, None
     return ratio, math.exp(averages[depth - 1]), math.exp(averages[-depth])
+
+
+def trimmed_mean(values):
+    ordered = sorted(values)
+    cut = int(TRIM * len(ordered))
+    return statistics.fmean(ordered[cut:len(ordered) - cut])
+
+
+def resampled_centres(strata, seed):
+    """Ascending. Every draw is an output of SplitMix64 from `seed`, in order."""
+    import numpy
+
+    total = sum(map(len, strata))
+    state = numpy.arange(1, RESAMPLES * total + 1, dtype=numpy.uint64)
+    state = numpy.uint64(seed) + state * numpy.uint64(0x9e3779b97f4a7c15)
+    for shift, factor in ((30, 0xbf58476d1ce4e5b9), (27, 0x94d049bb133111eb)):
+        state = (state ^ (state >> numpy.uint64(shift))) * numpy.uint64(factor)
+    random = ((state ^ (state >> numpy.uint64(31))) >> numpy.uint64(32)).reshape(RESAMPLES, total)
+    centres, at = numpy.zeros(RESAMPLES), 0
+    for stratum in strata:
+        n, cut = len(stratum), int(TRIM * len(stratum))
+        drawn = (random[:, at:at + n] * numpy.uint64(n)) >> numpy.uint64(32)
+        drawn = numpy.sort(numpy.sort(numpy.array(stratum))[drawn.astype(int)], axis=1)
+        centres += drawn[:, cut:n - cut].mean(axis=1) / len(strata)
+        at += n
+    return numpy.sort(centres)
+
+
+def influences(stratum):
+    """n - 1 times what each value adds to the trimmed mean, by leaving it out."""
+    ordered = sorted(stratum)
+    without = [trimmed_mean(ordered[:i] + ordered[i + 1:]) for i in range(len(ordered))]
+    return [(len(ordered) - 1) * (statistics.fmean(without) - mean) for mean in without]
+
+
+def acceleration(strata):
+    cubes = sum(math.fsum(u ** 3 for u in influences(s)) / len(s) ** 3 for s in strata)
+    squares = sum(math.fsum(u ** 2 for u in influences(s)) / len(s) ** 2 for s in strata)
+    return cubes / (6 * squares ** 1.5) if squares else 0.0
+
+
+def bias(centres, estimate, strata):
+    """The normal quantile of the share of centres below the estimate; half of those equal to it."""
+    near = SAME * max(abs(value) for stratum in strata for value in stratum)
+    below = sum(centre < estimate - near for centre in centres)
+    above = sum(centre > estimate + near for centre in centres)
+    share = (below + RESAMPLES - above) / (2 * RESAMPLES)
+    return normal_quantile(min(max(share, 0.5 / RESAMPLES), 1 - 0.5 / RESAMPLES))
+
+
+def bootstrap(strata, estimate, seed):
+    import numpy
+
+    centres = resampled_centres(strata, seed)
+    moved, pace = bias(centres, estimate, strata), acceleration(strata)
+    bounds = []
+    for sigmas in (normal_quantile(TAIL), normal_quantile(1 - TAIL)):
+        shrink = 1 - pace * (moved + sigmas)
+        reach = moved + (moved + sigmas) / shrink if shrink > 0 else math.copysign(99, sigmas)
+        bounds.append(float(numpy.quantile(centres, statistics.NormalDist().cdf(reach))))
+    return bounds
+
+
+def suite_interval(strata, seed):
+    """(centre, lo, hi) of one number a round; a stratum is the rounds of a host."""
+    strata = [stratum for stratum in strata if stratum]
+    estimate = statistics.fmean(map(trimmed_mean, strata))
+    total = sum(map(len, strata))
+    if total < ROUNDS_MIN or min(map(len, strata)) < STRATUM_MIN:
+        return estimate, None, None
+    if total <= BOOTSTRAP_MAX:
+        return estimate, *bootstrap(strata, estimate, seed)
+    variance = sum(math.fsum(u * u for u in influences(s)) / (len(s) * (len(s) - 1))
+                   for s in strata) / len(strata) ** 2
+    reach = normal_quantile(1 - TAIL) * math.sqrt(variance)
+    return estimate, estimate - reach, estimate + reach
 
 
 def counts(document, sample):
@@ -145,17 +243,29 @@ def suite_rows(document, values, summary):
 def suite_row(document, values, summary, backend, metric):
     cells = [row for row in summary
              if (row.backend, row.metric) == (backend, metric) and row.ratio is not None]
-    if not cells:
-        return load.Summary(None, backend, metric, 0, None, None, None, None, None)
-    geomean = math.exp(sum(math.log(row.ratio) for row in cells) / len(cells))
-    lo = hi = None
+    geomean = lo = hi = None
+    method = QUOTIENTS
     if metric in TIME_METRICS:
-        logs = [log_ratios(values[row.workload, backend, metric],
-                           values[row.workload, document.baseline, metric]) for row in cells]
-        rounds = sorted(set.intersection(*(set(each) for each in logs)))
-        geomean, lo, hi = paired_ratio([sum(each[r] for each in logs) / len(logs)
-                                        for r in rounds])
-    return load.Summary(None, backend, metric, len(cells), None, None, geomean, lo, hi)
+        rounds = suite_rounds(document, values, cells)
+        given = document.overall(backend, metric)
+        method = RANKS if given and given.method == RANKS else (
+            BOOTSTRAP if len(rounds) <= BOOTSTRAP_MAX else NORMAL)
+        if method == RANKS:
+            geomean, lo, hi = paired_ratio(rounds)
+        elif rounds:
+            geomean, lo, hi = (None if bound is None else math.exp(bound)
+                               for bound in suite_interval([rounds], document.seed))
+    elif cells:
+        geomean = math.exp(sum(math.log(row.ratio) for row in cells) / len(cells))
+    return load.Summary(None, backend, metric, len(cells), None, None, geomean, lo, hi, method)
+
+
+def suite_rounds(document, values, cells):
+    """The mean log ratio over these cells, of every round that has them all."""
+    logs = [log_ratios(values[row.workload, row.backend, row.metric],
+                       values[row.workload, document.baseline, row.metric]) for row in cells]
+    rounds = sorted(set.intersection(*map(set, logs))) if logs else []
+    return [sum(each[r] for each in logs) / len(logs) for r in rounds]
 
 
 def recompute(document):
@@ -166,8 +276,8 @@ def recompute(document):
 
 
 def agree(first, second):
-    if first is None or second is None:
-        return first is second
+    if None in (first, second) or isinstance(first, str):
+        return first == second
     return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
@@ -185,7 +295,7 @@ def disagreements(document):
             if row.n > 0:
                 lines.append(f"{where}: no row, and the samples give one")
             continue
-        for name in ("n", "median", "mad", "ratio", "lo", "hi"):
+        for name in ("n", "median", "mad", "ratio", "lo", "hi", "method"):
             if not agree(getattr(given, name), getattr(row, name)):
                 lines.append(f"{where}: {name} is {getattr(given, name)}, and the samples give "
                              f"{getattr(row, name)}")
@@ -201,6 +311,10 @@ def main(arguments):
     except load.Refused as error:
         print(f"recompute.py: {error}", file=sys.stderr)
         return error.exit_status
+    except ModuleNotFoundError as error:
+        print(f"recompute.py: there is no {error.name} here: apt-get install python3-{error.name}",
+              file=sys.stderr)
+        return load.EXIT_NOTHING_HERE
     for line in lines[:20]:
         print(f"recompute.py: {arguments[0]}: {line}", file=sys.stderr)
     return 1 if lines else 0

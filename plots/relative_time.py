@@ -63,10 +63,20 @@ def subtitle(document, rows):
         text += "Bar: 95 % interval (exact signed-rank). "
     else:
         text += "No intervals: they need at least 6 rounds. "
+    if len(document.workloads) > 1:
+        text += f"Geometric mean: {mean_bar(document)}. "
     text += "Left of the line is faster."
     if any(row.workload is None and row.n < len(document.workloads) for row in rows):
         text += " *: over fewer workloads than the others."
     return text
+
+
+def mean_bar(document):
+    """What stands behind the interval of the panel over all workloads."""
+    method = document.mean_intervals(METRIC)
+    if method is None:
+        return "an interval needs 20 rounds"
+    return "bootstrap over rounds (BCa)" if "BCa" in method else "interval over rounds"
 
 
 def limits(rows):

@@ -118,9 +118,11 @@ def circumstances(document):
 
 
 def intervals(document):
-    if document.has_intervals("cpu_ns_per_op"):
+    if document.mean_intervals("cpu_ns_per_op"):
         return "In brackets the 95 % interval."
-    return "There are no intervals: they need at least 6 rounds."
+    if document.has_intervals("cpu_ns_per_op"):
+        return "In brackets the 95 % interval; that of the mean needs at least 20 rounds."
+    return "There are no intervals: they need at least 6 rounds, that of the mean 20."
 
 
 def notes(document):

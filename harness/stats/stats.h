@@ -1,7 +1,7 @@
 /* harness/stats/stats.h -- statistics over samples: pure functions, no I/O. Depends on libc.
  *
- * Everything here takes plain arrays of finite doubles and gives the same answer for the same input
- * on every machine. `level` is that of an interval (0.95), `alpha` that of a test (0.01).
+ * Everything here takes plain arrays of finite doubles, below 1e150 in size, and gives the same
+ * answer for the same input on every machine, to the last digits of its libm. `level` is that of an interval (0.95), `alpha` that of a test (0.01).
  * Definitions are those of results/README.md; the tests hold each function to scipy's, ties, zeros
  * and degenerate vectors included.
  *
@@ -67,8 +67,8 @@ size_t pab_signed_rank_critical(size_t n, double level);
  * the exact distribution is then the one given those ranks. */
 struct pab_test pab_signed_rank(const double *differences, size_t n, enum pab_tail tail);
 
-/* The same over strata (hosts): ranks are taken within each, W+ and its moments added up. Normal
- * approximation when there is more than one. `counts` sum to the length of `differences`. */
+/* The same over strata (hosts): ranks are taken within each, and W+ is the sum over all; exact, too,
+ * to PAB_EXACT_MAX values in all. `counts` sum to the length of `differences`. */
 struct pab_test pab_signed_rank_strata(const double *differences, const size_t *counts,
                                        size_t strata, enum pab_tail tail);
 
@@ -86,15 +86,20 @@ double pab_superiority(const double *x, size_t nx, const double *y, size_t ny);
 
 /* --- the suite -------------------------------------------------------------------------------- */
 
-#define PAB_SUITE_TRIM       0.1
-#define PAB_SUITE_ROUNDS_MIN 20u /* fewer: no interval is better than a narrow lie */
-#define PAB_SUITE_RESAMPLES  2000u
+#define PAB_SUITE_TRIM          0.1
+#define PAB_SUITE_ROUNDS_MIN    20u /* in all; fewer: no interval is better than a narrow lie */
+#define PAB_SUITE_STRATUM_MIN   10u /* and of each stratum */
+#define PAB_SUITE_RESAMPLES     2000u
+#define PAB_SUITE_BOOTSTRAP_MAX 1000u /* rounds; more: normal interval from the jackknife */
+#define PAB_SUITE_SAME          1e-12 /* of the largest value: centres so close count as equal */
 
 /* Centre of one number a round (the round's mean log ratio over the workloads: the log of their
  * geometric mean): its 10 % trimmed mean, with a BCa bootstrap interval over rounds. Resamples
- * draw within each stratum (host). The estimate is the mean of the strata's trimmed means.
- * Draw i of resample b takes index mix(seed + (b * n + i + 1) * 0x9e3779b97f4a7c15) mod the
- * stratum's count, mix being SplitMix64's finaliser: others can recompute it. */
+ * draw within each stratum (host). The estimate is the mean of the strata's trimmed means. At least
+ * one round in all; a stratum may be empty.
+ * With n rounds in all, draw number t = b * n + i (i within resample b, strata one after another)
+ * takes the number (z >> 32) * m >> 32 of its stratum's m values in ascending order, z being the
+ * t-th output of SplitMix64 from `seed`: others can recompute it. */
 struct pab_interval pab_suite_interval(const double *rounds, const size_t *counts, size_t strata,
                                        uint64_t seed, double level);
 
@@ -108,7 +113,8 @@ void pab_benjamini_hochberg(const double *p, size_t n, double *adjusted);
 
 /* --- power ------------------------------------------------------------------------------------ */
 
-/* Standard error behind an interval of that level: half its width over the normal quantile. */
+/* Standard error behind an interval of that level: half its width over the normal quantile. NAN
+ * where there is no interval, and then so are the others. */
 double pab_standard_error(const struct pab_interval *interval, double level);
 
 /* The smallest true effect (same scale as the error) that a rule "p < alpha, one-sided, and
@@ -117,8 +123,8 @@ double pab_detectable_effect(double standard_error, double floor, double alpha, 
 /* The probability that the rule finds a true effect: the inverse of the above. */
 double pab_detection_power(double effect, double standard_error, double floor, double alpha);
 
-/* Strata (hosts) whose centres differ more than their errors allow: p of Cochran's Q. 1 when there
- * is only one. */
+/* Strata (hosts) whose centres differ more than their errors allow: p of Cochran's Q over those
+ * with an interval. 1 when there is only one. */
 double pab_heterogeneity(const struct pab_interval *intervals, size_t strata, double level);
 
 #endif

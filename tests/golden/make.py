@@ -6,7 +6,8 @@ be held to it. In round r all backends share a slope (4000 + 400 r, twice that f
 differ by a factor, so a paired ratio is the factor itself, and its interval has no width. The one
 exception is NOVEL in small_ints, whose factor doubles each round from 1/2 to 32: its log2
 differences are -1, 0, 1, ..., 5, with the median Walsh average 2, the third lowest 0 and the third
-highest 4; and 7 pairs allow depth 3, because P(W+ <= 2) = 3/128 and P(W+ <= 3) = 5/128.
+highest 4; and 7 pairs allow depth 3, because P(W+ <= 2) = 3/128 and P(W+ <= 3) = 5/128. Over the
+suite that has half these differences, and their mean is 1; 7 rounds allow no interval there.
 """
 
 import json
@@ -54,8 +55,9 @@ TIME_METRICS = (("cpu_ns_per_op", 1), ("wall_ns_per_op", 1.1), ("cold_ns_per_op"
 # workload: median of peak RSS in MiB by backend; the two rounds lie 1 MiB around it
 PEAK_MIB = {"small_ints": {BASE: 51, RIVAL: 59, NOVEL: 51, FLOOR: 139},
             "strings": {BASE: 21, RIVAL: 23, NOVEL: 21, FLOOR: 43}}
-# backend: ratio of the CPU and wall time over both workloads, lo, hi
-SUITE_TIME = {BASE: (1, 1, 1), RIVAL: (1, 1, 1), NOVEL: (2, 1, 4), FLOOR: (0.25, 0.25, 0.25)}
+# backend: ratio of the CPU and wall time over both workloads
+SUITE_TIME = {BASE: 1, RIVAL: 1, NOVEL: 2, FLOOR: 0.25}
+PAIRED = "geometric mean, 10 % trimmed over rounds; BCa"
 
 
 def time_sample(workload, backend, round_, position):
@@ -153,13 +155,14 @@ def summary_of(workload, backend):
 
 
 def suite_of(backend):
-    paired, plain = "hodges-lehmann, signed-rank over rounds", "quotients of medians"
+    plain = "quotients of medians"
     if backend not in F_PEAK:
         return [suite_row(backend, metric, (None, None, None), 0, method) for metric, method in (
-            ("cpu_ns_per_op", paired), ("wall_ns_per_op", paired), ("peak_rss_bytes", plain))]
+            ("cpu_ns_per_op", PAIRED), ("wall_ns_per_op", PAIRED), ("peak_rss_bytes", plain))]
     peak = math.sqrt(math.prod(PEAK_MIB[w][backend] / PEAK_MIB[w][BASE] for w in PEAK_MIB))
-    return [suite_row(backend, "cpu_ns_per_op", SUITE_TIME[backend], 2, paired),
-            suite_row(backend, "wall_ns_per_op", SUITE_TIME[backend], 2, paired),
+    time = (SUITE_TIME[backend], None, None)
+    return [suite_row(backend, "cpu_ns_per_op", time, 2, PAIRED),
+            suite_row(backend, "wall_ns_per_op", time, 2, PAIRED),
             suite_row(backend, "peak_rss_bytes", (peak, None, None), 2, plain)]
 
 
@@ -287,11 +290,36 @@ def one_round():
                                (1, found[0] * times, 0, found[1], None, None)))
         for metric in ("cpu_ns_per_op", "wall_ns_per_op"):
             suite.append(suite_row(id_, metric, (found[1] if found else None, None, None),
-                                   1 if found else 0, "hodges-lehmann, signed-rank over rounds"))
+                                   1 if found else 0, PAIRED))
     kept = [b for b in BACKENDS if b["id"] in first]
     lone = workload("small_ints") | {"memory_ops": None, "memory_checksum": None, "demand": None}
     return document(run_header(complete=False, backends=kept, workloads=[lone], summary=summary,
                                suite=suite), samples)
+
+
+def rounds():
+    """Enough rounds for an interval of the suite; as the factor is always 1/2, without any width.
+    A slope of 100 + 10 r ns per op, r = 0 to 19: median 195, half the rounds within 50."""
+    count, half = 20, {BASE: 1, RIVAL: 2}
+    samples = []
+    for round_ in range(count):
+        for id_, divisor in half.items():
+            body = (4000 + 400 * round_) // divisor
+            samples.append(sample("small_ints", id_, "time", round_, len(samples)) | {
+                "cold_ns": 3 * body, "reps_cpu_ns": [body] * 3,
+                "reps_wall_ns": [body * 11 // 10] * 3})
+    summary, suite = [], []
+    for id_, divisor in half.items():
+        ratios = (1 / divisor,) * 3
+        summary += [row("small_ints", id_, metric, (count, 195 * times / divisor,
+                                                    50 * times / divisor, *ratios))
+                    for metric, times in TIME_METRICS]
+        suite += [suite_row(id_, metric, ratios, 1, PAIRED)
+                  for metric in ("cpu_ns_per_op", "wall_ns_per_op")]
+    lone = workload("small_ints") | {"memory_ops": None, "memory_checksum": None, "demand": None}
+    return document(run_header(rounds=count, memory_rounds=0, workloads=[lone], summary=summary,
+                               backends=[b for b in BACKENDS if b["id"] in half], suite=suite),
+                    samples)
 
 
 # check, class, severity, what must hold, source, and the verdict of BASE, RIVAL, NOVEL, FLOOR. Of
@@ -376,7 +404,8 @@ def text(value):
             f'  "pyallocbench": {pairs(value["pyallocbench"], 4)}\n}}\n')
 
 
-DOCUMENTS = {"mixed.json": mixed, "one_round.json": one_round, "checks.json": checks}
+DOCUMENTS = {"mixed.json": mixed, "one_round.json": one_round, "rounds.json": rounds,
+             "checks.json": checks}
 
 
 def main(arguments):

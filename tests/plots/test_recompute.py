@@ -6,7 +6,9 @@ import pathlib
 import tempfile
 import unittest
 
-from support import GOLDEN, IO, changed, golden, script, write
+from support import GOLDEN, IO, changed, golden, need, script, write
+
+need("numpy")
 
 import load
 import recompute
@@ -45,6 +47,12 @@ class StatisticsTest(unittest.TestCase):
             with self.subTest(n=n):
                 self.assertEqual(recompute.signed_rank_depth(n) - 1, critical)
 
+    def test_depth_of_many_joins_the_exact_one(self):
+        exact = recompute.EXACT_MAX
+        steps = [recompute.signed_rank_depth(n + 1) - recompute.signed_rank_depth(n)
+                 for n in range(exact - 3, exact + 3)]
+        self.assertTrue(all(40 <= step <= 43 for step in steps), steps)
+
     def test_ratio_by_hand(self):
         ratio, lo, hi = recompute.paired_ratio([k * math.log(2) for k in (3, -1, 5, 0, 1, 4, 2)])
         self.assertAlmostEqual(ratio, 4, 12)
@@ -60,25 +68,51 @@ class StatisticsTest(unittest.TestCase):
 
 class DocumentTest(unittest.TestCase):
     def test_samples_give_what_was_worked_out_by_hand(self):
-        for name in ("mixed", "one_round"):
+        for name in ("mixed", "one_round", "rounds"):
             with self.subTest(name):
                 document = load.load(GOLDEN / f"{name}.json")
                 self.assertEqual(recompute.disagreements(document), [])
 
     def test_every_derived_number_is_held(self):
-        document = golden()
         with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
             path = pathlib.Path(folder) / "changed.json"
             held = [("summary", key) for key in ("n", "median", "mad", "ratio", "lo", "hi")]
             held += [("suite", key) for key in ("geomean_ratio", "lo", "hi", "n_workloads")]
             for part, key in held:
                 with self.subTest(part=part, key=key):
+                    document = golden("mixed" if part == "summary" else "rounds")
+
                     def nudge(copy, part=part, key=key):
                         row = next(r for r in copy["pyallocbench"][part] if r[key])
                         row[key] *= 1 + 1e-6
                     done = script("recompute.py", write(path, changed(document, nudge)))
                     self.assertEqual(done.returncode, IO)
                     self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_suite_of_older_documents(self):
+        """Its interval was once that of a cell."""
+        def age(document, lo=1.0):
+            bounds = {"pymalloc": (1, 1), "mimalloc": (1, 1), "novel:knob=3": (lo, 4),
+                      "null": (0.25, 0.25)}
+            for row in document["pyallocbench"]["suite"]:
+                if row["metric"] != "peak_rss_bytes":
+                    low, high = bounds.get(row["backend"], (None, None))
+                    row.update(method=recompute.RANKS, lo=low, hi=high)
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            path = pathlib.Path(folder) / "older.json"
+            document = load.load(write(path, changed(golden(), age)))
+            self.assertEqual(recompute.disagreements(document), [])
+            document = load.load(write(path, changed(golden(), lambda d: age(d, 1.1))))
+            self.assertEqual(len(recompute.disagreements(document)), 2)
+
+    def test_wrong_method_is_noticed(self):
+        def rename(document):
+            document["pyallocbench"]["suite"][0]["method"] = recompute.NORMAL
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            path = pathlib.Path(folder) / "changed.json"
+            lines = recompute.disagreements(load.load(write(path, changed(golden(), rename))))
+        self.assertEqual(len(lines), 1)
+        self.assertIn("method is", lines[0])
 
     def test_lost_row_is_noticed(self):
         with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:

@@ -78,6 +78,7 @@ static void check_document(const char *name)
         .workloads = json_object_get(run, "workloads"),
         .backends = json_object_get(run, "backends"),
         .baseline = json_string_value(json_object_get(run, "baseline")),
+        .seed = (uint64_t)json_integer_value(json_object_get(run, "seed")),
     };
     json_t *summary = NULL;
     json_t *suite = NULL;
@@ -101,11 +102,18 @@ static void one_round(void **state)
     check_document("one_round.json");
 }
 
+static void rounds(void **state)
+{
+    (void)state;
+    check_document("rounds.json");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mixed),
         cmocka_unit_test(one_round),
+        cmocka_unit_test(rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
