@@ -1,6 +1,7 @@
 #include "harness/document.h"
 
 #include "harness/host.h"
+#include "harness/noise.h"
 #include "harness/output.h"
 #include "harness/summary.h"
 
@@ -86,13 +87,19 @@ static json_t *benchmarks(const json_t *record, int rounds)
     return out;
 }
 
+/* A look that an older journal's header lacks is null, and so is what passed since. */
 static json_t *noise(const json_t *header)
 {
-    double before = json_number_value(json_object_get(header, "steal_before"));
-    json_t *warnings = json_object_get(header, "warnings");
-    return json_pack("{s:O, s:o, s:I, s:O}", "load_before", json_object_get(header, "load_before"),
-                     "load_after", pab_host_load(), "steal_ticks",
-                     (json_int_t)((double)pab_host_steal_ticks() - before), "warnings", warnings);
+    json_t *before = json_object_get(header, "noise_before");
+    json_t *after = pab_noise_look("");
+    json_t *during = pab_noise_between(before, after);
+    json_t *warnings = json_copy(json_object_get(header, "warnings"));
+    pab_noise_warn(during, warnings);
+    json_t *steal = json_object_get(during, "steal_ticks");
+    return json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
+                     json_object_get(before, "load"), "load_after", json_object_get(after, "load"),
+                     "steal_ticks", steal, "warnings", warnings, "before", before, "after", after,
+                     "during", during);
 }
 
 static json_t *argv_to_json(int argc, char **argv)
@@ -115,11 +122,10 @@ json_t *pab_document_header(json_t *plan, int argc, char **argv)
     pab_host_utc(started, sizeof(started));
     snprintf(run_id, sizeof(run_id), "%08llx%08lx%04x", (unsigned long long)now.tv_sec,
              (unsigned long)now.tv_nsec, (unsigned)getpid() & 0xffffu);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:I}", "schema", PAB_SCHEMA,
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "schema", PAB_SCHEMA,
                      "run_id", run_id, "argv", argv_to_json(argc, argv), "plan", plan, "provenance",
                      pab_host_provenance(), "started", started, "started_s", (json_int_t)now.tv_sec,
-                     "load_before", pab_host_load(), "warnings", pab_host_advice(), "steal_before",
-                     (json_int_t)pab_host_steal_ticks());
+                     "warnings", pab_host_advice(), "noise_before", pab_noise_look(""));
 }
 
 /* Of a run of `check` also whether its detector saw, and how much of it nobody can run. */

@@ -170,19 +170,6 @@ json_t *pab_host_context(const char *started)
                      "library_build_type", PAB_CHECK_LEVEL == 0 ? "release" : "debug");
 }
 
-uint64_t pab_host_steal_ticks(void)
-{
-    char line[512];
-    unsigned long long ticks[8] = {0};
-    if (read_line("/proc/stat", line, sizeof(line))) {
-        char *at = line + strcspn(line, " ");
-        for (size_t i = 0; i < ARRAY_COUNT(ticks); i++) {
-            ticks[i] = strtoull(at, &at, 10);
-        }
-    }
-    return ticks[7]; /* user nice system idle iowait irq softirq steal */
-}
-
 void pab_host_utc(char *out, size_t size)
 {
     time_t now = time(NULL);

@@ -6,7 +6,7 @@
 #define PAB_HARNESS_HOST_H
 
 #include <jansson.h>
-#include <stdint.h>
+#include <stddef.h>
 
 /* `provenance` of the document: tool, compiler, libc, kernel, CPU, and the host's settings. */
 json_t *pab_host_provenance(void);
@@ -18,7 +18,6 @@ json_t *pab_host_context(const char *started);
 json_t *pab_host_advice(void);
 
 json_t *pab_host_load(void);               /* the three load averages */
-uint64_t pab_host_steal_ticks(void);       /* time that the hypervisor gave to others, so far */
 void pab_host_utc(char *out, size_t size); /* now, ISO 8601 */
 
 #endif

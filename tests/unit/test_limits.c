@@ -1,80 +1,46 @@
 /* What a process may use: control groups of both versions, as files in a folder of the test's. */
 #include "harness/limits.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/machine_fixture.h"
 
 #define MIB ((uint64_t)1 << 20)
 
-static struct {
-    char root[64];
-    struct pab_limits limits;
-} machine;
+static struct pab_limits limits;
 
-static void put(const char *path, const char *text)
+static int make_machine_with_memory(void **state)
 {
-    char command[512];
-    snprintf(command, sizeof(command), "mkdir -p \"$(dirname %s/%s)\"", machine.root, path);
-    assert_int_equal(system(command), 0);
-    char whole[256];
-    snprintf(whole, sizeof(whole), "%s/%s", machine.root, path);
-    FILE *file = fopen(whole, "we");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int make_machine(void **state)
-{
-    (void)state;
-    snprintf(machine.root, sizeof(machine.root), "/tmp/pab-limits-XXXXXX");
-    if (mkdtemp(machine.root) == NULL) {
-        return -1;
-    }
+    int made = make_machine(state);
     put("proc/meminfo", "MemTotal:       9000000 kB\nMemAvailable:    4194304 kB\n");
-    return 0;
-}
-
-static int remove_machine(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -r %s", machine.root);
-    return system(command);
+    return made;
 }
 
 static void expect_mib(uint64_t mib)
 {
-    pab_limits_read(machine.root, &machine.limits);
-    assert_int_equal(machine.limits.memory_bytes, mib * MIB);
+    pab_limits_read(machine_root, &limits);
+    assert_int_equal(limits.memory_bytes, mib * MIB);
 }
 
 /* Of one CPU and not more: every machine has so many. */
 static void expect_one_cpu(const char *path, const char *text)
 {
     put(path, text);
-    pab_limits_read(machine.root, &machine.limits);
-    assert_int_equal(machine.limits.cpus, 1);
+    pab_limits_read(machine_root, &limits);
+    assert_int_equal(limits.cpus, 1);
 }
 
 static void without_groups(void **state)
 {
     (void)state;
     expect_mib(4096);
-    assert_true(machine.limits.cpus > 0);
+    assert_true(limits.cpus > 0);
 }
 
 static void nothing_to_read(void **state)
 {
     (void)state;
-    pab_limits_read("/none", &machine.limits);
-    assert_true(machine.limits.memory_bytes >= (uint64_t)INT64_MAX);
-    assert_true(machine.limits.cpus > 0);
+    pab_limits_read("/none", &limits);
+    assert_true(limits.memory_bytes >= (uint64_t)INT64_MAX);
+    assert_true(limits.cpus > 0);
 }
 
 static void unified_groups(void **state)
@@ -89,10 +55,10 @@ static void unified_groups(void **state)
     expect_mib(512);
     put("sys/fs/cgroup/memory.max", "268435456\n"); /* as a container mounts its own group */
     expect_mib(256);
-    unsigned cpus = machine.limits.cpus;
+    unsigned cpus = limits.cpus;
     put("sys/fs/cgroup/user/cpu.max", "max 100000\n");
     expect_mib(256);
-    assert_int_equal(machine.limits.cpus, cpus);
+    assert_int_equal(limits.cpus, cpus);
     expect_one_cpu("sys/fs/cgroup/user/cpu.max", "50000 100000\n");
 }
 
@@ -113,10 +79,11 @@ static void groups_of_one_controller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_groups, make_machine, remove_machine),
+        cmocka_unit_test_setup_teardown(without_groups, make_machine_with_memory, remove_machine),
         cmocka_unit_test(nothing_to_read),
-        cmocka_unit_test_setup_teardown(unified_groups, make_machine, remove_machine),
-        cmocka_unit_test_setup_teardown(groups_of_one_controller, make_machine, remove_machine),
+        cmocka_unit_test_setup_teardown(unified_groups, make_machine_with_memory, remove_machine),
+        cmocka_unit_test_setup_teardown(groups_of_one_controller, make_machine_with_memory,
+                                        remove_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
