@@ -5,6 +5,7 @@
 #include <link.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- the domain table over a library's functions: one tail jump a call ---------------------- */
 
@@ -271,13 +272,14 @@ enum pab_status pab_dso_describe(const void *address, struct pab_identity *out,
         return pab_fail(err, PAB_IDENTITY, "the loader knows no object at %p", address);
     }
     struct stat file;
-    if (stat(info.dli_fname, &file) != 0) {
-        /* the executable itself is named as it was started, perhaps relative to another folder */
-        if (stat("/proc/self/exe", &file) != 0) {
-            return pab_fail(err, PAB_IDENTITY, "cannot stat %s", info.dli_fname);
-        }
-    }
     snprintf(out->path, sizeof(out->path), "%s", info.dli_fname);
+    if (info.dli_fname[0] != '/') { /* the executable: by the name that it was started by */
+        ssize_t length = readlink("/proc/self/exe", out->path, sizeof(out->path) - 1);
+        out->path[length > 0 ? length : 0] = '\0';
+    }
+    if (stat(out->path, &file) != 0) {
+        return pab_fail(err, PAB_IDENTITY, "cannot stat %s", info.dli_fname);
+    }
     out->inode = (uint64_t)file.st_ino;
     out->device = (uint64_t)file.st_dev;
     out->size_bytes = (uint64_t)file.st_size;

@@ -13,6 +13,7 @@
 
 #define PAB_JOB_FD       3
 #define PAB_MESSAGE_FD   4
+#define PAB_WRAPPER_FD   5 /* under a wrapper (pass.h): a file in memory that it may write to */
 #define PAB_NAME_MAX     64
 #define PAB_JOB_PATH_MAX 900
 #define PAB_REPS_MAX     16
