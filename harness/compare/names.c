@@ -68,3 +68,10 @@ uint32_t pab_names_add(struct pab_names *names, const char *text, size_t length)
     }
     return names->slots[slot] - 1;
 }
+
+uint32_t pab_names_find(const struct pab_names *names, const char *text)
+{
+    size_t slot = names->count == 0 ? 0 : slot_of(names, text, strlen(text));
+    uint32_t found = names->count == 0 ? 0 : names->slots[slot];
+    return found == 0 ? (uint32_t)names->count : found - 1;
+}

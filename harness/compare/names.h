@@ -18,5 +18,7 @@ void pab_names_fini(struct pab_names *names);
 
 /* The number of a text (without NUL in it), which is added where it is new. */
 uint32_t pab_names_add(struct pab_names *names, const char *text, size_t length);
+/* The number of a text, or `count` when it is none of them. */
+uint32_t pab_names_find(const struct pab_names *names, const char *text);
 
 #endif

@@ -64,11 +64,11 @@ void pab_reading_close(struct pab_reading *reading)
     }
     pab_names_fini(&reading->names);
     pab_names_fini(&reading->metric_names);
+    pab_names_fini(&reading->workloads);
+    pab_names_fini(&reading->backends);
     free(reading->cells);
     free(reading->rows);
     free(reading->figures);
-    free(reading->workloads);
-    free(reading->backends);
     free(reading->metrics);
     free(reading->metric_places);
     free(reading->sorted);
@@ -188,7 +188,7 @@ size_t pab_reading_workloads(const struct pab_reading *reading)
 const char *pab_reading_workload(const struct pab_reading *reading, size_t index)
 {
     PAB_CHECK(index < reading->workload_count);
-    return reading->workloads[index];
+    return reading->workloads.texts[index];
 }
 
 size_t pab_reading_backends(const struct pab_reading *reading)
@@ -199,7 +199,7 @@ size_t pab_reading_backends(const struct pab_reading *reading)
 const char *pab_reading_backend(const struct pab_reading *reading, size_t index)
 {
     PAB_CHECK(index < reading->backend_count);
-    return reading->backends[index];
+    return reading->backends.texts[index];
 }
 
 size_t pab_reading_metrics(const struct pab_reading *reading)
@@ -223,23 +223,14 @@ size_t pab_reading_samples(const struct pab_reading *reading)
     return reading->sample_count;
 }
 
-static size_t find(const char *const *texts, size_t count, const char *wanted)
-{
-    size_t index = 0;
-    while (index < count && strcmp(texts[index], wanted) != 0) {
-        index++;
-    }
-    return index;
-}
-
 size_t pab_reading_find_workload(const struct pab_reading *reading, const char *id)
 {
-    return find(reading->workloads, reading->workload_count, id);
+    return pab_names_find(&reading->workloads, id);
 }
 
 size_t pab_reading_find_backend(const struct pab_reading *reading, const char *id)
 {
-    return find(reading->backends, reading->backend_count, id);
+    return pab_names_find(&reading->backends, id);
 }
 
 size_t pab_reading_find_metric(const struct pab_reading *reading, const char *name)

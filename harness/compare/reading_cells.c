@@ -9,7 +9,7 @@
 
 /* Ids of an array of objects, which are names and all different. */
 static enum pab_status read_ids(struct pab_reading *reading, const char *array_name,
-                                const char ***ids, size_t *count, struct pab_error *err)
+                                struct pab_names *ids, struct pab_error *err)
 {
     const json_t *array = json_object_get(reading->run, array_name);
     size_t size = json_array_size(array);
@@ -17,21 +17,15 @@ static enum pab_status read_ids(struct pab_reading *reading, const char *array_n
         return pab_reading_refuse(reading, err, array_name, SIZE_MAX,
                                   "is no array of at most %u rows", PAB_READING_IDS_MAX);
     }
-    *ids = calloc(size + 1, sizeof(**ids));
-    PAB_CHECK(*ids != NULL);
     for (size_t i = 0; i < size; i++) {
         const char *id = json_string_value(json_object_get(json_array_get(array, i), "id"));
         if (id == NULL || id[0] == '\0' || strlen(id) > PAB_READING_NAME_MAX) {
             return pab_reading_refuse(reading, err, array_name, i, "its id is not a name");
         }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp((*ids)[j], id) == 0) {
-                return pab_reading_refuse(reading, err, array_name, i, "%s is there twice",
-                                          pab_reading_show(id, strlen(id)).text);
-            }
+        if (pab_names_add(ids, id, strlen(id)) != i) {
+            return pab_reading_refuse(reading, err, array_name, i, "%s is there twice",
+                                      pab_reading_show(id, strlen(id)).text);
         }
-        (*ids)[i] = id;
-        *count = i + 1;
     }
     return PAB_OK;
 }
@@ -48,18 +42,13 @@ static enum pab_status read_hosts(struct pab_reading *reading, struct pab_error 
     return PAB_OK;
 }
 
-/* By number of a name: its index among `ids`, or ANY. New memory. */
-static uint32_t *index_names(const struct pab_reading *reading, const char **ids, size_t count)
+/* By number of a name: its index among `ids`, or their count. New memory. */
+static uint32_t *index_names(const struct pab_reading *reading, const struct pab_names *ids)
 {
     uint32_t *out = malloc((reading->names.count + 1) * sizeof(*out));
     PAB_CHECK(out != NULL);
     for (size_t n = 0; n < reading->names.count; n++) {
-        out[n] = ANY;
-        for (size_t i = 0; i < count; i++) {
-            if (strcmp(reading->names.texts[n], ids[i]) == 0) {
-                out[n] = (uint32_t)i;
-            }
-        }
+        out[n] = pab_names_find(ids, reading->names.texts[n]);
     }
     return out;
 }
@@ -75,16 +64,16 @@ static enum pab_status refuse_row(const struct pab_reading *reading,
 /* Rows name workloads and backends by numbers of names; from here on by indices. */
 static enum pab_status resolve_rows(struct pab_reading *reading, struct pab_error *err)
 {
-    uint32_t *workloads = index_names(reading, reading->workloads, reading->workload_count);
-    uint32_t *backends = index_names(reading, reading->backends, reading->backend_count);
+    uint32_t *workloads = index_names(reading, &reading->workloads);
+    uint32_t *backends = index_names(reading, &reading->backends);
     enum pab_status status = PAB_OK;
     for (size_t i = 0; i < reading->row_count && status == PAB_OK; i++) {
         struct pab_reading_row *row = &reading->rows[i];
         char *const *names = reading->names.texts;
-        if (workloads[row->workload] == ANY) {
+        if (workloads[row->workload] == reading->workload_count) {
             status = refuse_row(reading, row, "the workload %s is none of workloads[]",
                                 names[row->workload], err);
-        } else if (backends[row->backend] == ANY) {
+        } else if (backends[row->backend] == reading->backend_count) {
             status = refuse_row(reading, row, "the backend %s is none of backends[]",
                                 names[row->backend], err);
         } else if (row->host >= reading->host_count) {
@@ -161,8 +150,7 @@ struct pattern {
 struct failures {
     struct pattern *patterns; /* sorted */
     size_t count;
-    unsigned masks[1u << PATTERN_KEYS]; /* combinations of ANY that occur: bits, by key */
-    size_t mask_count;
+    uint32_t masks; /* bit M: ANY occurs at the keys whose bits are set in M, and at no other */
 };
 
 static int compare_patterns(const void *a, const void *b)
@@ -177,18 +165,14 @@ static int compare_patterns(const void *a, const void *b)
     return 0;
 }
 
-/* The index of a name; ANY for null, and `count` for what no sample can be of. */
-static uint32_t named(const json_t *value, const char *const *ids, size_t count)
+/* The index of a name; ANY for null, and their count for what no sample can be of. */
+static uint32_t named(const json_t *value, const struct pab_names *ids)
 {
     if (value == NULL || json_is_null(value)) {
         return ANY;
     }
     const char *text = json_string_value(value);
-    uint32_t index = 0;
-    while (index < count && (text == NULL || strcmp(text, ids[index]) != 0)) {
-        index++;
-    }
-    return index;
+    return text == NULL ? (uint32_t)ids->count : pab_names_find(ids, text);
 }
 
 static uint32_t counted(const json_t *value, uint32_t otherwise)
@@ -215,31 +199,30 @@ static void note_failure(struct pab_reading *reading, const json_t *failure,
     }
 }
 
-static void note_mask(struct failures *failures, const struct pattern *pattern)
+static uint32_t mask_of(const struct pattern *pattern)
 {
-    unsigned mask = 0;
-    size_t at = 0;
+    unsigned keys = 0;
     for (size_t k = 0; k < PATTERN_KEYS; k++) {
-        mask |= (unsigned)(pattern->keys[k] == ANY) << k;
+        keys |= (unsigned)(pattern->keys[k] == ANY) << k;
     }
-    while (at < failures->mask_count && failures->masks[at] != mask) {
-        at++;
-    }
-    failures->masks[at] = mask;
-    failures->mask_count += at == failures->mask_count;
+    return UINT32_C(1) << keys;
 }
 
-static enum pab_status read_failures(struct pab_reading *reading, struct failures *out,
-                                     struct pab_error *err)
+static struct pattern read_pattern(const struct pab_reading *reading, const json_t *row)
 {
-    const json_t *array = json_object_get(reading->run, "failures");
-    if (array != NULL && !json_is_array(array)) {
-        return pab_reading_refuse(reading, err, "failures", SIZE_MAX, "is no array");
-    }
-    out->patterns = calloc(json_array_size(array) + 1, sizeof(*out->patterns));
-    reading->failures =
-        calloc(reading->workload_count * reading->backend_count + 1, sizeof(json_t *));
-    PAB_CHECK(out->patterns != NULL && reading->failures != NULL);
+    return (struct pattern){{
+        named(json_object_get(row, "workload"), &reading->workloads),
+        named(json_object_get(row, "backend"), &reading->backends),
+        named(json_object_get(row, "pass"), &reading->names),
+        counted(json_object_get(row, "round"), ANY),
+        counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
+    }};
+}
+
+/* `out` has a pattern for each row of the array. */
+static enum pab_status read_failures(struct pab_reading *reading, const json_t *array,
+                                     struct failures *out, struct pab_error *err)
+{
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(array, index, row)
@@ -247,18 +230,11 @@ static enum pab_status read_failures(struct pab_reading *reading, struct failure
         if (!json_is_object(row)) {
             return pab_reading_refuse(reading, err, "failures", index, "is no object");
         }
-        struct pattern *pattern = &out->patterns[out->count++];
-        *pattern = (struct pattern){{
-            named(json_object_get(row, "workload"), reading->workloads, reading->workload_count),
-            named(json_object_get(row, "backend"), reading->backends, reading->backend_count),
-            named(json_object_get(row, "pass"), (const char *const *)reading->names.texts,
-                  reading->names.count),
-            counted(json_object_get(row, "round"), ANY),
-            counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
-        }};
-        note_mask(out, pattern);
-        note_failure(reading, row, pattern);
+        out->patterns[index] = read_pattern(reading, row);
+        out->masks |= mask_of(&out->patterns[index]);
+        note_failure(reading, row, &out->patterns[index]);
     }
+    out->count = index;
     qsort(out->patterns, out->count, sizeof(*out->patterns), compare_patterns);
     return PAB_OK;
 }
@@ -266,10 +242,11 @@ static enum pab_status read_failures(struct pab_reading *reading, struct failure
 /* However many failures there are: one search for each combination of nulls in them. */
 static bool has_failed(const struct failures *failures, const struct pab_reading_row *row)
 {
-    for (size_t m = 0; m < failures->mask_count; m++) {
+    for (uint32_t left = failures->masks; left != 0; left &= left - 1) {
+        unsigned keys = (unsigned)__builtin_ctz(left);
         struct pattern wanted = {{row->workload, row->backend, row->pass, row->round, row->host}};
         for (size_t k = 0; k < PATTERN_KEYS; k++) {
-            if ((failures->masks[m] >> k & 1u) != 0) {
+            if ((keys >> k & 1u) != 0) {
                 wanted.keys[k] = ANY;
             }
         }
@@ -281,20 +258,33 @@ static bool has_failed(const struct failures *failures, const struct pab_reading
     return false;
 }
 
-static enum pab_status judge_rows(struct pab_reading *reading, struct pab_error *err)
+static void judge_rows(struct pab_reading *reading, const struct failures *failures)
 {
+    struct expected *expected = read_expected(reading);
+    for (size_t i = 0; i < reading->row_count; i++) {
+        struct pab_reading_row *row = &reading->rows[i];
+        row->counts =
+            row->ended_well && row->has_checksum &&
+            is_right(row, &expected[row->workload * reading->backend_count + row->backend]) &&
+            !has_failed(failures, row);
+    }
+    free(expected);
+}
+
+static enum pab_status judge(struct pab_reading *reading, struct pab_error *err)
+{
+    const json_t *array = json_object_get(reading->run, "failures");
+    if (array != NULL && !json_is_array(array)) {
+        return pab_reading_refuse(reading, err, "failures", SIZE_MAX, "is no array");
+    }
     struct failures failures = {0};
-    enum pab_status status = read_failures(reading, &failures, err);
+    failures.patterns = calloc(json_array_size(array) + 1, sizeof(*failures.patterns));
+    reading->failures =
+        calloc(reading->workload_count * reading->backend_count + 1, sizeof(json_t *));
+    PAB_CHECK(failures.patterns != NULL && reading->failures != NULL);
+    enum pab_status status = read_failures(reading, array, &failures, err);
     if (status == PAB_OK) {
-        struct expected *expected = read_expected(reading);
-        for (size_t i = 0; i < reading->row_count; i++) {
-            struct pab_reading_row *row = &reading->rows[i];
-            row->counts =
-                row->ended_well && row->has_checksum &&
-                is_right(row, &expected[row->workload * reading->backend_count + row->backend]) &&
-                !has_failed(&failures, row);
-        }
-        free(expected);
+        judge_rows(reading, &failures);
     }
     free(failures.patterns);
     return status;
@@ -378,8 +368,9 @@ static enum pab_status refuse_twice(const struct pab_reading *reading, uint32_t 
 {
     const struct pab_reading_row *row = &reading->rows[index];
     char what[600];
-    snprintf(what, sizeof(what), "%s, %s, round %u of pass %s", reading->workloads[row->workload],
-             reading->backends[row->backend], row->round, reading->names.texts[row->pass]);
+    snprintf(what, sizeof(what), "%s, %s, round %u of pass %s",
+             reading->workloads.texts[row->workload], reading->backends.texts[row->backend],
+             row->round, reading->names.texts[row->pass]);
     return pab_reading_refuse(reading, err, row->is_control ? "control" : "samples", row->index,
                               "a second sample of %.200s", what);
 }
@@ -424,10 +415,11 @@ static enum pab_status settle_cells(struct pab_reading *reading, struct pab_erro
 
 enum pab_status pab_reading_arrange(struct pab_reading *reading, struct pab_error *err)
 {
-    enum pab_status status =
-        read_ids(reading, "workloads", &reading->workloads, &reading->workload_count, err);
+    enum pab_status status = read_ids(reading, "workloads", &reading->workloads, err);
+    reading->workload_count = reading->workloads.count;
     if (status == PAB_OK) {
-        status = read_ids(reading, "backends", &reading->backends, &reading->backend_count, err);
+        status = read_ids(reading, "backends", &reading->backends, err);
+        reading->backend_count = reading->backends.count;
     }
     if (status == PAB_OK) {
         status = read_hosts(reading, err);
@@ -436,7 +428,7 @@ enum pab_status pab_reading_arrange(struct pab_reading *reading, struct pab_erro
         status = resolve_rows(reading, err);
     }
     if (status == PAB_OK) {
-        status = judge_rows(reading, err);
+        status = judge(reading, err);
     }
     if (status == PAB_OK) {
         pab_reading_name_metrics(reading);

@@ -85,7 +85,7 @@ struct pab_reading {
     size_t sample_count; /* of the rows: those of samples[] */
 
     /* From pab_reading_arrange(). */
-    const char **workloads, **backends; /* ids: borrowed from `run` */
+    struct pab_names workloads, backends; /* ids, by index */
     size_t workload_count, backend_count, host_count;
     struct pab_metric *metrics; /* names of the fixed ones are static */
     size_t metric_count;

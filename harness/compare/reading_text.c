@@ -106,7 +106,7 @@ static int check_schema(struct pab_reading_parser *parser)
     if (strcmp(schema, PAB_SCHEMA) != 0) {
         parser->refused = true;
         pab_fail(parser->err, PAB_NOT_COMPARABLE,
-                 "%s is of schema %s; this pyallocbench reads %s: use a newer one",
+                 "%s: is of schema %s; this pyallocbench reads %s: use a newer one",
                  parser->reading->path, pab_reading_show(schema, strlen(schema)).text, PAB_SCHEMA);
         return 0;
     }
@@ -349,10 +349,10 @@ void pab_reading_parser_free(struct pab_reading_parser *parser)
 static void explain_grammar(struct pab_reading_parser *parser)
 {
     unsigned char *reason = yajl_get_error(parser->yajl, 0, NULL, 0);
+    uint64_t at = parser->bytes + yajl_get_bytes_consumed(parser->yajl);
     const char *text = reason == NULL ? "unknown error" : (const char *)reason;
     stop(parser, "is not JSON: %.*s near byte %llu: copy it again, or run again",
-         (int)strcspn(text, "\n"), text,
-         (unsigned long long)(parser->bytes + yajl_get_bytes_consumed(parser->yajl)));
+         (int)strcspn(text, "\n"), text, (unsigned long long)at);
     yajl_free_error(parser->yajl, reason);
 }
 

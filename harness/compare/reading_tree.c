@@ -53,12 +53,20 @@ static json_t *number_to_json(const char *text, size_t length)
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-static bool refuse(struct pab_tree *tree, const char *format, const char *what)
+/* Where it is: a row of an array has been added before what is in it. */
+static size_t index_now(const struct pab_tree *tree)
+{
+    if (!json_is_array(tree->root)) {
+        return SIZE_MAX;
+    }
+    return json_array_size(tree->root) - (tree->depth > 1);
+}
+
+static bool refuse(const struct pab_tree *tree, const char *format, const char *what)
 {
     char text[160];
     snprintf(text, sizeof(text), format, what);
-    pab_reading_refuse(tree->reading, tree->err, tree->name, json_array_size(tree->root), "%s",
-                       text);
+    pab_reading_refuse(tree->reading, tree->err, tree->name, index_now(tree), "%s", text);
     return false;
 }
 
