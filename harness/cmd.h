@@ -23,6 +23,7 @@ int pab_cmd_check(int argc, char **argv);
 int pab_cmd_doctor(int argc, char **argv);
 int pab_cmd_verify(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
+int pab_cmd_compare(int argc, char **argv);
 
 #define PAB_QUOTED_MAX 4400
 

@@ -16,6 +16,7 @@ static const struct {
     {"check", "hold backends to the rules of the catalogue, ours to a real CPython", pab_cmd_check},
     {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
+    {"compare", "tell what differs in a results document, or between two", pab_cmd_compare},
     {"plot", "draw the pictures of a results document", pab_cmd_plot},
     {"doctor", "look at this machine: what is missing, what makes figures noisy", pab_cmd_doctor},
 };

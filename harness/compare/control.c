@@ -19,7 +19,7 @@ const char *pab_control_word(enum pab_control_verdict verdict)
 /* --- the baseline against itself ---------------------------------------------------------------- */
 
 static void add_row(struct pab_control *control, const char *workload, const char *backend,
-                    const struct pab_values *logs)
+                    const struct pab_numbers *logs)
 {
     struct pab_effect effect = pab_effect_of_pairs(logs, LEVEL);
     bool has_interval = effect.log_ratio.has_interval;
@@ -36,16 +36,16 @@ static void add_row(struct pab_control *control, const char *workload, const cha
     };
 }
 
-static struct pab_values pairs_of(struct pab_reading *reading, size_t workload, size_t backend,
-                                  size_t metric)
+static struct pab_numbers pairs_of(struct pab_reading *reading, size_t workload, size_t backend,
+                                   size_t metric)
 {
-    struct pab_values first = pab_values_of(
+    struct pab_numbers first = pab_numbers_of(
         pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, metric), 0, UINT32_MAX);
-    struct pab_values second = pab_values_of(
+    struct pab_numbers second = pab_numbers_of(
         pab_reading_series(reading, PAB_PART_CONTROL, workload, backend, metric), 0, UINT32_MAX);
-    struct pab_values logs = pab_log_ratios(&first, &second);
-    pab_values_free(&first);
-    pab_values_free(&second);
+    struct pab_numbers logs = pab_log_ratios(&first, &second);
+    pab_numbers_free(&first);
+    pab_numbers_free(&second);
     return logs;
 }
 
@@ -53,11 +53,11 @@ static struct pab_values pairs_of(struct pab_reading *reading, size_t workload, 
 static void add_backend(struct pab_control *control, struct pab_reading *reading, size_t backend,
                         size_t metric)
 {
-    struct pab_values sums = {0};
+    struct pab_numbers sums = {0};
     size_t workloads = 0;
     const char *id = pab_reading_backend(reading, backend);
     for (size_t w = 0; w < pab_reading_workloads(reading); w++) {
-        struct pab_values logs = pairs_of(reading, w, backend, metric);
+        struct pab_numbers logs = pairs_of(reading, w, backend, metric);
         if (logs.count > 0) {
             add_row(control, pab_reading_workload(reading, w), id, &logs);
         }
@@ -66,9 +66,9 @@ static void add_backend(struct pab_control *control, struct pab_reading *reading
             continue;
         }
         if (logs.count > 0) {
-            pab_values_add(&sums, &logs);
+            pab_numbers_add(&sums, &logs);
         }
-        pab_values_free(&logs);
+        pab_numbers_free(&logs);
     }
     for (size_t i = 0; i < sums.count; i++) {
         sums.values[i] /= (double)workloads;
@@ -76,7 +76,7 @@ static void add_backend(struct pab_control *control, struct pab_reading *reading
     if (workloads > 1 && sums.count > 0) {
         add_row(control, NULL, id, &sums);
     }
-    pab_values_free(&sums);
+    pab_numbers_free(&sums);
 }
 
 static bool is_off(const struct pab_control_row *row)

@@ -5,9 +5,9 @@
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-static struct pab_values values_make(size_t capacity)
+static struct pab_numbers values_make(size_t capacity)
 {
-    struct pab_values out = {
+    struct pab_numbers out = {
         .values = calloc(capacity + 1, sizeof(*out.values)),
         .rounds = calloc(capacity + 1, sizeof(*out.rounds)),
         .hosts = calloc(capacity + 1, sizeof(*out.hosts)),
@@ -16,7 +16,7 @@ static struct pab_values values_make(size_t capacity)
     return out;
 }
 
-static void values_push(struct pab_values *values, double value, uint16_t host, uint32_t round)
+static void values_push(struct pab_numbers *values, double value, uint16_t host, uint32_t round)
 {
     values->values[values->count] = value;
     values->hosts[values->count] = host;
@@ -24,10 +24,10 @@ static void values_push(struct pab_values *values, double value, uint16_t host, 
     values->count++;
 }
 
-struct pab_values pab_values_of(const struct pab_series *series, uint32_t first, uint32_t end)
+struct pab_numbers pab_numbers_of(const struct pab_series *series, uint32_t first, uint32_t end)
 {
     size_t count = series == NULL ? 0 : series->count;
-    struct pab_values out = values_make(count);
+    struct pab_numbers out = values_make(count);
     for (size_t i = 0; i < count; i++) {
         if (series->rounds[i] >= first && series->rounds[i] < end) {
             values_push(&out, series->values[i], series->hosts[i], series->rounds[i]);
@@ -36,16 +36,16 @@ struct pab_values pab_values_of(const struct pab_series *series, uint32_t first,
     return out;
 }
 
-void pab_values_free(struct pab_values *values)
+void pab_numbers_free(struct pab_numbers *values)
 {
     free(values->values);
     free(values->rounds);
     free(values->hosts);
-    *values = (struct pab_values){0};
+    *values = (struct pab_numbers){0};
 }
 
 /* Order of places i of a and j of b by (host, round). */
-static int compare_places(const struct pab_values *a, size_t i, const struct pab_values *b,
+static int compare_places(const struct pab_numbers *a, size_t i, const struct pab_numbers *b,
                           size_t j)
 {
     if (a->hosts[i] != b->hosts[j]) {
@@ -57,9 +57,9 @@ static int compare_places(const struct pab_values *a, size_t i, const struct pab
     return 0;
 }
 
-struct pab_values pab_log_ratios(const struct pab_values *base, const struct pab_values *head)
+struct pab_numbers pab_log_ratios(const struct pab_numbers *base, const struct pab_numbers *head)
 {
-    struct pab_values out = values_make(base->count < head->count ? base->count : head->count);
+    struct pab_numbers out = values_make(base->count < head->count ? base->count : head->count);
     size_t i = 0;
     size_t j = 0;
     while (i < base->count && j < head->count) {
@@ -74,7 +74,7 @@ struct pab_values pab_log_ratios(const struct pab_values *base, const struct pab
     return out;
 }
 
-void pab_values_add(struct pab_values *sums, const struct pab_values *other)
+void pab_numbers_add(struct pab_numbers *sums, const struct pab_numbers *other)
 {
     size_t kept = 0;
     size_t i = 0;
@@ -94,7 +94,7 @@ void pab_values_add(struct pab_values *sums, const struct pab_values *other)
 }
 
 /* The end of the run of one host that begins at `start`. */
-static size_t host_end(const struct pab_values *values, size_t start)
+static size_t host_end(const struct pab_numbers *values, size_t start)
 {
     size_t end = start;
     while (end < values->count && values->hosts[end] == values->hosts[start]) {
@@ -103,7 +103,7 @@ static size_t host_end(const struct pab_values *values, size_t start)
     return end;
 }
 
-size_t pab_values_strata(const struct pab_values *values, size_t *counts, size_t most)
+size_t pab_numbers_strata(const struct pab_numbers *values, size_t *counts, size_t most)
 {
     size_t strata = 0;
     for (size_t i = 0; i < values->count; strata++) {
@@ -141,11 +141,17 @@ static double error_of(const struct pab_interval *interval, double level)
     return interval->has_interval ? pab_standard_error(interval, level) : NAN;
 }
 
-struct pab_effect pab_effect_of_pairs(const struct pab_values *logs, double level)
+/* Both tests are symmetrical: the two-sided p is twice the smaller one-sided one. */
+static double both_tails(const struct pab_effect *effect)
+{
+    return fmin(1, 2 * fmin(effect->p_greater, effect->p_less));
+}
+
+struct pab_effect pab_effect_of_pairs(const struct pab_numbers *logs, double level)
 {
     size_t counts[PAB_HOSTS_MAX];
     struct pab_interval parts[PAB_HOSTS_MAX];
-    size_t strata = pab_values_strata(logs, counts, PAB_HOSTS_MAX);
+    size_t strata = pab_numbers_strata(logs, counts, PAB_HOSTS_MAX);
     size_t start = 0;
     PAB_CHECK(strata > 0);
     for (size_t s = 0; s < strata; s++) {
@@ -165,13 +171,13 @@ struct pab_effect pab_effect_of_pairs(const struct pab_values *logs, double leve
     }
     out.p_greater = pab_signed_rank_strata(logs->values, counts, strata, PAB_TAIL_GREATER).p;
     out.p_less = pab_signed_rank_strata(logs->values, counts, strata, PAB_TAIL_LESS).p;
-    out.p_both = pab_signed_rank_strata(logs->values, counts, strata, PAB_TAIL_BOTH).p;
+    out.p_both = both_tails(&out);
     return out;
 }
 
-size_t pab_for_hosts(const struct pab_values *base, const struct pab_values *head,
-                     void (*each)(void *arg, const struct pab_values *base,
-                                  const struct pab_values *head),
+size_t pab_for_hosts(const struct pab_numbers *base, const struct pab_numbers *head,
+                     void (*each)(void *arg, const struct pab_numbers *base,
+                                  const struct pab_numbers *head),
                      void *arg)
 {
     size_t found = 0;
@@ -182,8 +188,8 @@ size_t pab_for_hosts(const struct pab_values *base, const struct pab_values *hea
         size_t j_end = host_end(head, j);
         uint16_t host = base->hosts[i];
         if (host == head->hosts[j]) {
-            struct pab_values x = {i_end - i, base->values + i, base->rounds + i, base->hosts + i};
-            struct pab_values y = {j_end - j, head->values + j, head->rounds + j, head->hosts + j};
+            struct pab_numbers x = {i_end - i, base->values + i, base->rounds + i, base->hosts + i};
+            struct pab_numbers y = {j_end - j, head->values + j, head->rounds + j, head->hosts + j};
             each(arg, &x, &y);
             found++;
             i = i_end;
@@ -204,7 +210,7 @@ struct shifts {
     struct pab_effect *effect;
 };
 
-static double *logs_of(const struct pab_values *values)
+static double *logs_of(const struct pab_numbers *values)
 {
     double *out = calloc(values->count + 1, sizeof(*out));
     PAB_CHECK(out != NULL);
@@ -220,7 +226,7 @@ static double log_split(size_t n, size_t m)
     return lgamma((double)n + 1) + lgamma((double)m + 1) - lgamma((double)(n + m) + 1);
 }
 
-static void add_shift(void *arg, const struct pab_values *base, const struct pab_values *head)
+static void add_shift(void *arg, const struct pab_numbers *base, const struct pab_numbers *head)
 {
     struct shifts *shifts = arg;
     struct pab_effect *effect = shifts->effect;
@@ -229,7 +235,7 @@ static void add_shift(void *arg, const struct pab_values *base, const struct pab
     PAB_CHECK(shifts->count < PAB_HOSTS_MAX);
     effect->p_greater = pab_rank_sum(x, head->count, y, base->count, PAB_TAIL_GREATER).p;
     effect->p_less = pab_rank_sum(x, head->count, y, base->count, PAB_TAIL_LESS).p;
-    effect->p_both = pab_rank_sum(x, head->count, y, base->count, PAB_TAIL_BOTH).p;
+    effect->p_both = both_tails(effect);
     effect->least_p *= exp(log_split(base->count, head->count));
     effect->n_base += base->count;
     effect->n_head += head->count;
@@ -238,7 +244,7 @@ static void add_shift(void *arg, const struct pab_values *base, const struct pab
     free(y);
 }
 
-bool pab_effect_of_samples(const struct pab_values *base, const struct pab_values *head,
+bool pab_effect_of_samples(const struct pab_numbers *base, const struct pab_numbers *head,
                            double level, struct pab_effect *out)
 {
     *out = (struct pab_effect){.least_p = 1, .heterogeneity = 1};
@@ -261,12 +267,13 @@ bool pab_effect_of_samples(const struct pab_values *base, const struct pab_value
     return true;
 }
 
-static void add_superiority(void *arg, const struct pab_values *base, const struct pab_values *head)
+static void add_superiority(void *arg, const struct pab_numbers *base,
+                            const struct pab_numbers *head)
 {
     *(double *)arg += pab_superiority(head->values, head->count, base->values, base->count);
 }
 
-double pab_superiority_by_host(const struct pab_values *base, const struct pab_values *head)
+double pab_superiority_by_host(const struct pab_numbers *base, const struct pab_numbers *head)
 {
     double sum = 0;
     size_t hosts = pab_for_hosts(base, head, add_superiority, &sum);

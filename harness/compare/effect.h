@@ -12,7 +12,7 @@
 #include "harness/stats/stats.h"
 
 /* Numbers by (host, round), ascending; owned. */
-struct pab_values {
+struct pab_numbers {
     size_t count;
     double *values;
     uint32_t *rounds;
@@ -20,18 +20,18 @@ struct pab_values {
 };
 
 /* A copy of those of `series` whose round is within [first, end). NULL: an empty series. */
-struct pab_values pab_values_of(const struct pab_series *series, uint32_t first, uint32_t end);
-void pab_values_free(struct pab_values *values);
+struct pab_numbers pab_numbers_of(const struct pab_series *series, uint32_t first, uint32_t end);
+void pab_numbers_free(struct pab_numbers *values);
 
 /* ln(head / base) of every (host, round) that both have, where both are above 0. */
-struct pab_values pab_log_ratios(const struct pab_values *base, const struct pab_values *head);
+struct pab_numbers pab_log_ratios(const struct pab_numbers *base, const struct pab_numbers *head);
 
 /* Adds `other` to `sums` where both have the (host, round), and drops the rest of `sums`. */
-void pab_values_add(struct pab_values *sums, const struct pab_values *other);
+void pab_numbers_add(struct pab_numbers *sums, const struct pab_numbers *other);
 
 /* How many values each host has, in the order of the values; at most `most` hosts, which must be
  * enough. Returns how many hosts there are. */
-size_t pab_values_strata(const struct pab_values *values, size_t *counts, size_t most);
+size_t pab_numbers_strata(const struct pab_numbers *values, size_t *counts, size_t most);
 
 #define PAB_HOSTS_MAX 256u
 
@@ -45,22 +45,22 @@ struct pab_effect {
 };
 
 /* Of pairs: Hodges-Lehmann and signed ranks, within each host. `logs` has at least one. */
-struct pab_effect pab_effect_of_pairs(const struct pab_values *logs, double level);
+struct pab_effect pab_effect_of_pairs(const struct pab_numbers *logs, double level);
 
 /* Of samples that are not paired, all above 0: Hodges-Lehmann shift and rank sums of logarithms.
  * With several hosts the test is that of the mean shift over its error. False: no host has values
  * on both sides. */
-bool pab_effect_of_samples(const struct pab_values *base, const struct pab_values *head,
+bool pab_effect_of_samples(const struct pab_numbers *base, const struct pab_numbers *head,
                            double level, struct pab_effect *out);
 
 /* Calls `each` with the values of every host that both sides have; returns how many there are. */
-size_t pab_for_hosts(const struct pab_values *base, const struct pab_values *head,
-                     void (*each)(void *arg, const struct pab_values *base,
-                                  const struct pab_values *head),
+size_t pab_for_hosts(const struct pab_numbers *base, const struct pab_numbers *head,
+                     void (*each)(void *arg, const struct pab_numbers *base,
+                                  const struct pab_numbers *head),
                      void *arg);
 
 /* P(head > base) + P(equal)/2, mean over the hosts that both have; NAN where there is none. */
-double pab_superiority_by_host(const struct pab_values *base, const struct pab_values *head);
+double pab_superiority_by_host(const struct pab_numbers *base, const struct pab_numbers *head);
 
 /* The mean of several estimates, their errors combined as independent ones. */
 struct pab_interval pab_mean_interval(const struct pab_interval *parts, size_t count, double level);

@@ -282,7 +282,7 @@ static struct pab_influence after_any(struct points *points, const struct pab_re
     size_t looked_at = 0;
     for (size_t b = 0; b < pab_reading_backends(reading); b++) {
         struct pab_influence own = after_backend(points, b);
-        looked_at += isfinite(own.p);
+        looked_at += isfinite(own.p) ? 1 : 0;
         if (isfinite(own.p) && !(own.p >= out.p)) {
             out = own;
             out.backend = pab_reading_backend(reading, b);

@@ -45,7 +45,7 @@ void pab_fill_effect(struct pab_row *row, const struct pab_effect *effect,
     row->p = rules->any_regression ? evidence->effect.p_greater : effect->p_both;
 }
 
-static double median_of(const struct pab_values *values)
+static double median_of(const struct pab_numbers *values)
 {
     double *copy = calloc(values->count, sizeof(*copy));
     PAB_CHECK(copy != NULL);
@@ -56,13 +56,13 @@ static double median_of(const struct pab_values *values)
 }
 
 /* Of several machines there is no median worth a name. */
-static double median_of_one_host(const struct pab_values *values)
+static double median_of_one_host(const struct pab_numbers *values)
 {
     bool is_one = values->hosts[0] == values->hosts[values->count - 1];
     return is_one ? median_of(values) : NAN;
 }
 
-static bool are_all_positive(const struct pab_values *values)
+static bool are_all_positive(const struct pab_numbers *values)
 {
     for (size_t i = 0; i < values->count; i++) {
         if (!(values->values[i] > 0)) {
@@ -79,12 +79,12 @@ static bool measure(const struct pab_row *row, const struct pab_sides *sides, do
         return are_all_positive(sides->base) && are_all_positive(sides->head) &&
                pab_effect_of_samples(sides->base, sides->head, level, effect);
     }
-    struct pab_values logs = pab_log_ratios(sides->base, sides->head);
+    struct pab_numbers logs = pab_log_ratios(sides->base, sides->head);
     bool is_any = logs.count > 0;
     if (is_any) {
         *effect = pab_effect_of_pairs(&logs, level);
     }
-    pab_values_free(&logs);
+    pab_numbers_free(&logs);
     return is_any;
 }
 
@@ -205,7 +205,7 @@ struct range {
     double least, greatest;
 };
 
-static struct range range_of(const struct pab_values *values)
+static struct range range_of(const struct pab_numbers *values)
 {
     struct range out = {values->values[0], values->values[0]};
     for (size_t i = 1; i < values->count; i++) {
@@ -234,15 +234,6 @@ static void fill_medians(struct pab_row *row, const struct pab_sides *sides)
     row->superiority = pab_superiority_by_host(sides->base, sides->head);
 }
 
-/* "43.3 MiB -> 47.6 MiB" */
-static void say_change(struct pab_row *row)
-{
-    char base[PAB_FIGURE_MAX];
-    char head[PAB_FIGURE_MAX];
-    say(row, "%s -> %s", pab_words_figure(row->base, row->metric->unit, base),
-        pab_words_figure(row->head, row->metric->unit, head));
-}
-
 static void say_overlap(struct pab_row *row, const struct range *base, const struct range *head)
 {
     char text[4][PAB_FIGURE_MAX];
@@ -261,6 +252,12 @@ static bool is_within(double base, double head, const struct pab_limits *limits)
            (head <= base * (1 + limits->share) && base <= head * (1 + limits->share));
 }
 
+static bool are_same(const struct pab_numbers *base, const struct pab_numbers *head)
+{
+    return base->count == head->count &&
+           memcmp(base->values, head->values, base->count * sizeof(*base->values)) == 0;
+}
+
 static void judge_ranges(struct pab_row *row, const struct pab_sides *sides,
                          const struct pab_limits *limits)
 {
@@ -268,15 +265,14 @@ static void judge_ranges(struct pab_row *row, const struct pab_sides *sides,
     struct range head = range_of(sides->head);
     bool is_more = row->head > row->base;
     bool is_apart = head.least > base.greatest || base.least > head.greatest;
-    if (is_within(base.least, head.greatest, limits) &&
-        is_within(base.greatest, head.least, limits)) {
+    if (are_same(sides->base, sides->head) || (is_within(base.least, head.greatest, limits) &&
+                                               is_within(base.greatest, head.least, limits))) {
         row->call = PAB_CALL_EQUIVALENT;
     } else if (is_within(row->base, row->head, limits) || !is_apart) {
         row->call = PAB_CALL_UNDECIDED;
         say_overlap(row, &base, &head);
     } else {
         row->call = is_more == row->metric->more_is_better ? PAB_CALL_BETTER : PAB_CALL_WORSE;
-        say_change(row);
     }
 }
 
@@ -308,7 +304,7 @@ struct blocks {
     size_t count;
 };
 
-static void add_host(void *arg, const struct pab_values *base, const struct pab_values *head)
+static void add_host(void *arg, const struct pab_numbers *base, const struct pab_numbers *head)
 {
     struct blocks *blocks = arg;
     struct pab_sides sides = {base, head};

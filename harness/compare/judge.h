@@ -18,7 +18,7 @@ struct pab_evidence {
 
 /* Both sides of one row, values that count; neither is empty. */
 struct pab_sides {
-    const struct pab_values *base, *head;
+    const struct pab_numbers *base, *head;
 };
 
 /* Ratio, interval, p; the call is made later. False: there is no ratio, and the row says so. */

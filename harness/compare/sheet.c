@@ -41,25 +41,25 @@ struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
     return row;
 }
 
-static struct pab_values values_of(const struct pab_sheet *sheet, struct pab_reading *reading,
-                                   size_t workload, size_t backend, size_t metric)
+static struct pab_numbers values_of(const struct pab_sheet *sheet, struct pab_reading *reading,
+                                    size_t workload, size_t backend, size_t metric)
 {
     if (workload == PAB_NOWHERE || backend == PAB_NOWHERE || metric == PAB_NOWHERE) {
-        return pab_values_of(NULL, 0, 0);
+        return pab_numbers_of(NULL, 0, 0);
     }
-    return pab_values_of(pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, metric),
-                         sheet->first, sheet->end);
+    return pab_numbers_of(pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, metric),
+                          sheet->first, sheet->end);
 }
 
-struct pab_values pab_sheet_base(const struct pab_sheet *sheet, size_t workload,
-                                 const struct pab_contrast *contrast, size_t metric)
+struct pab_numbers pab_sheet_base(const struct pab_sheet *sheet, size_t workload,
+                                  const struct pab_contrast *contrast, size_t metric)
 {
     return values_of(sheet, sheet->base, sheet->workloads[workload].base, contrast->base,
                      sheet->metrics[metric].base);
 }
 
-struct pab_values pab_sheet_head(const struct pab_sheet *sheet, size_t workload,
-                                 const struct pab_contrast *contrast, size_t metric)
+struct pab_numbers pab_sheet_head(const struct pab_sheet *sheet, size_t workload,
+                                  const struct pab_contrast *contrast, size_t metric)
 {
     return values_of(sheet, sheet->head, sheet->workloads[workload].head, contrast->head,
                      sheet->metrics[metric].head);
@@ -140,7 +140,7 @@ static void add_one_sided(struct pab_sheet *sheet, struct pab_row *row, size_t w
                           const struct pab_contrast *contrast, const struct pab_sides *sides)
 {
     const struct pab_sheet_workload *where = &sheet->workloads[workload];
-    const struct pab_values *values = sides->base->count > 0 ? sides->base : sides->head;
+    const struct pab_numbers *values = sides->base->count > 0 ? sides->base : sides->head;
     struct pab_row described = *row;
     struct pab_sides same = {values, values};
     pab_describe_values(&described, &same);
@@ -179,7 +179,7 @@ struct host_rows {
     const struct pab_metric *metric;
 };
 
-static void add_host_row(void *arg, const struct pab_values *base, const struct pab_values *head)
+static void add_host_row(void *arg, const struct pab_numbers *base, const struct pab_numbers *head)
 {
     struct host_rows *hosts = arg;
     struct pab_sides sides = {base, head};
@@ -222,8 +222,8 @@ static void add_values(struct pab_sheet *sheet, struct pab_row *row, const struc
 static void add_cell(struct pab_sheet *sheet, size_t workload, const struct pab_contrast *contrast,
                      size_t metric)
 {
-    struct pab_values base = pab_sheet_base(sheet, workload, contrast, metric);
-    struct pab_values head = pab_sheet_head(sheet, workload, contrast, metric);
+    struct pab_numbers base = pab_sheet_base(sheet, workload, contrast, metric);
+    struct pab_numbers head = pab_sheet_head(sheet, workload, contrast, metric);
     struct pab_sides sides = {&base, &head};
     bool is_itself = sheet->is_within && contrast->base == contrast->head;
     sheet->has_common = sheet->has_common || (base.count > 0 && head.count > 0 && !is_itself);
@@ -238,8 +238,8 @@ static void add_cell(struct pab_sheet *sheet, size_t workload, const struct pab_
             add_values(sheet, row, &sides, contrast);
         }
     }
-    pab_values_free(&base);
-    pab_values_free(&head);
+    pab_numbers_free(&base);
+    pab_numbers_free(&head);
 }
 
 /* --- all of them ------------------------------------------------------------------- */

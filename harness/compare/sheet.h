@@ -46,10 +46,10 @@ struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
                               const struct pab_contrast *contrast, const struct pab_metric *metric);
 
 /* Values that count; none where there is no such cell. */
-struct pab_values pab_sheet_base(const struct pab_sheet *sheet, size_t workload,
-                                 const struct pab_contrast *contrast, size_t metric);
-struct pab_values pab_sheet_head(const struct pab_sheet *sheet, size_t workload,
-                                 const struct pab_contrast *contrast, size_t metric);
+struct pab_numbers pab_sheet_base(const struct pab_sheet *sheet, size_t workload,
+                                  const struct pab_contrast *contrast, size_t metric);
+struct pab_numbers pab_sheet_head(const struct pab_sheet *sheet, size_t workload,
+                                  const struct pab_contrast *contrast, size_t metric);
 
 /* Whether a time of this contrast gets a verdict. */
 bool pab_sheet_judges(const struct pab_sheet *sheet, const struct pab_contrast *contrast,

@@ -6,7 +6,7 @@
 /* What the workloads that both sides have add up to. */
 struct suite {
     size_t workloads;
-    struct pab_values logs;           /* paired: sums of log ratios of the rounds that all have */
+    struct pab_numbers logs;          /* paired: sums of log ratios of the rounds that all have */
     struct pab_interval *parts;       /* not paired: each workload's */
     double log_ratio, log_lo, log_hi; /* of medians: sums */
     size_t changed;                   /* ... and how many differ by what counts */
@@ -31,33 +31,33 @@ static struct pab_effect effect_of_parts(const struct suite *suite, double level
 }
 
 /* Tested by signed ranks over the rounds' means; estimated as in the document's `suite`. */
-static struct pab_effect effect_of_rounds(const struct pab_values *logs, uint64_t seed,
+static struct pab_effect effect_of_rounds(const struct pab_numbers *logs, uint64_t seed,
                                           double level)
 {
     size_t counts[PAB_HOSTS_MAX];
-    size_t strata = pab_values_strata(logs, counts, PAB_HOSTS_MAX);
+    size_t strata = pab_numbers_strata(logs, counts, PAB_HOSTS_MAX);
     struct pab_effect out = pab_effect_of_pairs(logs, level);
     out.log_ratio = pab_suite_interval(logs->values, counts, strata, seed, level);
     out.error = out.log_ratio.has_interval ? pab_standard_error(&out.log_ratio, level) : NAN;
     return out;
 }
 
-static void add_pairs(struct suite *suite, const struct pab_values *base,
-                      const struct pab_values *head)
+static void add_pairs(struct suite *suite, const struct pab_numbers *base,
+                      const struct pab_numbers *head)
 {
-    struct pab_values logs = pab_log_ratios(base, head);
+    struct pab_numbers logs = pab_log_ratios(base, head);
     if (logs.count > 0 && suite->workloads++ == 0) {
         suite->logs = logs;
         return;
     }
     if (logs.count > 0) {
-        pab_values_add(&suite->logs, &logs);
+        pab_numbers_add(&suite->logs, &logs);
     }
-    pab_values_free(&logs);
+    pab_numbers_free(&logs);
 }
 
-static void add_samples(struct suite *suite, const struct pab_values *base,
-                        const struct pab_values *head, double level)
+static void add_samples(struct suite *suite, const struct pab_numbers *base,
+                        const struct pab_numbers *head, double level)
 {
     struct pab_effect effect;
     if (pab_effect_of_samples(base, head, level, &effect) && isfinite(effect.log_ratio.estimate)) {
@@ -71,15 +71,15 @@ static struct suite gather_times(const struct pab_sheet *sheet, const struct pab
     struct suite suite = {.parts = calloc(sheet->workload_count + 1, sizeof(*suite.parts))};
     PAB_CHECK(suite.parts != NULL);
     for (size_t w = 0; w < sheet->workload_count; w++) {
-        struct pab_values base = pab_sheet_base(sheet, w, contrast, metric);
-        struct pab_values head = pab_sheet_head(sheet, w, contrast, metric);
+        struct pab_numbers base = pab_sheet_base(sheet, w, contrast, metric);
+        struct pab_numbers head = pab_sheet_head(sheet, w, contrast, metric);
         if (sheet->paired) {
             add_pairs(&suite, &base, &head);
         } else {
             add_samples(&suite, &base, &head, sheet->out->rules.level);
         }
-        pab_values_free(&base);
-        pab_values_free(&head);
+        pab_numbers_free(&base);
+        pab_numbers_free(&head);
     }
     for (size_t i = 0; i < suite.logs.count; i++) {
         suite.logs.values[i] /= (double)suite.workloads;
@@ -107,7 +107,7 @@ static void add_time(struct pab_sheet *sheet, const struct pab_contrast *contras
         pab_fill_effect(row, &effect, rules, evidence);
         evidence->judged = pab_sheet_judges(sheet, contrast, row->metric);
     }
-    pab_values_free(&suite.logs);
+    pab_numbers_free(&suite.logs);
     free(suite.parts);
 }
 
@@ -141,13 +141,13 @@ static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contr
     const struct pab_metric *what = sheet->metrics[metric].metric;
     struct pab_limits limits = pab_sheet_limits(sheet, contrast, what);
     for (size_t w = 0; w < sheet->workload_count; w++) {
-        struct pab_values base = pab_sheet_base(sheet, w, contrast, metric);
-        struct pab_values head = pab_sheet_head(sheet, w, contrast, metric);
+        struct pab_numbers base = pab_sheet_base(sheet, w, contrast, metric);
+        struct pab_numbers head = pab_sheet_head(sheet, w, contrast, metric);
         struct pab_row cell = {.metric = what, .ratio = NAN};
         pab_judge_values(&cell, &(struct pab_sides){&base, &head}, &limits);
         add_cell(&suite, &cell);
-        pab_values_free(&base);
-        pab_values_free(&head);
+        pab_numbers_free(&base);
+        pab_numbers_free(&head);
     }
     if (suite.workloads == 0) {
         return;

@@ -6,7 +6,9 @@
 const char *pab_words_percent(double share, char out[PAB_FIGURE_MAX])
 {
     double percent = 100 * share;
-    int digits = fabs(percent) >= 9.95 ? 0 : fabs(percent) >= 0.995 ? 1 : 2;
+    int digits = fabs(percent) >= 9.95 || percent == floor(percent) ? 0
+                 : fabs(percent) >= 0.995                           ? 1
+                                                                    : 2;
     snprintf(out, PAB_FIGURE_MAX, "%.*f %%", digits, percent);
     return out;
 }

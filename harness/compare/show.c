@@ -1,0 +1,206 @@
+#include "harness/compare/show.h"
+
+#include "harness/compare/words.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- which rows ------------------------------------------------------------------------------- */
+
+static bool is_change(enum pab_call call)
+{
+    return call == PAB_CALL_BETTER || call == PAB_CALL_WORSE;
+}
+
+bool pab_show_by_default(const struct pab_comparison *comparison, const struct pab_row *row)
+{
+    enum pab_family family = row->metric->family;
+    bool is_held = row->call == PAB_CALL_NOT_JUDGED || row->call == PAB_CALL_EQUIVALENT;
+    if (strcmp(row->metric->name, "cpu_ns_per_op") == 0 ||
+        strcmp(row->metric->name, "peak_rss_bytes") == 0) {
+        return true;
+    }
+    if (comparison->baseline != NULL) {
+        return false;
+    }
+    return family == PAB_FAMILY_MEMORY
+               ? is_change(row->call)
+               : (family == PAB_FAMILY_INSTRUCTIONS || family == PAB_FAMILY_STRUCTURE) && !is_held;
+}
+
+struct ordered {
+    const struct pab_row *row;
+    size_t block; /* place of its workload and metric among all rows */
+};
+
+bool pab_show_same_block(const struct pab_row *a, const struct pab_row *b)
+{
+    bool is_suite = a->workload == NULL || b->workload == NULL;
+    bool same = is_suite ? a->workload == b->workload : strcmp(a->workload, b->workload) == 0;
+    return same && strcmp(a->metric->name, b->metric->name) == 0;
+}
+
+/* Workload by workload as they come; within it metric by metric, the lowest ratio first. */
+static int by_block(const void *left, const void *right)
+{
+    const struct ordered *a = left;
+    const struct ordered *b = right;
+    if (a->block != b->block) {
+        return a->block < b->block ? -1 : 1;
+    }
+    double x = isfinite(a->row->ratio) ? a->row->ratio : HUGE_VAL;
+    double y = isfinite(b->row->ratio) ? b->row->ratio : HUGE_VAL;
+    if (x != y && a->row->metric->family != PAB_FAMILY_STRUCTURE) {
+        return x < y ? -1 : 1;
+    }
+    return a->row < b->row ? -1 : 1;
+}
+
+/* The first row of a workload is where its blocks begin, that of its metric orders them. */
+static size_t block_of(const struct pab_comparison *comparison, size_t index)
+{
+    const struct pab_row *row = &comparison->rows[index];
+    size_t workload = index;
+    while (workload > 0) {
+        const struct pab_row *above = &comparison->rows[workload - 1];
+        bool same =
+            above->workload == row->workload || (above->workload != NULL && row->workload != NULL &&
+                                                 strcmp(above->workload, row->workload) == 0);
+        if (!same) {
+            break;
+        }
+        workload--;
+    }
+    size_t metric = workload;
+    while (!pab_show_same_block(&comparison->rows[metric], row)) {
+        metric++;
+    }
+    return metric;
+}
+
+void pab_show_init(struct pab_show *show, const struct pab_comparison *comparison,
+                   bool (*wants)(const struct pab_row *row, void *arg), void *arg)
+{
+    struct ordered *ordered = calloc(comparison->count + 1, sizeof(*ordered));
+    *show = (struct pab_show){
+        .comparison = comparison,
+        .rows = calloc(comparison->count + 1, sizeof(*show->rows)),
+    };
+    PAB_CHECK(ordered != NULL && show->rows != NULL);
+    for (size_t i = 0; i < comparison->count; i++) {
+        const struct pab_row *row = &comparison->rows[i];
+        if (wants(row, arg)) {
+            ordered[show->count++] = (struct ordered){row, block_of(comparison, i)};
+        } else {
+            show->hidden[row->call]++;
+        }
+    }
+    qsort(ordered, show->count, sizeof(*ordered), by_block);
+    for (size_t i = 0; i < show->count; i++) {
+        show->rows[i] = ordered[i].row;
+    }
+    free(ordered);
+}
+
+void pab_show_fini(struct pab_show *show)
+{
+    free(show->rows);
+    show->rows = NULL;
+    show->count = 0;
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+const char *pab_show_verdict(const struct pab_comparison *comparison, const struct pab_row *row,
+                             char out[PAB_VERDICT_MAX])
+{
+    const char *word = pab_call_word(row->call, row->metric->family);
+    bool is_advisory = comparison->control_failed && row->metric->family == PAB_FAMILY_TIME &&
+                       row->call != PAB_CALL_NOT_JUDGED;
+    snprintf(out, PAB_VERDICT_MAX, "%s%s%s%s", word, is_advisory ? " (advisory)" : "",
+             word[0] != '\0' && row->why[0] != '\0' ? ": " : "", row->why);
+    return out;
+}
+
+const char *pab_show_label(const struct pab_row *row, char out[PAB_VERDICT_MAX])
+{
+    snprintf(out, PAB_VERDICT_MAX, "%s%s%s", row->label, row->host == NULL ? "" : ", host ",
+             row->host == NULL ? "" : row->host);
+    return out;
+}
+
+/* What is called by one word is one count, whatever its family. */
+const char *pab_show_tally(const struct pab_show *show, char out[PAB_VERDICT_MAX])
+{
+    static const enum pab_call calls[] = {PAB_CALL_FAILED,    PAB_CALL_WORSE,      PAB_CALL_BETTER,
+                                          PAB_CALL_UNDECIDED, PAB_CALL_EQUIVALENT, PAB_CALL_NEW,
+                                          PAB_CALL_GONE};
+    size_t counts[PAB_CALL_COUNT][PAB_FAMILY_COUNT] = {{0}};
+    size_t used = 0;
+    for (size_t i = 0; i < show->count; i++) {
+        counts[show->rows[i]->call][show->rows[i]->metric->family]++;
+    }
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
+        size_t plain = 0;
+        for (size_t f = 0; f < PAB_FAMILY_COUNT; f++) {
+            size_t count = counts[calls[i]][f];
+            const char *word = pab_call_word(calls[i], (enum pab_family)f);
+            bool is_special = is_change(calls[i]);
+            plain += is_special ? 0 : count;
+            if (is_special && count > 0) {
+                used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
+                                         used == 0 ? "" : ", ", count, word);
+            }
+        }
+        if (plain > 0) {
+            used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
+                                     used == 0 ? "" : ", ", plain,
+                                     pab_call_word(calls[i], PAB_FAMILY_TIME));
+        }
+    }
+    if (used == 0) {
+        snprintf(out, PAB_VERDICT_MAX, "nothing was judged");
+    }
+    return out;
+}
+
+/* "Not shown: 30 equivalent, 12 not judged." */
+static bool legend_of_hidden(const struct pab_show *show, char out[PAB_VERDICT_MAX])
+{
+    size_t used = 0;
+    for (size_t call = 0; call < PAB_CALL_COUNT; call++) {
+        const char *word = pab_call_word((enum pab_call)call, PAB_FAMILY_TIME);
+        if (show->hidden[call] > 0) {
+            used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
+                                     used == 0 ? "Not shown: " : ", ", show->hidden[call],
+                                     call == PAB_CALL_NOT_JUDGED ? "not judged" : word);
+        }
+    }
+    if (used > 0) {
+        snprintf(out + used, PAB_VERDICT_MAX - used, "; --all or --metrics shows them.");
+    }
+    return used > 0;
+}
+
+size_t pab_show_legend(const struct pab_show *show, char lines[][PAB_VERDICT_MAX], size_t most)
+{
+    const struct pab_rules *rules = &show->comparison->rules;
+    const char *baseline = show->comparison->baseline;
+    char time_floor[PAB_FIGURE_MAX];
+    char memory_floor[PAB_FIGURE_MAX];
+    PAB_CHECK(most >= 4);
+    snprintf(lines[0], PAB_VERDICT_MAX,
+             "ratio: over %s; below 1 is faster or smaller. In brackets, of times the %.3g %% "
+             "interval, of all else the range.",
+             baseline != NULL ? baseline : "base", 100 * rules->level);
+    snprintf(lines[1], PAB_VERDICT_MAX,
+             "A change counts beyond %s of time (p < %g, adjusted over all rows of times) or %s of "
+             "memory (ranges apart).",
+             pab_words_percent(rules->floor[PAB_FAMILY_TIME], time_floor), rules->alpha,
+             pab_words_percent(rules->floor[PAB_FAMILY_MEMORY], memory_floor));
+    snprintf(lines[2], PAB_VERDICT_MAX,
+             "equivalent: surely within these. cannot tell is not equal: it says which changes "
+             "would probably go unseen.");
+    return legend_of_hidden(show, lines[3]) ? 4 : 3;
+}
