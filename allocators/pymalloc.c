@@ -46,9 +46,10 @@ static const struct pab_key keys[] = {
      .kind = PAB_KEY_CHOICE,
      .choices = "off|advise"},
     {.name = "release",
-     .summary = "a released arena's memory goes back when the next one is released, or at once",
+     .summary = "a released arena's memory goes back when the next one is released, at once, or "
+                "never: a lost purge",
      .kind = PAB_KEY_CHOICE,
-     .choices = "lazy|eager"},
+     .choices = "lazy|eager|never"},
     {.name = NULL},
 };
 
@@ -64,6 +65,13 @@ static void override_size(const struct pab_spec *spec, const char *key, size_t *
     if (value != NULL) {
         *size = value->number;
     }
+}
+
+static enum pab_arena_release release_of(const struct pab_spec *spec)
+{
+    return is_choice(spec, "release", "eager")   ? PAB_RELEASE_EAGER
+           : is_choice(spec, "release", "never") ? PAB_RELEASE_NEVER
+                                                 : PAB_RELEASE_LAZY;
 }
 
 static const char *profile_name(const struct pab_spec *spec)
@@ -87,7 +95,7 @@ struct pab_pymalloc_geometry pab_pymalloc_spec_geometry(const struct pab_spec *s
     if (pab_spec_get(spec, "hugepages") != NULL) {
         geometry.advise_hugepages = is_choice(spec, "hugepages", "advise");
     }
-    geometry.release_eagerly = is_choice(spec, "release", "eager");
+    geometry.release = release_of(spec);
     return geometry;
 }
 
@@ -139,6 +147,8 @@ static void pymalloc_close(struct pab_heap *heap)
 static enum pab_status pymalloc_probe(struct pab_heap *heap, struct pab_identity *out,
                                       struct pab_error *err)
 {
+    static const char *const releases[] = {
+        [PAB_RELEASE_LAZY] = "lazy", [PAB_RELEASE_EAGER] = "eager", [PAB_RELEASE_NEVER] = "never"};
     (void)err;
     const struct pymalloc_state *state = heap->state;
     const struct pab_pymalloc_geometry *geometry = &state->geometry;
@@ -148,8 +158,7 @@ static enum pab_status pymalloc_probe(struct pab_heap *heap, struct pab_identity
              "raw=%s",
              geometry->align, geometry->threshold, geometry->pool_bytes, geometry->arena_bytes,
              geometry->keep_last_arena ? "keep" : "release",
-             geometry->advise_hugepages ? "advise" : "off",
-             geometry->release_eagerly ? "eager" : "lazy",
+             geometry->advise_hugepages ? "advise" : "off", releases[geometry->release],
              geometry->mem_is_pymalloc ? "pymalloc" : "raw", heap->raw->backend->name);
     return PAB_OK;
 }

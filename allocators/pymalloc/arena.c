@@ -36,8 +36,8 @@ static void *range_alloc(void *ctx, size_t size)
     return arena;
 }
 
-/* Gives back the memory of the arena released before, and with keep_warm not yet that of this one:
- * a program that swings about the edge of an arena would else fault its pages in again each time. */
+/* Lazily it gives back the memory of the arena released before, and not yet that of this one: a
+ * program that swings about the edge of an arena would else fault its pages in again each time. */
 static void range_free(void *ctx, void *arena, size_t size)
 {
     struct arena_range *range = ctx;
@@ -47,11 +47,11 @@ static void range_free(void *ctx, void *arena, size_t size)
         pab_pages_decommit(range->warm, size);
         range->warm = NULL;
     }
-    if (!range->keep_warm) {
+    if (range->release == PAB_RELEASE_EAGER) {
         pab_pages_decommit(arena, size);
     }
     range->vacant[range->vacant_count++] = (uint32_t)(offset / size);
-    range->warm = range->keep_warm ? arena : NULL;
+    range->warm = range->release == PAB_RELEASE_LAZY ? arena : NULL;
 }
 
 enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *err)
@@ -72,7 +72,7 @@ enum pab_status pab_arena_range_open(struct pab_pymalloc *pm, struct pab_error *
     range->end = range->base + range->reserved_bytes;
     range->base += -(uintptr_t)range->base & (arena_bytes - 1);
     range->bump = range->base;
-    range->keep_warm = !pm->geometry.release_eagerly;
+    range->release = pm->geometry.release;
     range->vacant_bytes = range->reserved_bytes / arena_bytes * sizeof(*range->vacant);
     range->vacant = pab_pages_reserve(&range->vacant_bytes, range->vacant_bytes);
     if (range->vacant == NULL) {

@@ -56,7 +56,7 @@ struct arena_range {
     size_t vacant_bytes;
     size_t vacant_count;
     unsigned char *warm; /* on top of the stack, and its memory not given back yet; or NULL */
-    bool keep_warm;
+    enum pab_arena_release release;
 };
 
 struct pab_pymalloc {

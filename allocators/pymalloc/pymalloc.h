@@ -13,6 +13,13 @@
 #define PAB_PYMALLOC_CLASSES_MAX 64 /* 512 / 8: the finest classing of any profile */
 #define PAB_POOL_HEADER_BYTES    48 /* CPython's pool_header on 64 bits */
 
+/* When the default source gives a released arena's memory back. CPython's munmap does at once. */
+enum pab_arena_release {
+    PAB_RELEASE_LAZY,  /* when the next arena is released */
+    PAB_RELEASE_EAGER, /* at once */
+    PAB_RELEASE_NEVER, /* a fault of known size: a lost purge */
+};
+
 /* What differs between CPython releases (Objects/obmalloc.c; pycore_obmalloc.h from 3.12). */
 struct pab_pymalloc_geometry {
     size_t align;          /* 8 or 16: block sizes are multiples of it */
@@ -23,9 +30,7 @@ struct pab_pymalloc_geometry {
     bool mem_is_pymalloc;  /* 3.6+: the mem domain is served too, not only obj */
     bool raw_realloc_zero; /* <= 3.6: raw realloc to 0 becomes realloc(p, 1), failure gives p */
     bool advise_hugepages; /* 3.15: madvise(MADV_HUGEPAGE) on each arena */
-    /* No CPython's: the default source gives a released arena's memory back at once, as munmap
-     * does, and not only when the next arena is released. */
-    bool release_eagerly;
+    enum pab_arena_release release; /* no CPython's */
 };
 
 struct pab_pymalloc_profile {

@@ -166,9 +166,8 @@ static void test_stats_visit_what_the_heap_holds(void **state)
     pab_heap_close(&heap);
 }
 
-/* Released arenas are reused last in, first out. The memory of all but the last one released has
- * been given back by then, of that one too with release=eager: it reads as zero. */
-static void recycle_arenas(const char *spec, bool last_is_zeroed)
+/* Released arenas are reused last in, first out. What was given back by then reads as zero. */
+static void recycle_arenas(const char *spec, bool last_is_zeroed, bool older_is_zeroed)
 {
     struct pab_heap heap;
     open_heap(&heap, spec);
@@ -191,15 +190,16 @@ static void recycle_arenas(const char *spec, bool last_is_zeroed)
     }
     char *older = take(&heap, PAB_DOMAIN_OBJ, 512);
     assert_ptr_equal(older, block[0]);
-    assert_int_equal(older[100], 0);
+    assert_int_equal(older[100], older_is_zeroed ? 0 : 0x5a);
     pab_heap_close(&heap);
 }
 
 static void test_own_arenas_are_aligned_and_recycled(void **state)
 {
     (void)state;
-    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K", false);
-    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K:release=eager", true);
+    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K", false, true);
+    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K:release=eager", true, true);
+    recycle_arenas("pymalloc:tail=release:pool=4K:arena=16K:release=never", false, false);
 }
 
 int main(void)
