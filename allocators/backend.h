@@ -75,6 +75,8 @@ enum pab_cap {
 
 struct pab_debug;
 struct pab_heap;
+struct pab_leaky;
+struct pab_slow;
 struct pab_spec;
 
 /* A key that a spec may set on a backend: NAME:key=value. The table ends at .name == NULL. */
@@ -150,14 +152,18 @@ struct pab_heap {
     struct pab_entry_points entry[PAB_DOMAIN_COUNT]; /* all NULL for a built-in allocator */
     const void *anchor; /* an address within the object that open() took the entries from */
     const struct pab_backend *backend;
-    struct pab_heap *raw;    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
-    struct pab_debug *hooks; /* decorate/debug.h, owned; NULL without hooks=debug */
-    void *state;             /* the backend's own */
+    struct pab_heap *raw;                    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
+    struct pab_alloc bare[PAB_DOMAIN_COUNT]; /* the tables as open() made them */
+    struct pab_debug *hooks;                 /* decorate/debug.h, owned; NULL without hooks=debug */
+    struct pab_leaky *leaky;                 /* decorate/leaky.h, owned; NULL without leak=N */
+    struct pab_slow *slow;                   /* decorate/slow.h, owned; NULL without slow=N */
+    void *state;                             /* the backend's own */
 };
 
 /* Opens what `spec` names, the raw heap below it first, and hooks both if it says so: as in
- * CPython, what pymalloc passes on to the raw domain passes that domain's hooks, too. On failure
- * nothing stays open. */
+ * CPython, what pymalloc passes on to the raw domain passes that domain's hooks, too. The dials
+ * (leak=N, then slow=N) go on top, where a caller's own calls pass them once: what the heap asks
+ * of the one below does not. On failure nothing stays open. */
 enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec,
                               struct pab_error *err);
 void pab_heap_close(struct pab_heap *heap);
@@ -167,8 +173,8 @@ void pab_heap_close(struct pab_heap *heap);
 enum pab_status pab_heap_expect_whole(const struct pab_heap *heap, struct pab_error *err);
 
 /* Proves that `heap` is what its spec says: every entry point lies in one object, the vendor's
- * probe answers, and its counter moves when blocks are taken, below any hooks. PAB_IDENTITY when
- * it does not. */
+ * probe answers, and its counter moves when blocks are taken, below any hooks and dials.
+ * PAB_IDENTITY when it does not. */
 enum pab_status pab_heap_identify(struct pab_heap *heap, struct pab_identity *out,
                                   struct pab_error *err);
 

@@ -28,9 +28,19 @@ static enum pab_status find_module(char *path, size_t size, struct pab_error *er
     return PAB_OK;
 }
 
-/* The interpreter lives on blocks from before any hooks; its own come with PYTHONMALLOC. */
+/* The interpreter lives on blocks from before any hooks; its own come with PYTHONMALLOC. And it
+ * calls its own tables: a dial on ours would be turned in vain. */
 static enum pab_status cpython_check_spec(const struct pab_spec *spec, struct pab_error *err)
 {
+    static const char *const dials[] = {"slow", "leak"};
+    for (size_t i = 0; i < ARRAY_COUNT(dials); i++) {
+        if (pab_spec_get(spec, dials[i]) != NULL) {
+            return pab_fail(err, PAB_USAGE,
+                            "cpython takes no %s=: the interpreter calls its own functions; "
+                            "libpython:%s=N has the same allocator",
+                            dials[i], dials[i]);
+        }
+    }
     if (pab_spec_is(spec, "hooks", "debug")) {
         return pab_fail(err, PAB_USAGE,
                         "cpython takes no hooks=debug: they must stand before an interpreter "

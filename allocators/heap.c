@@ -1,4 +1,6 @@
 #include "allocators/decorate/debug.h"
+#include "allocators/decorate/leaky.h"
+#include "allocators/decorate/slow.h"
 #include "allocators/dso.h"
 #include "allocators/spec.h"
 
@@ -70,6 +72,59 @@ static enum pab_status add_hooks(struct pab_heap *heap, const struct pab_spec *s
     return PAB_OK;
 }
 
+static enum pab_status add_dials(struct pab_heap *heap, const struct pab_spec *spec,
+                                 struct pab_error *err)
+{
+    const struct pab_spec_value *leak = pab_spec_get(spec, "leak");
+    const struct pab_spec_value *slow = pab_spec_get(spec, "slow");
+    if (leak == NULL && slow == NULL) {
+        return PAB_OK;
+    }
+    enum pab_status status = pab_heap_expect_whole(heap, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    heap->leaky = leak == NULL ? NULL : malloc(sizeof(*heap->leaky));
+    heap->slow = slow == NULL ? NULL : malloc(sizeof(*heap->slow));
+    if ((leak != NULL && heap->leaky == NULL) || (slow != NULL && heap->slow == NULL)) {
+        free(heap->leaky);
+        free(heap->slow);
+        heap->leaky = NULL;
+        heap->slow = NULL;
+        return pab_fail(err, PAB_NO_MEMORY, "no memory for dials");
+    }
+    if (leak != NULL) {
+        pab_leaky_attach(heap->leaky, heap, leak->number);
+    }
+    if (slow != NULL) {
+        pab_slow_attach(heap->slow, heap, slow->number);
+    }
+    return PAB_OK;
+}
+
+static void take_off_decorators(struct pab_heap *heap)
+{
+    if (heap->slow != NULL) {
+        pab_slow_detach(heap->slow);
+    }
+    if (heap->leaky != NULL) {
+        pab_leaky_detach(heap->leaky);
+    }
+    if (heap->hooks != NULL) {
+        pab_debug_detach(heap->hooks);
+    }
+}
+
+static void free_decorators(struct pab_heap *heap)
+{
+    free(heap->slow);
+    free(heap->leaky);
+    free(heap->hooks);
+    heap->slow = NULL;
+    heap->leaky = NULL;
+    heap->hooks = NULL;
+}
+
 static void close_raw(struct pab_heap *heap)
 {
     if (heap->raw != NULL) {
@@ -101,7 +156,11 @@ enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec
         close_raw(heap);
         return status;
     }
+    memcpy(heap->bare, heap->domain, sizeof(heap->bare));
     status = add_hooks(heap, spec, err);
+    if (status == PAB_OK) {
+        status = add_dials(heap, spec, err);
+    }
     if (status != PAB_OK) {
         pab_heap_close(heap);
     }
@@ -110,14 +169,11 @@ enum pab_status pab_heap_open(struct pab_heap *heap, const struct pab_spec *spec
 
 void pab_heap_close(struct pab_heap *heap)
 {
-    if (heap->hooks != NULL) {
-        pab_debug_detach(heap->hooks);
-    }
+    take_off_decorators(heap);
     if (heap->backend->close != NULL) {
         heap->backend->close(heap);
     }
-    free(heap->hooks);
-    heap->hooks = NULL;
+    free_decorators(heap);
     close_raw(heap);
 }
 
@@ -172,8 +228,7 @@ static uint64_t ask_counter(struct pab_heap *heap)
  * counter the blocks are taken all the same: every heap starts its work from the same state. */
 static enum pab_status prove_counter(struct pab_heap *heap, struct pab_error *err)
 {
-    const struct pab_alloc *obj = heap->hooks == NULL ? &heap->domain[PAB_DOMAIN_OBJ]
-                                                      : &heap->hooks->layers[PAB_DOMAIN_OBJ].inner;
+    const struct pab_alloc *obj = &heap->bare[PAB_DOMAIN_OBJ];
     void *blocks[PROOF_BLOCKS];
     uint64_t before = ask_counter(heap);
     size_t taken = 0;

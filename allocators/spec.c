@@ -25,6 +25,14 @@ static const struct pab_key common_keys[] = {
      .summary = "more collections of generation 1 than this take in generation 2",
      .kind = PAB_KEY_NUMBER,
      .max = INT_MAX},
+    {.name = "slow",
+     .summary = "steps of about 1 ns that every call takes more: a slowdown of known size",
+     .kind = PAB_KEY_NUMBER,
+     .max = INT_MAX},
+    {.name = "leak",
+     .summary = "of so many frees one is lost, 0: none: a leak of known size",
+     .kind = PAB_KEY_NUMBER,
+     .max = INT_MAX},
     {.name = NULL},
 };
 

@@ -5,7 +5,7 @@ import unittest
 
 from support import GOOD, USAGE, CliTest, failures_of, good_cells, planned_cells
 
-COMMON = ["hooks", "gc", "gc.threshold0", "gc.threshold1", "gc.threshold2"]
+COMMON = ["hooks", "gc", "gc.threshold0", "gc.threshold1", "gc.threshold2", "slow", "leak"]
 
 
 class CommonKeysTest(CliTest):

@@ -132,8 +132,8 @@ static void every_key_at_once(void **state)
     struct pab_spec *spec =
         parse("pymalloc:profile=3.9:align=16:pool=4K:arena=256K:threshold=512:tail=keep:"
               "hugepages=off:release=lazy:hooks=none:gc=on:gc.threshold0=1:gc.threshold1=2:"
-              "gc.threshold2=3");
-    assert_int_equal(spec->value_count, 13);
+              "gc.threshold2=3:slow=0:leak=0");
+    assert_int_equal(spec->value_count, 15);
     pab_spec_destroy(spec);
 }
 
@@ -147,6 +147,12 @@ static void mistakes_with_common_keys(void **state)
     expect_error("system:gc.threshold0=-1", "system:gc.threshold0: '-1' is no whole number");
     expect_error("system:gc.threshold0=", "is no whole number");
     expect_error("system:gc.threshold0=2147483648", "is outside 0..2147483647");
+    expect_error("system:slow=fast", "system:slow: 'fast' is no whole number");
+    expect_error("system:leak=-1", "system:leak: '-1' is no whole number");
+    expect_error("system:slow=2147483648", "is outside 0..2147483647");
+    expect_error("pymalloc+system:leak=9", "leak=9 belongs before the '+'");
+    expect_error("cpython:slow=0", "libpython:slow=N");
+    expect_error("cpython:leak=10", "libpython:leak=N");
     expect_error("system:gc.threshold3=1", "no key 'gc.threshold3'");
     expect_error("system:gc=on:gc=off", "twice");
     expect_error("pymalloc+jemalloc:hooks=debug",

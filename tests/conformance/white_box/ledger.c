@@ -1,6 +1,5 @@
 #include "tests/conformance/white_box/ledger.h"
 
-#include "allocators/decorate/debug.h"
 #include "tests/conformance/support/judge.h"
 #include "tests/conformance/support/process.h"
 
@@ -17,8 +16,7 @@ struct pab_pymalloc *pab_white_box(struct pab_check_run *run, struct pab_alloc *
         pab_skip(run, "it looks into the built-in pymalloc");
         return NULL;
     }
-    *table = heap->hooks == NULL ? heap->domain[PAB_DOMAIN_OBJ]
-                                 : heap->hooks->layers[PAB_DOMAIN_OBJ].inner;
+    *table = heap->bare[PAB_DOMAIN_OBJ];
     return table->ctx;
 }
 
