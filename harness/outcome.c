@@ -2,7 +2,6 @@
 
 #include "harness/text.h"
 
-#include <math.h>
 #include <string.h>
 
 #define SERIES_HEAD_BYTES offsetof(struct pab_series_note, values)
@@ -87,20 +86,79 @@ static void take_refusal(struct pab_outcome *outcome, const unsigned char *paylo
     snprintf(outcome->message, sizeof(outcome->message), "%s", refusal.error.text);
 }
 
-static void take_stat(struct pab_outcome *out, const unsigned char *payload)
+/* What any reader of JSON holds exactly; nothing that a worker can count or time comes near it. */
+static bool is_count(uint64_t value)
 {
-    if (out->stat_count < ARRAY_COUNT(out->stats)) {
-        struct pab_stat_note *note = &out->stats[out->stat_count++];
-        memcpy(note, payload, sizeof(*note));
-        CLEAN_TEXT(note->name);
-    }
+    return value < UINT64_C(1) << 53;
 }
 
-static void take_retained(struct pab_outcome *out, const unsigned char *payload)
+static bool are_amounts(const double *values, uint32_t count)
 {
-    if (out->retained_count < ARRAY_COUNT(out->retained)) {
-        memcpy(&out->retained[out->retained_count++], payload, sizeof(out->retained[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(values[i] >= 0) || !(values[i] < 0x1p53)) {
+            return false;
+        }
     }
+    return true;
+}
+
+static bool is_time_sample(const struct pab_time_sample *sample)
+{
+    return sample->rep_count <= PAB_REPS_MAX && is_count(sample->op_count) &&
+           is_count(sample->iterations) && is_count(sample->cold_cpu_ns) &&
+           is_count(sample->minor_faults) && is_count(sample->major_faults) &&
+           are_amounts(sample->rep_wall_ns, sample->rep_count) &&
+           are_amounts(sample->rep_cpu_ns, sample->rep_count);
+}
+
+static bool is_memory_sample(const struct pab_memory_sample *sample)
+{
+    bool good = is_count(sample->op_count) && is_count(sample->calls) &&
+                is_count(sample->r0_bytes) && is_count(sample->peak_rss_bytes) &&
+                is_count(sample->drain_rss_bytes) && is_count(sample->minor_faults) &&
+                is_count(sample->major_faults);
+    for (size_t i = 0; i < PAB_PHASE_COUNT; i++) {
+        good = good && is_count(sample->phases[i].calls) && is_count(sample->phases[i].bytes);
+    }
+    return good;
+}
+
+static bool is_curve(const struct pab_curve_point *points, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_count(points[i].calls) || !is_count(points[i].bytes) ||
+            !is_count(points[i].usable)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_stat(struct pab_outcome *out, const unsigned char *payload)
+{
+    struct pab_stat_note note;
+    memcpy(&note, payload, sizeof(note));
+    CLEAN_TEXT(note.name);
+    if (note.name[0] == '\0' || !is_count(note.value)) {
+        return false;
+    }
+    if (out->stat_count < ARRAY_COUNT(out->stats)) {
+        out->stats[out->stat_count++] = note;
+    }
+    return true;
+}
+
+static bool take_retained(struct pab_outcome *out, const unsigned char *payload)
+{
+    struct pab_retained note;
+    memcpy(&note, payload, sizeof(note));
+    if (!is_count(note.after_ms) || !is_count(note.rss_bytes)) {
+        return false;
+    }
+    if (out->retained_count < ARRAY_COUNT(out->retained)) {
+        out->retained[out->retained_count++] = note;
+    }
+    return true;
 }
 
 /* What no reader of a document could use is not a worker's word. */
@@ -109,7 +167,8 @@ static bool take_figure(struct pab_outcome *out, const unsigned char *payload)
     struct pab_figure_note note;
     memcpy(&note, payload, sizeof(note));
     CLEAN_TEXT(note.name);
-    if (!isfinite(note.value) || note.value < 0 || out->figure_count == PAB_FIGURES_MAX) {
+    if (note.name[0] == '\0' || !are_amounts(&note.value, 1) ||
+        out->figure_count == PAB_FIGURES_MAX) {
         return false;
     }
     out->figures[out->figure_count++] = note;
@@ -141,7 +200,7 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
         memcpy(&out->opened, payload, bytes);
         clean_texts(&out->opened.identity);
         clean_texts(&out->opened.raw);
-        return true;
+        return is_count(out->opened.start_rss_bytes);
     case PAB_MESSAGE_MANIFEST:
         memcpy(&out->manifest, payload, bytes);
         CLEAN_TEXT(out->manifest.text);
@@ -158,23 +217,21 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
         return true;
     case PAB_MESSAGE_TIME:
         memcpy(&out->time, payload, bytes);
-        return out->time.rep_count <= PAB_REPS_MAX;
+        return is_time_sample(&out->time);
     case PAB_MESSAGE_MEMORY:
         memcpy(&out->memory, payload, bytes);
-        return true;
+        return is_memory_sample(&out->memory);
     case PAB_MESSAGE_CURVE:
         memcpy(out->curve, payload, bytes);
         out->curve_count = bytes / sizeof(*out->curve);
-        return true;
+        return is_curve(out->curve, out->curve_count);
     case PAB_MESSAGE_STAT:
-        take_stat(out, payload);
-        return true;
+        return take_stat(out, payload);
     case PAB_MESSAGE_RETAINED:
-        take_retained(out, payload);
-        return true;
+        return take_retained(out, payload);
     case PAB_MESSAGE_BODY:
         memcpy(&out->body, payload, bytes);
-        return true;
+        return is_count(out->body.op_count);
     case PAB_MESSAGE_FIGURE:
         return take_figure(out, payload);
     case PAB_MESSAGE_SERIES:

@@ -1,6 +1,7 @@
 /* What comes out of a worker's pipe is not believed: every wrong size, text and number. */
 #include "harness/outcome.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -65,12 +66,15 @@ static void texts_are_ended(void **state)
     (void)state;
     struct pab_outcome out = {.curve = curve};
     memset(payload, 'A', sizeof(payload));
+    memset(payload + offsetof(struct pab_opened, start_rss_bytes), 0, sizeof(uint64_t));
     assert_true(take(&out, PAB_MESSAGE_OPENED, sizeof(out.opened)));
     assert_int_equal(strlen(out.opened.identity.path), sizeof(out.opened.identity.path) - 1);
     assert_int_equal(strlen(out.opened.raw.proof), sizeof(out.opened.raw.proof) - 1);
+    memset(payload, 'A', sizeof(payload));
     assert_true(take(&out, PAB_MESSAGE_REFUSED, sizeof(struct pab_refusal)));
     assert_int_equal(strlen(out.kind), sizeof(out.kind) - 1);
     assert_true(strlen(out.message) < sizeof(out.message));
+    memset(payload + offsetof(struct pab_stat_note, value), 0, sizeof(uint64_t));
     assert_true(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])));
     assert_int_equal(strlen(out.stats[0].name), sizeof(out.stats[0].name) - 1);
 }
@@ -91,6 +95,16 @@ static void texts_are_cleaned(void **state)
     assert_string_equal(out.opened.identity.version, "1.0?");
 }
 
+/* Whether a message with these bytes is believed. */
+static bool believes(enum pab_message_type type, const void *bytes, size_t size)
+{
+    struct pab_outcome out = {.curve = curve};
+    memcpy(payload, bytes, size);
+    bool believed = take(&out, type, size);
+    free(out.series);
+    return believed;
+}
+
 static void numbers_are_held_to_their_range(void **state)
 {
     (void)state;
@@ -99,17 +113,57 @@ static void numbers_are_held_to_their_range(void **state)
     assert_false(take(&out, PAB_MESSAGE_VERDICT, sizeof(out.verdict)));
     assert_false(take(&out, PAB_MESSAGE_TIME, sizeof(out.time)));
     struct pab_verdict_note note = {.verdict = PAB_SKIP};
-    memcpy(payload, &note, sizeof(note));
-    assert_true(take(&out, PAB_MESSAGE_VERDICT, sizeof(note)));
+    assert_true(believes(PAB_MESSAGE_VERDICT, &note, sizeof(note)));
     struct pab_time_sample time = {.rep_count = PAB_REPS_MAX};
-    memcpy(payload, &time, sizeof(time));
-    assert_true(take(&out, PAB_MESSAGE_TIME, sizeof(time)));
+    assert_true(believes(PAB_MESSAGE_TIME, &time, sizeof(time)));
+    time.rep_count++;
+    assert_false(believes(PAB_MESSAGE_TIME, &time, sizeof(time)));
+}
+
+/* A document with such numbers in it could be read by nobody. */
+static void what_no_document_can_hold(void **state)
+{
+    (void)state;
+    static const double bad[] = {-1, 0x1p53, INFINITY, -INFINITY, NAN};
+    const uint64_t large = UINT64_C(1) << 53;
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct pab_time_sample time = {.rep_count = 2, .rep_cpu_ns = {1, bad[i]}};
+        struct pab_time_sample wall = {.rep_count = 2, .rep_wall_ns = {bad[i], 1}};
+        struct pab_figure_note figure = {.name = "a", .value = bad[i]};
+        assert_false(believes(PAB_MESSAGE_TIME, &time, sizeof(time)));
+        assert_false(believes(PAB_MESSAGE_TIME, &wall, sizeof(wall)));
+        assert_false(believes(PAB_MESSAGE_FIGURE, &figure, sizeof(figure)));
+    }
+    struct pab_figure_note nameless = {.value = 1};
+    struct pab_stat_note stat = {.name = "a", .value = large};
+    struct pab_stat_note nobody = {.value = 1};
+    struct pab_retained retained = {.after_ms = 1, .rss_bytes = large};
+    struct pab_time_sample cold = {.cold_cpu_ns = large};
+    struct pab_memory_sample peak = {.peak_rss_bytes = large};
+    struct pab_memory_sample phase = {.phases[1].bytes = large};
+    struct pab_curve_point point = {.bytes = large};
+    struct pab_body_note body = {.op_count = large};
+    assert_false(believes(PAB_MESSAGE_FIGURE, &nameless, sizeof(nameless)));
+    assert_false(believes(PAB_MESSAGE_STAT, &stat, sizeof(stat)));
+    assert_false(believes(PAB_MESSAGE_STAT, &nobody, sizeof(nobody)));
+    assert_false(believes(PAB_MESSAGE_RETAINED, &retained, sizeof(retained)));
+    assert_false(believes(PAB_MESSAGE_TIME, &cold, sizeof(cold)));
+    assert_false(believes(PAB_MESSAGE_MEMORY, &peak, sizeof(peak)));
+    assert_false(believes(PAB_MESSAGE_MEMORY, &phase, sizeof(phase)));
+    assert_false(believes(PAB_MESSAGE_CURVE, &point, sizeof(point)));
+    assert_false(believes(PAB_MESSAGE_BODY, &body, sizeof(body)));
+    stat.value = large - 1;
+    peak.peak_rss_bytes = large - 1;
+    assert_true(believes(PAB_MESSAGE_STAT, &stat, sizeof(stat)));
+    assert_true(believes(PAB_MESSAGE_MEMORY, &peak, sizeof(peak)));
 }
 
 static void floods_stay_in_bounds(void **state)
 {
     (void)state;
     struct pab_outcome out = {.curve = curve};
+    memset(payload, 0, sizeof(payload));
+    payload[0] = 'a';
     for (int i = 0; i < 1000; i++) {
         assert_true(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])));
         assert_true(take(&out, PAB_MESSAGE_RETAINED, sizeof(out.retained[0])));
@@ -123,8 +177,11 @@ static void floods_stay_in_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_held),        cmocka_unit_test(texts_are_ended),
-        cmocka_unit_test(texts_are_cleaned),     cmocka_unit_test(numbers_are_held_to_their_range),
+        cmocka_unit_test(sizes_are_held),
+        cmocka_unit_test(texts_are_ended),
+        cmocka_unit_test(texts_are_cleaned),
+        cmocka_unit_test(numbers_are_held_to_their_range),
+        cmocka_unit_test(what_no_document_can_hold),
         cmocka_unit_test(floods_stay_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
