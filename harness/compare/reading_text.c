@@ -56,6 +56,8 @@ static int take(struct pab_reading_parser *parser, bool good)
     if (!good) {
         parser->refused = true;
         parser->part = PART_IGNORED;
+        json_decref(parser->tree.root);
+        parser->tree.root = NULL;
     }
     return good || !parser->has_schema;
 }

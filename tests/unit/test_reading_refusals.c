@@ -158,6 +158,9 @@ static void newer_schema(void **state)
                                 "\"schema\":\"pyallocbench-results/2\"");
     expect_refused(late, strlen(late), PAB_NOT_COMPARABLE, "use a newer one");
     free(late);
+    char *odd = edited(SCHEMA, "\"seeds\":{\"a\":[1e999]}," SCHEMA);
+    expect_refused(odd, strlen(odd), PAB_BAD_DATA, "seeds: 1e999 is a number");
+    free(odd);
     char *ours = edited(SCHEMA, "\"control\":[{\"round\":-1}]," SCHEMA);
     expect_refused(ours, strlen(ours), PAB_BAD_DATA, "control[0]: round is -1");
     free(ours);
