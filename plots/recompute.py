@@ -115,33 +115,33 @@ def resampled_centres(strata, seed):
     return numpy.sort(centres)
 
 
-def influences(stratum):
-    """n - 1 times what each value adds to the trimmed mean, by leaving it out."""
-    ordered = sorted(stratum)
+def influences(stratum, size):
+    """n - 1 times what each value adds to the trimmed mean, by leaving it out; in units of size."""
+    ordered = sorted(value / size for value in stratum)
     without = [trimmed_mean(ordered[:i] + ordered[i + 1:]) for i in range(len(ordered))]
     return [(len(ordered) - 1) * (statistics.fmean(without) - mean) for mean in without]
 
 
-def acceleration(strata):
-    cubes = sum(math.fsum(u ** 3 for u in influences(s)) / len(s) ** 3 for s in strata)
-    squares = sum(math.fsum(u ** 2 for u in influences(s)) / len(s) ** 2 for s in strata)
+def acceleration(strata, size):
+    pulls = [influences(stratum, size) for stratum in strata]
+    cubes = sum(math.fsum(u ** 3 for u in part) / len(part) ** 3 for part in pulls)
+    squares = sum(math.fsum(u ** 2 for u in part) / len(part) ** 2 for part in pulls)
     return cubes / (6 * squares ** 1.5) if squares else 0.0
 
 
-def bias(centres, estimate, strata):
+def bias(centres, estimate, near):
     """The normal quantile of the share of centres below the estimate; half of those equal to it."""
-    near = SAME * max(abs(value) for stratum in strata for value in stratum)
     below = sum(centre < estimate - near for centre in centres)
     above = sum(centre > estimate + near for centre in centres)
     share = (below + RESAMPLES - above) / (2 * RESAMPLES)
     return normal_quantile(min(max(share, 0.5 / RESAMPLES), 1 - 0.5 / RESAMPLES))
 
 
-def bootstrap(strata, estimate, seed):
+def bootstrap(strata, estimate, size, seed):
     import numpy
 
     centres = resampled_centres(strata, seed)
-    moved, pace = bias(centres, estimate, strata), acceleration(strata)
+    moved, pace = bias(centres, estimate, SAME * size), acceleration(strata, size)
     bounds = []
     for sigmas in (normal_quantile(TAIL), normal_quantile(1 - TAIL)):
         shrink = 1 - pace * (moved + sigmas)
@@ -157,11 +157,14 @@ def suite_interval(strata, seed):
     total = sum(map(len, strata))
     if total < ROUNDS_MIN or min(map(len, strata)) < STRATUM_MIN:
         return estimate, None, None
+    size = max(abs(value) for stratum in strata for value in stratum)
+    if size == 0:
+        return estimate, estimate, estimate
     if total <= BOOTSTRAP_MAX:
-        return estimate, *bootstrap(strata, estimate, seed)
-    variance = sum(math.fsum(u * u for u in influences(s)) / (len(s) * (len(s) - 1))
-                   for s in strata) / len(strata) ** 2
-    reach = normal_quantile(1 - TAIL) * math.sqrt(variance)
+        return estimate, *bootstrap(strata, estimate, size, seed)
+    variance = sum(math.fsum(u * u for u in influences(s, size)) / (len(s) * (len(s) - 1))
+                   for s in strata)
+    reach = normal_quantile(1 - TAIL) * math.sqrt(variance) * size / len(strata)
     return estimate, estimate - reach, estimate + reach
 
 

@@ -18,7 +18,7 @@ double pab_stats_p(double low, double high, enum pab_tail tail);
 double pab_stats_p_normal(double excess, double sigma, enum pab_tail tail);
 
 /* The largest k with P(statistic <= k - 1) <= (1 - level)/2, 0 when there is none: from the chances
- * of 0, 1, ..., or of a normal statistic. */
+ * of 0, 1, ..., or of a normal statistic. A chance that is equal but for rounding is not above. */
 size_t pab_stats_critical(const double *chances, size_t count, double level);
 size_t pab_stats_critical_normal(double mean, double sigma, double level);
 

@@ -55,9 +55,10 @@ double pab_stats_p_normal(double excess, double sigma, enum pab_tail tail)
 
 size_t pab_stats_critical(const double *chances, size_t count, double level)
 {
+    const double limit = (1 - level) / 2 * (1 + 1e-9);
     double below = 0; /* P(statistic <= k - 1) */
     size_t k = 0;
-    while (k < count && below + chances[k] <= (1 - level) / 2) {
+    while (k < count && below + chances[k] <= limit) {
         below += chances[k++];
     }
     return k;

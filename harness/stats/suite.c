@@ -104,13 +104,14 @@ static void resample(const struct rounds *rounds, uint64_t seed, double *centres
 /* --- the jackknife ---------------------------------------------------------------------------- */
 
 struct influence {
-    double variance;     /* of the estimate */
-    double acceleration; /* how fast its error grows with it */
+    double error;        /* standard error of the estimate */
+    double acceleration; /* how fast it grows with the estimate */
 };
 
-/* (n - 1) times what value i adds to the trimmed mean of its stratum. Left out, it makes room in
- * the sum of those kept; so does the outermost of them where the value was itself trimmed. */
-static void pulls_of(const struct stratum *stratum, double *pulls)
+/* (n - 1) times what value i adds to the trimmed mean of its stratum, in units of `size`. Left out,
+ * it makes room in the sum of those kept; so does the outermost of them where the value was itself
+ * trimmed. */
+static void pulls_of(const struct stratum *stratum, double size, double *pulls)
 {
     size_t first = (size_t)(PAB_SUITE_TRIM * (double)(stratum->n - 1));
     size_t last = stratum->n - 1 - first;
@@ -118,7 +119,7 @@ static void pulls_of(const struct stratum *stratum, double *pulls)
     for (size_t i = 0; i < stratum->n; i++) {
         size_t leaves = i < first ? first : i;
         leaves = leaves > last ? last : leaves;
-        pulls[i] = stratum->sorted[leaves];
+        pulls[i] = stratum->sorted[leaves] / size;
         mean += pulls[i] / (double)stratum->n;
     }
     for (size_t i = 0; i < stratum->n; i++) {
@@ -126,7 +127,8 @@ static void pulls_of(const struct stratum *stratum, double *pulls)
     }
 }
 
-static struct influence influence_of(const struct rounds *rounds)
+/* `size`: of the largest value, above 0, so that no power of these numbers overflows. */
+static struct influence influence_of(const struct rounds *rounds, double size)
 {
     double variance = 0;
     double squares = 0;
@@ -134,7 +136,7 @@ static struct influence influence_of(const struct rounds *rounds)
     double *pulls = pab_stats_room(rounds->total, sizeof(*pulls));
     for (size_t s = 0; s < rounds->count; s++) {
         double n = (double)rounds->strata[s].n;
-        pulls_of(&rounds->strata[s], pulls);
+        pulls_of(&rounds->strata[s], size, pulls);
         for (size_t i = 0; i < rounds->strata[s].n; i++) {
             double square = pulls[i] * pulls[i];
             variance += square / (n * (n - 1));
@@ -145,24 +147,29 @@ static struct influence influence_of(const struct rounds *rounds)
     free(pulls);
     double scale = 6 * pow(squares, 1.5);
     return (struct influence){
-        .variance = variance / (double)(rounds->count * rounds->count),
+        .error = sqrt(variance) * size / (double)rounds->count,
         .acceleration = scale > 0 ? cubes / scale : 0,
     };
 }
 
 /* --- the interval ----------------------------------------------------------------------------- */
 
-/* The normal quantile of the share of resamples below the estimate. */
-static double bias_of(const struct rounds *rounds, const double *centres, double estimate)
+static double largest(const struct rounds *rounds)
 {
-    double largest = 0;
+    double size = 0;
     for (size_t i = 0; i < rounds->total; i++) {
-        largest = fmax(largest, fabs(rounds->values[i]));
+        size = fmax(size, fabs(rounds->values[i]));
     }
+    return size;
+}
+
+/* The normal quantile of the share of resamples below the estimate; `same` apart is equal. */
+static double bias_of(const double *centres, double estimate, double same)
+{
     double below = 0;
     for (size_t b = 0; b < PAB_SUITE_RESAMPLES; b++) {
         double above_by = centres[b] - estimate;
-        bool equal = fabs(above_by) <= PAB_SUITE_SAME * largest;
+        bool equal = fabs(above_by) <= same;
         below += equal ? 0.5 : above_by < 0 ? 1 : 0;
     }
     double share = below / PAB_SUITE_RESAMPLES;
@@ -181,14 +188,26 @@ static double share_below(double bias, double acceleration, double sigmas)
     return pab_normal_cdf(bias + moved / shrink);
 }
 
-static void bootstrap(const struct rounds *rounds, double acceleration, uint64_t seed,
-                      double sigmas, struct pab_interval *out)
+static void interval(const struct rounds *rounds, uint64_t seed, double sigmas,
+                     struct pab_interval *out)
 {
+    out->lo = out->hi = out->estimate;
+    double size = largest(rounds);
+    if (size <= 0) {
+        return;
+    }
+    struct influence influence = influence_of(rounds, size);
+    if (rounds->total > PAB_SUITE_BOOTSTRAP_MAX) {
+        out->lo -= sigmas * influence.error;
+        out->hi += sigmas * influence.error;
+        return;
+    }
     double *centres = pab_stats_room(PAB_SUITE_RESAMPLES, sizeof(*centres));
     resample(rounds, seed, centres);
-    double bias = bias_of(rounds, centres, out->estimate);
-    out->lo = pab_quantile(centres, PAB_SUITE_RESAMPLES, share_below(bias, acceleration, -sigmas));
-    out->hi = pab_quantile(centres, PAB_SUITE_RESAMPLES, share_below(bias, acceleration, sigmas));
+    double bias = bias_of(centres, out->estimate, PAB_SUITE_SAME * size);
+    double pace = influence.acceleration;
+    out->lo = pab_quantile(centres, PAB_SUITE_RESAMPLES, share_below(bias, pace, -sigmas));
+    out->hi = pab_quantile(centres, PAB_SUITE_RESAMPLES, share_below(bias, pace, sigmas));
     free(centres);
 }
 
@@ -208,15 +227,7 @@ struct pab_interval pab_suite_interval(const double *rounds, const size_t *count
     struct rounds all = rounds_make(rounds, counts, strata);
     struct pab_interval out = {.estimate = centre(&all), .has_interval = enough(&all)};
     if (out.has_interval) {
-        double sigmas = -pab_normal_quantile((1 - level) / 2);
-        struct influence influence = influence_of(&all);
-        if (all.total <= PAB_SUITE_BOOTSTRAP_MAX) {
-            bootstrap(&all, influence.acceleration, seed, sigmas, &out);
-        } else {
-            double reach = sigmas * sqrt(influence.variance);
-            out.lo = out.estimate - reach;
-            out.hi = out.estimate + reach;
-        }
+        interval(&all, seed, -pab_normal_quantile((1 - level) / 2), &out);
     }
     rounds_fini(&all);
     return out;
