@@ -1,59 +1,15 @@
 /* harness/check_junit.c -- a run of `check` as JUnit XML, as CI systems read it. */
 #include "harness/check_export.h"
 #include "harness/json_text.h"
-#include "harness/text.h"
+#include "harness/markup.h"
 
 #include <string.h>
-
-/* Texts come from libraries under test and from command lines: nothing of theirs is markup, and
- * XML holds no control characters, however spelt. */
-static void print_escaped(FILE *file, const char *text)
-{
-    char clean[8192];
-    pab_text_clean(text, true, clean, sizeof(clean));
-    for (const char *at = clean; *at != '\0'; at++) {
-        switch (*at) {
-        case '&':
-            fputs("&amp;", file);
-            break;
-        case '<':
-            fputs("&lt;", file);
-            break;
-        case '>':
-            fputs("&gt;", file);
-            break;
-        case '"':
-            fputs("&quot;", file);
-            break;
-        case '\n':
-            fputs("&#10;", file);
-            break;
-        default:
-            fputc(*at, file);
-        }
-    }
-}
-
-static void print_attribute(FILE *file, const char *name, const char *text)
-{
-    fprintf(file, " %s=\"", name);
-    print_escaped(file, text);
-    fprintf(file, "\"");
-}
-
-static void print_property(FILE *file, const char *name, const char *text)
-{
-    fprintf(file, "<property");
-    print_attribute(file, "name", name);
-    print_attribute(file, "value", text);
-    fprintf(file, "/>\n");
-}
 
 static void print_line(FILE *file, const char *label, const char *text)
 {
     if (text[0] != '\0') {
         fprintf(file, "%s: ", label);
-        print_escaped(file, text);
+        pab_xml_text(file, text);
         fprintf(file, "\n");
     }
 }
@@ -81,17 +37,17 @@ static void print_case(FILE *file, const json_t *row)
 {
     const char *reason = pab_json_text(row, "reason");
     fprintf(file, "<testcase");
-    print_attribute(file, "classname", pab_json_text(row, "backend"));
-    print_attribute(file, "name", pab_json_text(row, "check"));
+    pab_xml_attribute(file, "classname", pab_json_text(row, "backend"));
+    pab_xml_attribute(file, "name", pab_json_text(row, "check"));
     fprintf(file, " time=\"%.3f\">", (double)pab_json_count(row, "wall_ms") / 1000);
     if (pab_json_is(row, "verdict", "skip")) {
         fprintf(file, "<skipped");
-        print_attribute(file, "message", reason);
+        pab_xml_attribute(file, "message", reason);
         fprintf(file, "/>");
     } else if (is_news(row)) {
         fprintf(file, "<failure type=\"FAIL\"");
-        print_attribute(file, "message",
-                        reason[0] != '\0' ? reason : pab_json_text(row, "summary"));
+        pab_xml_attribute(file, "message",
+                          reason[0] != '\0' ? reason : pab_json_text(row, "summary"));
         fprintf(file, ">");
         print_story(file, row);
         fprintf(file, "</failure>");
@@ -135,18 +91,18 @@ static void print_properties(FILE *file, const json_t *run, const json_t *backen
     const json_t *provenance = json_object_get(run, "provenance");
     snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, pab_json_count(run, "seed"));
     fprintf(file, "<properties>\n");
-    print_property(file, "seed", number);
+    pab_xml_property(file, "seed", number);
     const json_t *ops = json_object_get(json_object_get(run, "conformance"), "ops");
     snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(ops));
-    print_property(file, "ops", json_is_integer(ops) ? number : "default");
-    print_property(file, "version", pab_json_text(identity, "version"));
-    print_property(file, "path", pab_json_text(identity, "path"));
-    print_property(file, "build_id", pab_json_text(identity, "build_id"));
-    print_property(file, "manifest", pab_json_text(backend, "manifest"));
-    print_property(file, "pyallocbench", pab_json_text(provenance, "version"));
-    print_property(file, "git_commit", pab_json_text(provenance, "git_commit"));
-    print_property(file, "complete",
-                   json_is_true(json_object_get(run, "complete")) ? "true" : "false");
+    pab_xml_property(file, "ops", json_is_integer(ops) ? number : "default");
+    pab_xml_property(file, "version", pab_json_text(identity, "version"));
+    pab_xml_property(file, "path", pab_json_text(identity, "path"));
+    pab_xml_property(file, "build_id", pab_json_text(identity, "build_id"));
+    pab_xml_property(file, "manifest", pab_json_text(backend, "manifest"));
+    pab_xml_property(file, "pyallocbench", pab_json_text(provenance, "version"));
+    pab_xml_property(file, "git_commit", pab_json_text(provenance, "git_commit"));
+    pab_xml_property(file, "complete",
+                     json_is_true(json_object_get(run, "complete")) ? "true" : "false");
     fprintf(file, "</properties>\n");
 }
 
@@ -167,7 +123,7 @@ static bool is_cut_short(const json_t *run, const char *backend)
 static void print_cut_short(FILE *file, const char *backend)
 {
     fprintf(file, "<testcase");
-    print_attribute(file, "classname", backend);
+    pab_xml_attribute(file, "classname", backend);
     fprintf(file, " name=\"complete\" time=\"0\"><error type=\"interrupted\" message=\""
                   "interrupted before its last check\"/></testcase>\n");
 }
@@ -176,9 +132,9 @@ static void print_cut_short(FILE *file, const char *backend)
 static void print_unopened(FILE *file, const json_t *backend, bool is_error)
 {
     fprintf(file, "<testcase");
-    print_attribute(file, "classname", pab_json_text(backend, "id"));
+    pab_xml_attribute(file, "classname", pab_json_text(backend, "id"));
     fprintf(file, " name=\"open\" time=\"0\"><%s", is_error ? "error type=\"open\"" : "skipped");
-    print_attribute(file, "message", pab_json_text(backend, "reason"));
+    pab_xml_attribute(file, "message", pab_json_text(backend, "reason"));
     fprintf(file, "/></testcase>\n");
 }
 
@@ -204,7 +160,7 @@ static void print_suite(FILE *file, const json_t *run, const json_t *backend)
     bool is_error = is_cut || (!is_open && is_failure(run, id));
     struct counts counts = count_rows(rows, id);
     fprintf(file, "<testsuite");
-    print_attribute(file, "name", id);
+    pab_xml_attribute(file, "name", id);
     fprintf(file, " tests=\"%zu\" failures=\"%zu\" errors=\"%d\" skipped=\"%zu\" time=\"%.3f\"",
             counts.tests + !is_open + is_cut, counts.failures, is_error,
             counts.skipped + (!is_open && !is_error), (double)counts.wall_ms / 1000);

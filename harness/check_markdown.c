@@ -3,6 +3,7 @@
 #include "harness/check_select.h"
 #include "harness/cmd.h"
 #include "harness/json_text.h"
+#include "harness/markup.h"
 
 #include <string.h>
 
@@ -11,23 +12,6 @@ struct page {
     const json_t *run; /* the document's own part */
     json_t *notes;     /* texts; what is said twice has one number */
 };
-
-/* What would be markup stands for itself. */
-static void print_text(const struct page *page, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (strchr("|<*`[]\\", *text) != NULL) {
-            fputc('\\', page->file);
-        }
-        fputc(*text == '\n' ? ' ' : *text, page->file);
-    }
-}
-
-static void print_code(const struct page *page, const char *text)
-{
-    const char *fence = strchr(text, '`') == NULL ? "`" : "``";
-    fprintf(page->file, "%s%s%s", fence, text, fence);
-}
 
 static const json_t *conformance(const struct page *page, const char *key)
 {
@@ -87,7 +71,7 @@ static void print_notes(const struct page *page)
     json_array_foreach(page->notes, index, note)
     {
         fprintf(page->file, "[^%zu]: ", index + 1);
-        print_text(page, json_string_value(note));
+        pab_markdown_text(page->file, json_string_value(note));
         fprintf(page->file, "\n");
     }
 }
@@ -124,7 +108,7 @@ static void print_cell(const struct page *page, const json_t *row)
             fprintf(page->file, " %s%s", cells[i].shown, is_known ? " (known)" : "");
             if (pab_json_is(row, "verdict", "info")) {
                 fprintf(page->file, " ");
-                print_text(page, pab_json_text(row, "answer"));
+                pab_markdown_text(page->file, pab_json_text(row, "answer"));
             }
             if (text[0] != '\0') {
                 fprintf(page->file, "[^%zu]", note_number(page, text));
@@ -143,7 +127,7 @@ static void print_table_head(const struct page *page)
     json_array_foreach(verdicts, index, verdict)
     {
         fprintf(page->file, " ");
-        print_text(page, pab_json_text(verdict, "backend"));
+        pab_markdown_text(page->file, pab_json_text(verdict, "backend"));
         fprintf(page->file, " |");
     }
     fprintf(page->file, "\n|---|---|---|");
@@ -159,7 +143,7 @@ static void print_table_row(const struct page *page, const json_t *first)
     size_t index = 0;
     json_t *verdict = NULL;
     fprintf(page->file, "| %s | ", check);
-    print_text(page, pab_json_text(first, "summary"));
+    pab_markdown_text(page->file, pab_json_text(first, "summary"));
     fprintf(page->file, " | %s S%d |", pab_json_text(first, "class"),
             (int)pab_json_count(first, "severity"));
     json_array_foreach(conformance(page, "verdicts"), index, verdict)
@@ -217,7 +201,7 @@ static void print_command(const struct page *page)
                                      quoted);
         }
     }
-    print_code(page, line);
+    pab_markdown_code(page->file, line);
 }
 
 static void print_intro(const struct page *page)
@@ -229,9 +213,9 @@ static void print_intro(const struct page *page)
             "\nMade on %.10s by pyallocbench %s (%.12s), seed %" JSON_INTEGER_FORMAT ", on ",
             pab_json_text(page->run, "started"), pab_json_text(provenance, "version"),
             pab_json_text(provenance, "git_commit"), pab_json_count(page->run, "seed"));
-    print_text(page, pab_json_text(provenance, "os"));
+    pab_markdown_text(page->file, pab_json_text(provenance, "os"));
     fprintf(page->file, ", ");
-    print_text(page, pab_json_text(provenance, "cpu_model"));
+    pab_markdown_text(page->file, pab_json_text(provenance, "cpu_model"));
     fprintf(page->file, ":\n");
     print_command(page);
     if (detector != NULL) {
@@ -267,10 +251,11 @@ static void print_backends(const struct page *page)
         const json_t *identity = json_object_get(backend, "identity");
         const json_t *verdict = verdict_of(page, pab_json_text(backend, "id"));
         fprintf(page->file, "| ");
-        print_text(page, pab_json_text(backend, "id"));
+        pab_markdown_text(page->file, pab_json_text(backend, "id"));
         fprintf(page->file, " | ");
-        print_text(page, pab_json_is(backend, "status", "ok") ? pab_json_text(identity, "version")
-                                                              : pab_json_text(backend, "reason"));
+        pab_markdown_text(page->file, pab_json_is(backend, "status", "ok")
+                                          ? pab_json_text(identity, "version")
+                                          : pab_json_text(backend, "reason"));
         fprintf(page->file, " | %s | %d | %d | %d | %d | %d |\n",
                 verdict == NULL ? pab_json_text(backend, "status")
                 : json_is_false(json_object_get(verdict, "complete")) ? "interrupted"
@@ -285,9 +270,9 @@ static void print_backends(const struct page *page)
     {
         if (pab_json_text(backend, "manifest")[0] != '\0') {
             fprintf(page->file, "- ");
-            print_text(page, pab_json_text(backend, "id"));
+            pab_markdown_text(page->file, pab_json_text(backend, "id"));
             fprintf(page->file, ": ");
-            print_text(page, pab_json_text(backend, "manifest"));
+            pab_markdown_text(page->file, pab_json_text(backend, "manifest"));
             fprintf(page->file, "\n");
         }
     }

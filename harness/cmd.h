@@ -11,7 +11,9 @@ enum pab_exit {
     PAB_EXIT_GOOD = 0,
     PAB_EXIT_ERROR = 1,          /* internal, or a file could not be used */
     PAB_EXIT_USAGE = 2,          /* the command line, or a file that is none of ours */
+    PAB_EXIT_REGRESSION = 3,     /* something got worse, and was found worse again */
     PAB_EXIT_FAILED = 4,         /* a cell crashed, was wrong, or what was named is not there */
+    PAB_EXIT_INCONCLUSIVE = 5,   /* what was asked cannot be told */
     PAB_EXIT_NOT_COMPARABLE = 6, /* a newer schema, another machine or build */
     PAB_EXIT_NOTHING = 77,       /* nothing of what was asked is available here */
 };
@@ -24,6 +26,7 @@ int pab_cmd_doctor(int argc, char **argv);
 int pab_cmd_verify(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
 int pab_cmd_compare(int argc, char **argv);
+int pab_cmd_gate(int argc, char **argv);
 
 #define PAB_QUOTED_MAX 4400
 

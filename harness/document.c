@@ -204,6 +204,9 @@ json_t *pab_document_make(const json_t *record, bool complete)
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
     json_object_set_new(run, "conformance", conformance(record));
+    if (json_object_get(record, "gate") != NULL) {
+        json_object_set(run, "gate", json_object_get(record, "gate"));
+    }
     return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
                      benchmarks(record, rounds), "pyallocbench", run);
 }

@@ -17,6 +17,7 @@ static const struct {
     {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
     {"compare", "tell what differs in a results document, or between two", pab_cmd_compare},
+    {"gate", "judge a change for CI: did anything get worse?", pab_cmd_gate},
     {"plot", "draw the pictures of a results document", pab_cmd_plot},
     {"doctor", "look at this machine: what is missing, what makes figures noisy", pab_cmd_doctor},
 };
