@@ -2,6 +2,7 @@
  * after the drain. */
 #include "allocators/decorate/meter.h"
 #include "harness/pass.h"
+#include "harness/runtime.h"
 #include "harness/self.h"
 
 #include <string.h>
@@ -52,6 +53,30 @@ static void send_stat(void *arg, const char *name, uint64_t value)
     struct pab_stat_note note = {.value = value};
     snprintf(note.name, sizeof(note.name), "%s", name);
     pab_worker_send(PAB_MESSAGE_STAT, &note, sizeof(note));
+}
+
+/* How often it collected, and how many objects that took: the same on every backend. */
+static void send_collections(void)
+{
+    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
+        struct pab_gc_stats total = pab_runtime_gc_total(i);
+        const struct {
+            const char *what;
+            uint64_t value;
+            bool known;
+        } counts[] = {
+            {"collections", total.collections, true},
+            {"collected", total.collected, true},
+            {"visited", total.visited, pab_runtime_counts_visits()},
+        };
+        for (size_t j = 0; j < ARRAY_COUNT(counts); j++) {
+            char name[PAB_NAME_MAX];
+            snprintf(name, sizeof(name), "gc.gen%d.%s", i, counts[j].what);
+            if (counts[j].known) {
+                send_stat(NULL, name, counts[j].value);
+            }
+        }
+    }
 }
 
 static void watch_body(const struct pab_workload *workload, struct pab_run *run,
@@ -111,6 +136,9 @@ static void run_memory(const struct pab_workload *workload, struct pab_run *run,
     pab_worker_send(PAB_MESSAGE_CURVE, memory.points, memory.count * sizeof(memory.points[0]));
     if (run->heap->backend->stats != NULL) {
         run->heap->backend->stats(run->heap, send_stat, NULL);
+    }
+    if ((workload->flags & PAB_WORKLOAD_DIRECT) == 0) {
+        send_collections();
     }
     watch_retention(job, drained_ns);
 }

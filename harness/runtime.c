@@ -36,6 +36,24 @@ enum pab_status pab_runtime_prepare(const struct pab_heap *heap,
     return status;
 }
 
+struct pab_gc_stats pab_runtime_gc_total(int generation)
+{
+    return runtime.capi == NULL ? pab_py_gc_total(generation) : runtime.capi->gc_total(generation);
+}
+
+bool pab_runtime_counts_visits(void)
+{
+    return runtime.capi == NULL;
+}
+
+bool pab_runtime_watch_collections(void (*told)(const struct pab_gc_report *report))
+{
+    if (runtime.capi == NULL) {
+        pab_py_on_collection = told;
+    }
+    return runtime.capi == NULL;
+}
+
 const struct pab_workload *pab_runtime_workload(const char *name)
 {
     return runtime.capi == NULL ? pab_workload_find(name) : runtime.capi->workload_find(name);

@@ -14,6 +14,16 @@ enum pab_status pab_runtime_prepare(const struct pab_heap *heap,
                                     void (*out_of_memory)(void) __attribute__((noreturn)),
                                     struct pab_error *err);
 
+/* What the collectors of the bodies that have ended did, a generation at a time. */
+struct pab_gc_stats pab_runtime_gc_total(int generation);
+
+/* Whether they count the objects that they visit. */
+bool pab_runtime_counts_visits(void);
+
+/* Has `told` called before and after every collection of the bodies to come. False: this runtime
+ * could not tell without collecting at other moments. */
+bool pab_runtime_watch_collections(void (*told)(const struct pab_gc_report *report));
+
 /* As pab_workload_find(), among the workloads of the runtime that was prepared last. */
 const struct pab_workload *pab_runtime_workload(const char *name);
 

@@ -110,10 +110,12 @@ static intptr_t collect_generation(struct pab_gc *gc, int generation)
     if (gc->report != NULL) {
         gc->report(gc->client, &(struct pab_gc_report){.generation = generation});
     }
+    uint64_t visited_before = gc->stats[generation].visited;
     struct pab_gc_result result = collect_lists(gc, generation);
     if (gc->report != NULL) {
+        uint64_t visited = gc->stats[generation].visited - visited_before;
         gc->report(gc->client, &(struct pab_gc_report){true, generation, result.collected,
-                                                       result.uncollectable});
+                                                       result.uncollectable, visited});
     }
     gc->collecting = false;
     check_all(gc);

@@ -97,6 +97,7 @@ struct pab_gc_report {
     bool done;
     int generation;
     size_t collected, uncollectable;
+    uint64_t visited; /* as in struct pab_gc_stats, of this one */
 };
 
 /* One collector; one for each runtime. Its lists point at `heads`, so it must not be moved. */

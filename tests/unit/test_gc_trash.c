@@ -145,6 +145,7 @@ static void note_report(void *client, const struct pab_gc_report *report)
     note(&reports, report->generation);
     note(&reports, (int)report->collected);
     note(&reports, (int)report->uncollectable);
+    note(&reports, (int)report->visited);
     assert_int_equal(pab_gc_collect(&pab_toys.gc, 0), 0); /* one at a time */
 }
 
@@ -175,7 +176,7 @@ static void legacy_finalizers_hold_what_they_reach(void **state)
     assert_int_equal(pab_gc_collect(&pab_toys.gc, 1), 4);
     assert_log(&garbage, IDS(0));
     assert_log(&pab_toys.finalized, IDS(3));
-    assert_log(&reports, IDS(false, 1, 0, 0, true, 1, 1, 3));
+    assert_log(&reports, IDS(false, 1, 0, 0, 0, true, 1, 1, 3, 4));
     assert_int_equal(pab_toys.gc.stats[1].collected, 1);
     assert_int_equal(pab_toys.gc.stats[1].uncollectable, 3);
     assert_list(2, IDS(0, 1, 2));

@@ -13,7 +13,7 @@
 
 #define PAB_CAPI_FILE     "libpab_capi.so"
 #define PAB_CAPI_SYMBOL   "pab_capi"
-#define PAB_CAPI_CONTRACT 1u
+#define PAB_CAPI_CONTRACT 2u
 
 struct pab_capi {
     unsigned contract;
@@ -24,6 +24,8 @@ struct pab_capi {
     struct pab_gc_options *gc_options; /* the module's own pab_py_gc_options */
     /* Sets the module's own pab_py_out_of_memory. */
     void (*set_out_of_memory)(void (*handler)(void) __attribute__((noreturn)));
+    /* The module's own pab_py_gc_total(). CPython does not count the objects that it visits. */
+    struct pab_gc_stats (*gc_total)(int generation);
 };
 
 /* As pab_capi.start; for what is linked with the implementation itself. */

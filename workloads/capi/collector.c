@@ -10,6 +10,8 @@
 
 struct pab_gc_options pab_py_gc_options = {.enabled = true, .threshold = {700, 10, 10}};
 
+static struct pab_gc_stats totals[PAB_GC_GENERATIONS];
+
 static struct _gc_runtime_state *collector(void)
 {
     return &_PyInterpreterState_GET()->gc;
@@ -61,6 +63,21 @@ struct pab_gc_stats pab_py_gc_stats(int generation)
         .collected = (uint64_t)stats->collected,
         .uncollectable = (uint64_t)stats->uncollectable,
     };
+}
+
+void pab_world_gc_end(void)
+{
+    for (int i = 0; i < NUM_GENERATIONS; i++) {
+        struct pab_gc_stats stats = pab_py_gc_stats(i);
+        totals[i].collections += stats.collections;
+        totals[i].collected += stats.collected;
+        totals[i].uncollectable += stats.uncollectable;
+    }
+}
+
+struct pab_gc_stats pab_py_gc_total(int generation)
+{
+    return totals[generation];
 }
 
 void pab_py_gc_freeze(void)

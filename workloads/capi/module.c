@@ -12,4 +12,5 @@ __attribute__((visibility("default"))) const struct pab_capi pab_capi = {
     .workload_find = pab_workload_find,
     .gc_options = &pab_py_gc_options,
     .set_out_of_memory = set_out_of_memory,
+    .gc_total = pab_py_gc_total,
 };

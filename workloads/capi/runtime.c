@@ -52,6 +52,7 @@ void pab_py_stop(void)
 {
     pab_py_gc_unfreeze();
     pab_py_collect(PAB_GC_GENERATIONS - 1);
+    pab_world_gc_end();
     PyType_ClearCache();
     pab_world_wind_up();
     pab_py_collect(PAB_GC_GENERATIONS - 1);

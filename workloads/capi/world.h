@@ -24,7 +24,10 @@ enum pab_status pab_world_start_interpreter(struct pab_error *err);
 /* The program's world, empty, begins; mem and obj go to the tables of `heap` unless they are
  * libpython's own entry points. They must stand on these in the end. */
 void pab_world_begin(struct pab_heap *heap);
-/* The program is done: names are interned no more, and residents become young objects, where a
+/* The program is done, and its collector, too: adds what it did to pab_py_gc_total(), without what
+ * winding up takes. In collector.c. */
+void pab_world_gc_end(void);
+/* Then: names are interned no more, and residents become young objects, where a
  * collection finds them. */
 void pab_world_wind_up(void);
 /* Ends it, after that collection; what was leaked goes over to the interpreter's world. */

@@ -3,6 +3,44 @@
 
 struct pab_gc_options pab_py_gc_options = {true, {700, 10, 10}};
 
+void (*pab_py_on_collection)(const struct pab_gc_report *report);
+
+static _Thread_local struct pab_gc_stats totals[PAB_GC_GENERATIONS];
+
+static void tell_of_collection(void *client, const struct pab_gc_report *report)
+{
+    (void)client;
+    pab_py_on_collection(report);
+}
+
+void pab_py_gc_begin(struct pab_py *py)
+{
+    pab_gc_init(&py->gc, &py->obj);
+    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
+        py->gc.generations[i].threshold = pab_py_gc_options.threshold[i];
+    }
+    py->gc.enabled = pab_py_gc_options.enabled;
+    py->gc.report = pab_py_on_collection == NULL ? NULL : tell_of_collection;
+    py->gc.client = py;
+}
+
+void pab_py_gc_end(struct pab_py *py)
+{
+    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
+        const struct pab_gc_stats *stats = &py->gc.stats[i];
+        totals[i].collections += stats->collections;
+        totals[i].collected += stats->collected;
+        totals[i].uncollectable += stats->uncollectable;
+        totals[i].visited += stats->visited;
+    }
+}
+
+struct pab_gc_stats pab_py_gc_total(int generation)
+{
+    assert(generation >= 0 && generation < PAB_GC_GENERATIONS);
+    return totals[generation];
+}
+
 struct pab_gc *pab_py_gc(void)
 {
     return &pab_py()->gc;

@@ -269,6 +269,14 @@ struct pab_gc_options {
 };
 extern struct pab_gc_options pab_py_gc_options; /* enabled; 700, 10, 10 */
 
+/* Told before and after every collection (gc.callbacks). A harness may set it before pab_py_start(),
+ * and leaves it so until pab_py_stop(). It must use neither objects nor the heap. Not on a real
+ * libpython: a callback there gets a new dict, which moves the collections that come after. */
+extern void (*pab_py_on_collection)(const struct pab_gc_report *report); /* NULL: nobody */
+
+/* What the collectors of this thread's runtimes did up to their pab_py_stop(). */
+struct pab_gc_stats pab_py_gc_total(int generation);
+
 pab_ssize pab_py_collect(int generation); /* gc.collect(generation) */
 void pab_py_gc_enable(bool enabled);      /* gc.enable(), gc.disable() */
 void pab_py_gc_set_threshold(int threshold0, int threshold1, int threshold2);

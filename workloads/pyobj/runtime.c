@@ -142,13 +142,8 @@ void pab_py_start(struct pab_heap *heap, void *storage)
     memset(py, 0, sizeof(*py));
     py->mem = heap->domain[PAB_DOMAIN_MEM];
     py->obj = heap->domain[PAB_DOMAIN_OBJ];
-    pab_gc_init(&py->gc, &py->obj);
-    for (int i = 0; i < PAB_GC_GENERATIONS; i++) {
-        py->gc.generations[i].threshold = pab_py_gc_options.threshold[i];
-    }
-    py->gc.enabled = pab_py_gc_options.enabled;
+    pab_py_gc_begin(py);
     py->gc.clear_free_lists = free_lists_clear;
-    py->gc.client = py;
     statics_init(&py->statics);
     pab_py_current = py;
 }
@@ -177,6 +172,7 @@ void pab_py_stop(void)
     interned_release(py);
     free_lists_clear(py);
     live_when_stopped = py->live_objects;
+    pab_py_gc_end(py);
     pab_py_current = NULL;
 }
 

@@ -69,6 +69,10 @@ static inline struct pab_py *pab_py(void)
     return pab_py_current;
 }
 
+/* gcmodule.c: the collector as pab_py_gc_options say; what it did, added up. */
+void pab_py_gc_begin(struct pab_py *py);
+void pab_py_gc_end(struct pab_py *py);
+
 /* --- CPython's public wrappers: an absurd size never reaches the allocator ----------------- */
 
 static inline void *pab_obj_malloc(struct pab_py *py, size_t size)
