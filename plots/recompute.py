@@ -131,9 +131,8 @@ def acceleration(strata, size):
 
 def bias(centres, estimate, near):
     """The normal quantile of the share of centres below the estimate; half of those equal to it."""
-    below = sum(centre < estimate - near for centre in centres)
-    above = sum(centre > estimate + near for centre in centres)
-    share = (below + RESAMPLES - above) / (2 * RESAMPLES)
+    below, above = (centres < estimate - near).sum(), (centres > estimate + near).sum()
+    share = float(below + RESAMPLES - above) / (2 * RESAMPLES)
     return normal_quantile(min(max(share, 0.5 / RESAMPLES), 1 - 0.5 / RESAMPLES))
 
 
