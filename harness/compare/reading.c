@@ -258,8 +258,8 @@ struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t
 {
     PAB_CHECK(index < reading->row_count);
     const struct pab_reading_row *row = &reading->rows[reading->places[index]];
-    const struct pab_reading_figure *figures = reading->figures + row->first_figure;
-    bool has_time = row->figure_count > 0 && figures[0].metric == METRIC_CPU;
+    bool has_time =
+        row->figure_count > 0 && reading->figures[row->first_figure].metric == METRIC_CPU;
     return (struct pab_row_place){
         .workload = row->workload,
         .backend = row->backend,
@@ -269,7 +269,7 @@ struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t
         .round = row->round,
         .position = row->position,
         .started_ms = row->started_ms,
-        .cpu_ns_per_op = has_time ? figures[0].value : NAN,
+        .cpu_ns_per_op = has_time ? reading->figures[row->first_figure].value : NAN,
         .first_rep_ns = row->first_rep_ns,
         .last_rep_ns = row->last_rep_ns,
     };
