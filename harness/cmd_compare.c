@@ -62,7 +62,7 @@ struct arguments {
     const char *baseline, *metrics, *output;
     const struct format *format;
     struct pab_rules rules;
-    bool shows_all, is_forced;
+    bool shows_all;
 };
 
 static const char *format_name(size_t index)
@@ -135,7 +135,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->shows_all = true;
         break;
     case OPTION_FORCE:
-        arguments->is_forced = true;
+        rules->force = true;
         break;
     case 'o':
         arguments->output = pab_cmd_file(state, "-o", value);
@@ -226,10 +226,10 @@ static enum pab_status compare(const struct arguments *arguments,
         return print(arguments, &readings[0], err);
     }
     enum pab_status status =
-        readings[1] == NULL ? pab_compare_within(readings[0], arguments->baseline,
-                                                 &arguments->rules, &comparison, err)
-                            : pab_compare_between(readings[0], readings[1], arguments->is_forced,
-                                                  &arguments->rules, &comparison, err);
+        readings[1] == NULL
+            ? pab_compare_within(readings[0], arguments->baseline, &arguments->rules, &comparison,
+                                 err)
+            : pab_compare_between(readings[0], readings[1], &arguments->rules, &comparison, err);
     if (status == PAB_OK) {
         status = show_rows(arguments, comparison, readings, err);
     }

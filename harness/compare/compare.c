@@ -141,7 +141,7 @@ static struct pab_sheet sheet_make(struct pab_reading *base, struct pab_reading 
         .out = calloc(1, sizeof(*sheet.out)),
         .base = base,
         .head = head,
-        .end = UINT32_MAX,
+        .rounds = PAB_ALL_ROUNDS,
     };
     PAB_CHECK(sheet.out != NULL);
     sheet.out->rules = *rules;
@@ -301,13 +301,13 @@ static enum pab_status refuse_without_cells(struct pab_sheet *sheet, struct pab_
                         names[2], names[3]);
 }
 
-enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head, bool force,
+enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head,
                                     const struct pab_rules *rules, struct pab_comparison **out,
                                     struct pab_error *err)
 {
     struct pab_joined unlike;
     pab_unlike(base, head, &unlike);
-    if (unlike.count > 0 && !force) {
+    if (unlike.count > 0 && !rules->force) {
         return pab_fail(err, PAB_NOT_COMPARABLE,
                         "not comparable: %s; --force compares all the same", unlike.text);
     }
@@ -358,14 +358,13 @@ static void add_arms(struct pab_sheet *sheet, const struct pab_reading *reading)
     }
 }
 
-enum pab_status pab_compare_arms(struct pab_reading *reading, uint32_t first, uint32_t end,
+enum pab_status pab_compare_arms(struct pab_reading *reading, struct pab_rounds rounds,
                                  const struct pab_rules *rules, struct pab_comparison **out,
                                  struct pab_error *err)
 {
     struct pab_sheet sheet = sheet_make(reading, reading, rules);
     sheet.paired = true;
-    sheet.first = first;
-    sheet.end = end;
+    sheet.rounds = rounds;
     add_arms(&sheet, reading);
     pab_sheet_fill(&sheet);
     if (!sheet.has_common) {

@@ -42,6 +42,7 @@ struct pab_rules {
     double memory_step_bytes;       /* and a difference of bytes below this */
     double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
                                        instructions is */
+    bool force; /* compare unlike machines and builds all the same, and say so */
 };
 
 /* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
@@ -95,14 +96,20 @@ enum pab_status pab_compare_within(struct pab_reading *reading, const char *base
                                    struct pab_error *err);
 
 /* Every cell that two documents share. PAB_NOT_COMPARABLE, naming what differs, where machine,
- * build settings or a workload's parameters do, unless `force`. */
-enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head, bool force,
+ * build settings or a workload's parameters do, unless the rules force it. */
+enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head,
                                     const struct pab_rules *rules, struct pab_comparison **out,
                                     struct pab_error *err);
 
-/* The arms of one document of the gate: NAME@base against NAME@head. Only rounds from `first`
- * (inclusive) to `end` (exclusive) count: the confirmation has rounds of its own. */
-enum pab_status pab_compare_arms(struct pab_reading *reading, uint32_t first, uint32_t end,
+/* From `first` (inclusive) to `end` (exclusive). */
+struct pab_rounds {
+    uint32_t first, end;
+};
+#define PAB_ALL_ROUNDS ((struct pab_rounds){0, UINT32_MAX})
+
+/* The arms of one document of the gate: NAME@base against NAME@head. Only these rounds count: the
+ * confirmation has rounds of its own. */
+enum pab_status pab_compare_arms(struct pab_reading *reading, struct pab_rounds rounds,
                                  const struct pab_rules *rules, struct pab_comparison **out,
                                  struct pab_error *err);
 

@@ -251,44 +251,50 @@ static struct pab_influence order_in_round(struct points *points)
     return out;
 }
 
-/* What came after `backend` against what came after any other. */
-static struct pab_influence after_backend(struct points *points, size_t backend)
+/* What came after `backend`, and behind it in the room what came after any other. */
+static void part_after(struct points *points, size_t backend, size_t *own, size_t *other)
 {
-    struct pab_influence out = no_influence;
-    double *other = points->room + points->count;
-    size_t own_count = 0;
-    size_t other_count = 0;
+    double *rest = points->room + points->count;
+    *own = 0;
+    *other = 0;
     for (size_t i = 0; i < points->count; i++) {
         const struct point *point = &points->at[i];
         if (point->before == backend) {
-            points->room[own_count++] = point->within_round;
+            points->room[(*own)++] = point->within_round;
         } else if (point->before != SIZE_MAX) {
-            other[other_count++] = point->within_round;
+            rest[(*other)++] = point->within_round;
         }
     }
-    out.n = own_count;
-    if (own_count >= POINTS_MIN && other_count >= POINTS_MIN) {
-        struct pab_interval shift = pab_shift(points->room, own_count, other, other_count, LEVEL);
-        set_change(&out, &shift);
-        out.p = pab_rank_sum(points->room, own_count, other, other_count, PAB_TAIL_BOTH).p;
-    }
-    return out;
 }
 
 /* The backend with the smallest p, that p adjusted for having looked at all (Bonferroni). */
 static struct pab_influence after_any(struct points *points, const struct pab_reading *reading)
 {
     struct pab_influence out = no_influence;
+    const double *rest = points->room + points->count;
+    size_t found = 0;
     size_t looked_at = 0;
+    size_t own = 0;
+    size_t other = 0;
     for (size_t b = 0; b < pab_reading_backends(reading); b++) {
-        struct pab_influence own = after_backend(points, b);
-        looked_at += isfinite(own.p) ? 1 : 0;
-        if (isfinite(own.p) && !(own.p >= out.p)) {
-            out = own;
-            out.backend = pab_reading_backend(reading, b);
+        part_after(points, b, &own, &other);
+        if (own < POINTS_MIN || other < POINTS_MIN) {
+            continue;
+        }
+        double p = pab_rank_sum(points->room, own, rest, other, PAB_TAIL_BOTH).p;
+        if (looked_at++ == 0 || p < out.p) {
+            out.p = p;
+            found = b;
         }
     }
-    out.p = looked_at == 0 ? NAN : fmin(1, out.p * (double)looked_at);
+    if (looked_at > 0) {
+        part_after(points, found, &own, &other);
+        struct pab_interval shift = pab_shift(points->room, own, rest, other, LEVEL);
+        set_change(&out, &shift);
+        out.n = own;
+        out.p = fmin(1, out.p * (double)looked_at);
+        out.backend = pab_reading_backend(reading, found);
+    }
     return out;
 }
 

@@ -136,7 +136,7 @@ static void explain_undecided(struct pab_row *row, const struct pab_effect *effe
         say(row, "changes below %s would probably be missed",
             pab_words_percent(row->detectable, text));
     } else {
-        say(row, "too few rounds on a host for an interval");
+        say(row, "too few rounds for an interval");
     }
 }
 

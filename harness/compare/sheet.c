@@ -10,6 +10,7 @@ struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
                               const struct pab_contrast *contrast, const struct pab_metric *metric)
 {
     struct pab_comparison *out = sheet->out;
+    PAB_CHECK(metric != NULL);
     if (out->count == sheet->capacity) {
         sheet->capacity = 2 * sheet->capacity + 64;
         out->rows = realloc(out->rows, sheet->capacity * sizeof(*out->rows));
@@ -48,7 +49,7 @@ static struct pab_numbers values_of(const struct pab_sheet *sheet, struct pab_re
         return pab_numbers_of(NULL, 0, 0);
     }
     return pab_numbers_of(pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, metric),
-                          sheet->first, sheet->end);
+                          sheet->rounds.first, sheet->rounds.end);
 }
 
 struct pab_numbers pab_sheet_base(const struct pab_sheet *sheet, size_t workload,

@@ -32,7 +32,7 @@ struct pab_sheet {
     size_t capacity;
     struct pab_reading *base, *head;
     bool paired, is_within;
-    uint32_t first, end; /* rounds that count */
+    struct pab_rounds rounds; /* that count */
     struct pab_sheet_metric *metrics;
     struct pab_sheet_workload *workloads;
     struct pab_contrast *contrasts;

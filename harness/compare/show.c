@@ -92,7 +92,7 @@ void pab_show_init(struct pab_show *show, const struct pab_comparison *compariso
         if (wants(row, arg)) {
             ordered[show->count++] = (struct ordered){row, block_of(comparison, i)};
         } else {
-            show->hidden[row->call]++;
+            show->hidden[row->call][row->metric->family]++;
         }
     }
     qsort(ordered, show->count, sizeof(*ordered), by_block);
@@ -129,37 +129,39 @@ const char *pab_show_label(const struct pab_row *row, char out[PAB_VERDICT_MAX])
     return out;
 }
 
-/* What is called by one word is one count, whatever its family. */
-const char *pab_show_tally(const struct pab_show *show, char out[PAB_VERDICT_MAX])
+/* "3 slower, 1 larger, 2 cannot tell": what is called by one word is one count. */
+static size_t tally(size_t counts[PAB_CALL_COUNT][PAB_FAMILY_COUNT], char *out, size_t size)
 {
     static const enum pab_call calls[] = {PAB_CALL_FAILED,    PAB_CALL_WORSE,      PAB_CALL_BETTER,
                                           PAB_CALL_UNDECIDED, PAB_CALL_EQUIVALENT, PAB_CALL_NEW,
-                                          PAB_CALL_GONE};
-    size_t counts[PAB_CALL_COUNT][PAB_FAMILY_COUNT] = {{0}};
+                                          PAB_CALL_GONE,      PAB_CALL_NOT_JUDGED};
     size_t used = 0;
-    for (size_t i = 0; i < show->count; i++) {
-        counts[show->rows[i]->call][show->rows[i]->metric->family]++;
-    }
     out[0] = '\0';
     for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
-        size_t plain = 0;
+        size_t sum = 0;
         for (size_t f = 0; f < PAB_FAMILY_COUNT; f++) {
-            size_t count = counts[calls[i]][f];
+            sum += counts[calls[i]][f];
+            bool is_last = f + 1 == PAB_FAMILY_COUNT;
             const char *word = pab_call_word(calls[i], (enum pab_family)f);
-            bool is_special = is_change(calls[i]);
-            plain += is_special ? 0 : count;
-            if (is_special && count > 0) {
-                used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
-                                         used == 0 ? "" : ", ", count, word);
+            if (sum > 0 && used < size && (is_last || is_change(calls[i]))) {
+                used += (size_t)snprintf(out + used, size - used, "%s%zu %s", used == 0 ? "" : ", ",
+                                         sum, word[0] == '\0' ? "not judged" : word);
+                sum = 0;
             }
         }
-        if (plain > 0) {
-            used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
-                                     used == 0 ? "" : ", ", plain,
-                                     pab_call_word(calls[i], PAB_FAMILY_TIME));
+    }
+    return used;
+}
+
+const char *pab_show_tally(const struct pab_show *show, char out[PAB_VERDICT_MAX])
+{
+    size_t counts[PAB_CALL_COUNT][PAB_FAMILY_COUNT] = {{0}};
+    for (size_t i = 0; i < show->count; i++) {
+        if (show->rows[i]->call != PAB_CALL_NOT_JUDGED) {
+            counts[show->rows[i]->call][show->rows[i]->metric->family]++;
         }
     }
-    if (used == 0) {
+    if (tally(counts, out, PAB_VERDICT_MAX) == 0) {
         snprintf(out, PAB_VERDICT_MAX, "nothing was judged");
     }
     return out;
@@ -168,19 +170,12 @@ const char *pab_show_tally(const struct pab_show *show, char out[PAB_VERDICT_MAX
 /* "Not shown: 30 equivalent, 12 not judged." */
 static bool legend_of_hidden(const struct pab_show *show, char out[PAB_VERDICT_MAX])
 {
-    size_t used = 0;
-    for (size_t call = 0; call < PAB_CALL_COUNT; call++) {
-        const char *word = pab_call_word((enum pab_call)call, PAB_FAMILY_TIME);
-        if (show->hidden[call] > 0) {
-            used += (size_t)snprintf(out + used, PAB_VERDICT_MAX - used, "%s%zu %s",
-                                     used == 0 ? "Not shown: " : ", ", show->hidden[call],
-                                     call == PAB_CALL_NOT_JUDGED ? "not judged" : word);
-        }
-    }
-    if (used > 0) {
-        snprintf(out + used, PAB_VERDICT_MAX - used, "; --all or --metrics shows them.");
-    }
-    return used > 0;
+    char counts[PAB_VERDICT_MAX - 60];
+    size_t hidden[PAB_CALL_COUNT][PAB_FAMILY_COUNT];
+    memcpy(hidden, show->hidden, sizeof(hidden));
+    bool is_any = tally(hidden, counts, sizeof(counts)) > 0;
+    snprintf(out, PAB_VERDICT_MAX, "Not shown: %s; --all or --metrics shows them.", counts);
+    return is_any;
 }
 
 size_t pab_show_legend(const struct pab_show *show, char lines[][PAB_VERDICT_MAX], size_t most)

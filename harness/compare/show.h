@@ -14,7 +14,7 @@ struct pab_show {
     bool has_colour;                       /* of the table */
     const struct pab_row **rows;           /* what is shown, in that order; owned */
     size_t count;
-    size_t hidden[PAB_CALL_COUNT]; /* how many are not */
+    size_t hidden[PAB_CALL_COUNT][PAB_FAMILY_COUNT]; /* how many are not */
 };
 
 /* What somebody who asked for nothing in particular wants to see: CPU time and peak RSS; of base

@@ -44,7 +44,8 @@ static void compare_again(struct pab_gate_case *the_case, uint32_t first,
                           struct pab_comparison **out)
 {
     struct pab_rules rules = pab_gate_rules(&the_case->settings);
-    if (pab_compare_arms(the_case->head, first, UINT32_MAX, &rules, out, NULL) != PAB_OK) {
+    if (pab_compare_arms(the_case->head, (struct pab_rounds){first, UINT32_MAX}, &rules, out,
+                         NULL) != PAB_OK) {
         *out = NULL;
     }
 }
@@ -57,8 +58,9 @@ static enum pab_status compare_arms(struct pab_gate_case *the_case, struct pab_e
     struct pab_rules rules = pab_gate_rules(&the_case->settings);
     /* One range of rounds for all passes: time's confirmation begins after memory's rounds. */
     uint32_t end = rounds > memory_rounds ? rounds : memory_rounds;
-    enum pab_status status = pab_compare_arms(the_case->head, 0, end == 0 ? UINT32_MAX : end,
-                                              &rules, &the_case->first, err);
+    enum pab_status status =
+        pab_compare_arms(the_case->head, (struct pab_rounds){0, end == 0 ? UINT32_MAX : end},
+                         &rules, &the_case->first, err);
     if (status == PAB_OK && end > 0) {
         compare_again(the_case, rounds, &the_case->time_again);
         compare_again(the_case, memory_rounds, &the_case->memory_again);
@@ -98,7 +100,8 @@ enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_readi
     *out = case_new(base, head, settings);
     (*out)->settings.confirm_rounds = 0; /* who could make more of them? */
     struct pab_rules rules = pab_gate_rules(&(*out)->settings);
-    enum pab_status status = pab_compare_between(base, head, force, &rules, &(*out)->first, err);
+    rules.force = force;
+    enum pab_status status = pab_compare_between(base, head, &rules, &(*out)->first, err);
     if (status == PAB_OK) {
         (*out)->failures = pab_gate_failures_between(base, head, &(*out)->failure_count);
         judge(*out);

@@ -85,7 +85,7 @@ static void find_flagged(const struct measurement *measurement, struct flagged *
     if (pab_reading_of_run(measurement->record, &reading, NULL) != PAB_OK) {
         return;
     }
-    if (pab_compare_arms(reading, 0, UINT32_MAX, &rules, &rows, NULL) == PAB_OK) {
+    if (pab_compare_arms(reading, PAB_ALL_ROUNDS, &rules, &rows, NULL) == PAB_OK) {
         for (size_t i = 0; i < rows->count; i++) {
             const struct pab_row *row = &rows->rows[i];
             if (pab_gate_is_flagged(row, &limits)) {
