@@ -1,9 +1,9 @@
 #include "harness/document.h"
 
+#include "harness/derived.h"
 #include "harness/host.h"
 #include "harness/noise.h"
 #include "harness/output.h"
-#include "harness/summary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,73 +18,6 @@ static json_t *copy_array(const json_t *record, const char *kind)
 {
     json_t *array = json_object_get(record, kind);
     return array == NULL ? json_array() : json_incref(array);
-}
-
-static size_t index_of(const json_t *array, const json_t *id)
-{
-    size_t index = 0;
-    json_t *item = NULL;
-    json_array_foreach(array, index, item)
-    {
-        if (json_equal(json_object_get(item, "id"), id)) {
-            return index;
-        }
-    }
-    return index;
-}
-
-/* One row of Google Benchmark's: a good sample of the time pass. */
-static json_t *benchmark_row(const json_t *record, const json_t *sample, int rounds)
-{
-    const json_t *workload = json_object_get(sample, "workload");
-    const json_t *backend = json_object_get(sample, "backend");
-    double cpu_ns = pab_median_of_json(json_object_get(sample, "reps_cpu_ns"));
-    double wall_ns = pab_median_of_json(json_object_get(sample, "reps_wall_ns"));
-    double ops = json_number_value(json_object_get(sample, "ops"));
-    if (!(cpu_ns > 0)) {
-        return NULL;
-    }
-    char name[512];
-    snprintf(name, sizeof(name), "%s/backend:%s", json_string_value(workload),
-             json_string_value(backend));
-    size_t family = index_of(json_object_get(record, "workloads"), workload);
-    size_t instance = index_of(json_object_get(record, "backends"), backend);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:O, s:i, s:O, s:f, s:f, s:s, s:f}", "name",
-                     name, "run_name", name, "run_type", "iteration", "family_index",
-                     (json_int_t)family, "per_family_instance_index", (json_int_t)instance,
-                     "repetitions", rounds, "repetition_index", json_object_get(sample, "round"),
-                     "threads", 1, "iterations", json_object_get(sample, "iterations"), "real_time",
-                     wall_ns, "cpu_time", cpu_ns, "time_unit", "ns", "items_per_second",
-                     ops / cpu_ns * 1e9);
-}
-
-static bool is_good_time_sample(const json_t *record, const json_t *sample)
-{
-    const char *pass = json_string_value(json_object_get(sample, "pass"));
-    const json_t *workloads = json_object_get(record, "workloads");
-    const json_t *backends = json_object_get(record, "backends");
-    size_t workload = index_of(workloads, json_object_get(sample, "workload"));
-    size_t backend = index_of(backends, json_object_get(sample, "backend"));
-    const json_t *known =
-        pab_variant_for(json_array_get(workloads, workload), json_array_get(backends, backend));
-    return pass != NULL && strcmp(pass, "time") == 0 &&
-           json_equal(json_object_get(sample, "checksum"), json_object_get(known, "checksum"));
-}
-
-static json_t *benchmarks(const json_t *record, int rounds)
-{
-    json_t *out = json_array();
-    size_t index = 0;
-    json_t *sample = NULL;
-    json_array_foreach(json_object_get(record, "samples"), index, sample)
-    {
-        json_t *row =
-            is_good_time_sample(record, sample) ? benchmark_row(record, sample, rounds) : NULL;
-        if (row != NULL) {
-            json_array_append_new(out, row);
-        }
-    }
-    return out;
 }
 
 /* A look that an older journal's header lacks is null, and so is what passed since. */
@@ -180,8 +113,7 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
         json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
     }
-    int rounds = rounds_of(record);
-    json_object_set_new(run, "rounds", json_integer(rounds));
+    json_object_set_new(run, "rounds", json_integer(rounds_of(record)));
     double started_s = json_number_value(json_object_get(header, "started_s"));
     json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));
     json_object_set_new(run, "noise", noise(header));
@@ -190,25 +122,13 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
         json_object_set_new(run, arrays[i], copy_array(record, arrays[i]));
     }
-    struct pab_summary_input input = {
-        .samples = json_object_get(run, "samples"),
-        .failures = json_object_get(run, "failures"),
-        .workloads = json_object_get(run, "workloads"),
-        .backends = json_object_get(run, "backends"),
-        .baseline = json_string_value(json_object_get(plan, "baseline")),
-        .seed = (uint64_t)json_integer_value(json_object_get(plan, "seed")),
-    };
-    json_t *summary = NULL;
-    json_t *suite = NULL;
-    pab_summary_make(&input, &summary, &suite);
-    json_object_set_new(run, "summary", summary);
-    json_object_set_new(run, "suite", suite);
+    pab_derive(run);
     json_object_set_new(run, "conformance", conformance(record));
     if (json_object_get(record, "gate") != NULL) {
         json_object_set(run, "gate", json_object_get(record, "gate"));
     }
     return json_pack("{s:o, s:o, s:o}", "context", pab_host_context(started), "benchmarks",
-                     benchmarks(record, rounds), "pyallocbench", run);
+                     pab_derive_benchmarks(run), "pyallocbench", run);
 }
 
 /* --- writing and reading -------------------------------------------------------------------- */
@@ -263,13 +183,13 @@ enum pab_status pab_document_write(const json_t *document, const char *path, str
 
 enum pab_status pab_document_read(const char *path, json_t **out, struct pab_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    FILE *file = fopen(path, "re"); /* json_loadfd() would read byte by byte */
+    if (file == NULL) {
         return pab_fail(err, PAB_IO, "cannot read %s: %s", path, strerror(errno));
     }
     json_error_t why;
-    json_t *document = json_loadfd(fd, JSON_REJECT_DUPLICATES, &why);
-    close(fd);
+    json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
+    fclose(file);
     if (document == NULL) {
         return pab_fail(err, PAB_BAD_DATA,
                         "%s is no whole JSON document (line %d: %s); was it cut off? (the "

@@ -1,15 +1,15 @@
 /* harness/document.h -- the results document: made from a journal's record, written, read back.
- * Depends on jansson, status.h. results/README.md and results/schema.json define it.
+ * Depends on jansson, status.h, compare/reading.h. results/README.md and results/schema.json define
+ * it.
  */
 #ifndef PAB_HARNESS_DOCUMENT_H
 #define PAB_HARNESS_DOCUMENT_H
 
 #include "allocators/status.h"
+#include "harness/compare/reading.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-
-#define PAB_SCHEMA "pyallocbench-results/1"
 
 /* What stands above the rows of a record: who ran what, when, where and by which plan (taken). */
 json_t *pab_document_header(json_t *plan, int argc, char **argv);

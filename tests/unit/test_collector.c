@@ -1,6 +1,6 @@
 /* The collector's settings: what specs ask for, and which row of a document they are held to. */
 #include "harness/collector.h"
-#include "harness/summary.h"
+#include "harness/compare/reading.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

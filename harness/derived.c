@@ -1,0 +1,125 @@
+#include "harness/derived.h"
+
+#include "harness/compare/control.h"
+#include "harness/json_text.h"
+#include "harness/summary.h"
+
+#include <math.h>
+
+/* --- Google Benchmark's rows ------------------------------------------------------------------ */
+
+static size_t index_of(const json_t *array, const char *id)
+{
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach(array, index, item)
+    {
+        if (pab_json_is(item, "id", id)) {
+            return index;
+        }
+    }
+    return index;
+}
+
+/* Machines are kept apart by name: its readers pool what is named alike. */
+static void name_of(const json_t *run, const json_t *sample, char *out, size_t size)
+{
+    int used = snprintf(out, size, "%s/backend:%s", pab_json_text(sample, "workload"),
+                        pab_json_text(sample, "backend"));
+    if (json_array_size(json_object_get(run, "hosts")) > 1 && used > 0 && (size_t)used < size) {
+        snprintf(out + used, size - (size_t)used, "/host:%d", (int)pab_json_count(sample, "host"));
+    }
+}
+
+/* NULL where it has no time: a row without one would crash compare.py. */
+static json_t *benchmark_row(const json_t *run, const json_t *sample)
+{
+    double cpu_ns = pab_median_of_json(json_object_get(sample, "reps_cpu_ns"));
+    double wall_ns = pab_median_of_json(json_object_get(sample, "reps_wall_ns"));
+    double ops = json_number_value(json_object_get(sample, "ops"));
+    if (!(cpu_ns > 0)) {
+        return NULL;
+    }
+    char name[600];
+    name_of(run, sample, name, sizeof(name));
+    const json_t *backends = json_object_get(run, "backends");
+    size_t family = index_of(json_object_get(run, "workloads"), pab_json_text(sample, "workload"));
+    size_t instance = index_of(backends, pab_json_text(sample, "backend")) +
+                      (size_t)pab_json_count(sample, "host") * json_array_size(backends);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O, s:O, s:i, s:O, s:f, s:f, s:s, s:f}", "name",
+                     name, "run_name", name, "run_type", "iteration", "family_index",
+                     (json_int_t)family, "per_family_instance_index", (json_int_t)instance,
+                     "repetitions", json_object_get(run, "rounds"), "repetition_index",
+                     json_object_get(sample, "round"), "threads", 1, "iterations",
+                     json_object_get(sample, "iterations"), "real_time", wall_ns, "cpu_time",
+                     cpu_ns, "time_unit", "ns", "items_per_second", ops / cpu_ns * 1e9);
+}
+
+static bool is_good_time_sample(const json_t *run, const json_t *sample)
+{
+    const json_t *workloads = json_object_get(run, "workloads");
+    const json_t *backends = json_object_get(run, "backends");
+    size_t workload = index_of(workloads, pab_json_text(sample, "workload"));
+    size_t backend = index_of(backends, pab_json_text(sample, "backend"));
+    const json_t *known =
+        pab_variant_for(json_array_get(workloads, workload), json_array_get(backends, backend));
+    return pab_json_is(sample, "pass", "time") &&
+           json_equal(json_object_get(sample, "checksum"), json_object_get(known, "checksum"));
+}
+
+json_t *pab_derive_benchmarks(const json_t *run)
+{
+    json_t *out = json_array();
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(json_object_get(run, "samples"), index, sample)
+    {
+        json_t *row = is_good_time_sample(run, sample) ? benchmark_row(run, sample) : NULL;
+        if (row != NULL) {
+            json_array_append_new(out, row);
+        }
+    }
+    return out;
+}
+
+/* --- summary, suite, control ------------------------------------------------------------------ */
+
+static bool is_timed(const struct pab_reading *reading)
+{
+    for (size_t i = 0; i < pab_reading_places(reading); i++) {
+        struct pab_row_place place = pab_reading_place(reading, i);
+        if (!isnan(place.cpu_ns_per_op)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The baseline against itself; null where nothing was timed. */
+static json_t *control_of(struct pab_reading *reading)
+{
+    if (!is_timed(reading)) {
+        return json_null();
+    }
+    struct pab_control *control = pab_control_make(reading);
+    json_t *out = pab_control_json(control);
+    pab_control_free(control);
+    return out;
+}
+
+void pab_derive(json_t *run)
+{
+    struct pab_reading *reading = NULL;
+    json_t *control = json_null();
+    json_t *summary = json_array();
+    json_t *suite = json_array();
+    /* What no reader would take, such as a journal that was edited, has no figures to derive. */
+    if (pab_reading_of_run(run, &reading, NULL) == PAB_OK) {
+        control = control_of(reading);
+        pab_summary_add(reading, summary, suite);
+        pab_reading_close(reading);
+    }
+    json_object_set_new(json_object_get(run, "noise"), "control", control);
+    json_object_set_new(run, "summary", summary);
+    json_object_set_new(run, "suite", suite);
+}

@@ -1,0 +1,17 @@
+/* harness/derived.h -- what a document says twice: all of it that follows from its rows. Depends on
+ * jansson, compare/, summary.h.
+ *
+ * A run and a merged document are made alike: rows first, then these.
+ */
+#ifndef PAB_HARNESS_DERIVED_H
+#define PAB_HARNESS_DERIVED_H
+
+#include <jansson.h>
+
+/* Sets noise.control, summary and suite of `run`, the document's "pyallocbench". */
+void pab_derive(json_t *run);
+
+/* Google Benchmark's rows, one a good sample of the time pass: a new array. */
+json_t *pab_derive_benchmarks(const json_t *run);
+
+#endif
