@@ -76,12 +76,26 @@ static size_t dso_usable_size(void *ctx, const void *ptr)
 #define SELF_FLAG RTLD_DEEPBIND
 #endif
 
+/* An allocator in C++ brings that language's library, which takes memory for itself from the first
+ * malloc that it finds. That must be the process's: what the library keeps is no part of the heap,
+ * and what one malloc gave it must not reach another's free. */
+static void load_cxx_apart(const char *file)
+{
+    void *present = dlopen(file, RTLD_LAZY | RTLD_NOLOAD);
+    if (present != NULL) {
+        dlclose(present); /* the process's own C library, say: it brings nothing */
+    } else {
+        (void)dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL); /* none: nobody needs it */
+    }
+}
+
 enum pab_status pab_dso_load(const char *const *files, const char *package,
                              enum pab_dso_binding binding, void **handle, struct pab_error *err)
 {
     int flags = RTLD_NOW | RTLD_LOCAL | (binding == PAB_BIND_SELF ? SELF_FLAG : 0);
     char why[256] = "no name given";
     for (; *files != NULL; files++) {
+        load_cxx_apart(*files);
         *handle = dlopen(*files, flags);
         if (*handle != NULL) {
             return PAB_OK;

@@ -1,4 +1,4 @@
-/* harness/pass_time.c -- one cold body, then Google Benchmark's repetitions. */
+/* harness/pass_time.c -- one cold body, then, where there is time, Google Benchmark's repetitions. */
 #include "harness/pass.h"
 #include "harness/self.h"
 #include "harness/timer.h"
@@ -25,37 +25,65 @@ static void timed_body(void *arg)
     }
 }
 
-static void run_time(const struct pab_workload *workload, struct pab_run *run,
-                     const struct pab_job *job)
+/* The first body, which finds neither pages nor caches ready. */
+static void time_first(const struct pab_workload *workload, struct pab_run *run,
+                       struct pab_time_sample *sample)
 {
-    static struct pab_time_sample sample;
     struct pab_faults before = pab_faults_read();
+    uint64_t wall_ns = pab_wall_ns();
     uint64_t cpu_ns = pab_cpu_ns();
     workload->body(run);
-    sample.cold_cpu_ns = pab_cpu_ns() - cpu_ns;
+    sample->cold_cpu_ns = pab_cpu_ns() - cpu_ns;
+    sample->rep_wall_ns[0] = (double)(pab_wall_ns() - wall_ns);
     struct pab_faults after = pab_faults_read();
-    sample.minor_faults = after.minor - before.minor;
-    sample.major_faults = after.major - before.major;
-    sample.op_count = run->op_count;
-    sample.checksum = run->checksum;
+    sample->minor_faults = after.minor - before.minor;
+    sample->major_faults = after.major - before.major;
+    sample->op_count = run->op_count;
+    sample->checksum = run->checksum;
     if (run->heap->backend->reset != NULL) {
         run->heap->backend->reset(run->heap);
     }
+}
 
-    struct timed_body timed = {.workload = workload, .run = run, .checksum = run->checksum};
-    struct pab_timing timing = {.wall_ns = sample.rep_wall_ns, .cpu_ns = sample.rep_cpu_ns};
-    pab_timer_run(timed_body, &timed, job->min_time_s, job->reps, &timing);
-    if (timed.wrong) {
-        sample.checksum = timed.wrong_checksum; /* the parent knows the right one */
+/* Those that follow, as many as fill the job's time. */
+static void time_others(const struct pab_workload *workload, struct pab_run *run,
+                        const struct pab_job *job, struct pab_time_sample *sample)
+{
+    struct timed_body body = {.workload = workload, .run = run, .checksum = run->checksum};
+    struct pab_timed timed = {timed_body, &body, job->min_time_s, job->reps};
+    struct pab_timing timing = {.wall_ns = sample->rep_wall_ns, .cpu_ns = sample->rep_cpu_ns};
+    struct pab_error err;
+    const char *missing = pab_timer_run(&timed, &timing);
+    if (missing != NULL) {
+        pab_fail(&err, PAB_UNAVAILABLE, "%s", missing);
+        pab_worker_refuse("unavailable", &err);
+    }
+    if (body.wrong) {
+        sample->checksum = body.wrong_checksum; /* the parent knows the right one */
     }
     if (timing.rep_count != job->reps) {
-        struct pab_error err;
         pab_fail(&err, PAB_IO, "the timer gave %u repetitions, not %u", timing.rep_count,
                  job->reps);
         pab_worker_refuse("internal", &err);
     }
-    sample.rep_count = timing.rep_count;
-    sample.iterations = timing.iterations;
+    sample->rep_count = timing.rep_count;
+    sample->iterations = timing.iterations;
+}
+
+/* Without a time to fill, the first body is the only one: what a process costs beside it, and what
+ * processes differ by, is paid once a body anyway (README.md, "short samples"). */
+static void run_time(const struct pab_workload *workload, struct pab_run *run,
+                     const struct pab_job *job)
+{
+    static struct pab_time_sample sample;
+    time_first(workload, run, &sample);
+    if (job->min_time_s > 0) {
+        time_others(workload, run, job, &sample);
+    } else {
+        sample.rep_cpu_ns[0] = (double)sample.cold_cpu_ns;
+        sample.rep_count = 1;
+        sample.iterations = 1;
+    }
     pab_worker_send(PAB_MESSAGE_TIME, &sample, sizeof(sample));
 }
 

@@ -8,6 +8,17 @@
 
 static const struct pab_preset presets[] = {
     {
+        .name = "sprint",
+        .summary = "one short body a process: what the gate repeats until it is sure",
+        .rounds = 200,
+        .memory_rounds = 1,
+        .min_time_s = 0, /* the first body alone */
+        .reps = 1,
+        .large_memory = false,
+        .retain_ms = {0},
+        .retain_count = 1,
+    },
+    {
         .name = "smoke",
         .summary = "seconds: does everything work? (no figure from it is worth quoting)",
         .rounds = 2,

@@ -1,6 +1,7 @@
 #include "harness/runner.h"
 
 #include "harness/self.h"
+#include "harness/spawn.h"
 #include "harness/text.h"
 
 #include <errno.h>
@@ -9,8 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,128 +45,6 @@ struct pab_worker {
 
 /* --- starting ------------------------------------------------------------------------------- */
 
-/* In the child, between fork and exec: only what a single-threaded child may do. */
-static void set_env(void *arg, const char *name, const char *value)
-{
-    (void)arg;
-    const char *old = getenv(name);
-    bool is_list = strcmp(name, "GLIBC_TUNABLES") == 0 || strcmp(name, "LD_PRELOAD") == 0;
-    if (!is_list || old == NULL || old[0] == '\0') {
-        setenv(name, value, 1);
-        return;
-    }
-    char *joined = NULL;
-    if (asprintf(&joined, "%s:%s", value, old) > 0) {
-        setenv(name, joined, 1);
-    }
-}
-
-/* Google Benchmark takes its flags from the environment, too: a filter there would leave every
- * time sample empty. */
-static void drop_timer_flags(void)
-{
-    static const char *const names[] = {
-        "BENCHMARK_FILTER",
-        "BENCHMARK_MIN_TIME",
-        "BENCHMARK_REPETITIONS",
-        "BENCHMARK_FORMAT",
-        "BENCHMARK_OUT",
-        "BENCHMARK_LIST_TESTS",
-        "BENCHMARK_MIN_WARMUP_TIME",
-        "BENCHMARK_ENABLE_RANDOM_INTERLEAVING",
-        "BENCHMARK_REPORT_AGGREGATES_ONLY",
-        "BENCHMARK_DISPLAY_AGGREGATES_ONLY",
-        "BENCHMARK_OUT_FORMAT",
-        "BENCHMARK_COLOR",
-        "BENCHMARK_COUNTERS_TABULAR",
-        "BENCHMARK_PERF_COUNTERS",
-        "BENCHMARK_CONTEXT",
-        "BENCHMARK_TIME_UNIT",
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        unsetenv(names[i]);
-    }
-}
-
-/* Nothing random, and nothing of who called us: only where programs are looked for. */
-static void hold_still(void)
-{
-    const char *path = getenv("PATH");
-    char *kept = strdup(path == NULL ? "/usr/bin:/bin" : path);
-    clearenv();
-    setenv("PATH", kept == NULL ? "/usr/bin:/bin" : kept, 1);
-    personality(ADDR_NO_RANDOMIZE);
-}
-
-#define WORDS_MAX 16
-
-/* The wrapper's words, if there are any, the binary, and what makes it a worker. */
-static void exec_words(const struct pab_launch *launch)
-{
-    const char *binary =
-        launch->binary == NULL || launch->binary[0] == '\0' ? "/proc/self/exe" : launch->binary;
-    const char *const *wrapper = launch->pass == NULL ? NULL : launch->pass->wrapper;
-    if (wrapper == NULL) {
-        execl(binary, "pyallocbench", "--worker", (char *)NULL);
-        return;
-    }
-    char real[PATH_MAX]; /* /proc/self/exe would be the wrapper */
-    ssize_t length = readlink(binary, real, sizeof(real) - 1);
-    if (length > 0 && real[0] == '/') {
-        real[length] = '\0';
-    } else {
-        snprintf(real, sizeof(real), "%s", binary);
-    }
-    const char *words[WORDS_MAX + 3];
-    size_t count = 0;
-    while (wrapper[count] != NULL && count < WORDS_MAX) {
-        words[count] = wrapper[count];
-        count++;
-    }
-    words[count++] = real;
-    words[count++] = "--worker";
-    words[count] = NULL;
-    execvp(words[0], (char *const *)words);
-}
-
-static _Noreturn void exec_worker(const struct pab_launch *launch, int job_fd, int message_fd,
-                                  int output_fd)
-{
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* Both source descriptors may sit where the other has to go: move them out of the way. */
-    int job = fcntl(job_fd, F_DUPFD, PAB_MESSAGE_FD + 1);
-    int message = fcntl(message_fd, F_DUPFD, PAB_MESSAGE_FD + 1);
-    dup2(job, PAB_JOB_FD);
-    dup2(message, PAB_MESSAGE_FD);
-    close(job);
-    close(message);
-    dup2(output_fd, STDOUT_FILENO);
-    dup2(output_fd, STDERR_FILENO);
-    int nothing = open("/dev/null", O_RDONLY);
-    dup2(nothing, STDIN_FILENO);
-    close(nothing);
-    bool is_still = launch->pass != NULL && (launch->pass->flags & PAB_PASS_STILL) != 0;
-    if (is_still) {
-        hold_still();
-    }
-    drop_timer_flags();
-    if (launch->spec->backend->worker_env != NULL) {
-        launch->spec->backend->worker_env(launch->spec, set_env, NULL);
-    }
-    if (launch->spec->raw != NULL && launch->spec->raw->backend->worker_env != NULL) {
-        launch->spec->raw->backend->worker_env(launch->spec->raw, set_env, NULL);
-    }
-    if (!is_still) {
-        char pad[4097] = "";
-        memset(pad, 'x', launch->pad_bytes < sizeof(pad) ? launch->pad_bytes : sizeof(pad) - 1);
-        setenv("PAB_PAD", pad, 1);
-    }
-    signal(SIGPIPE, SIG_IGN);
-    exec_words(launch);
-    _exit(127);
-}
-
 struct pipes {
     int job[2], message[2], output[2];
 };
@@ -191,11 +68,23 @@ static void close_end(int *end)
     *end = -1;
 }
 
+/* Out of the way of the numbers that the worker's own will have. */
+static bool lift(int *end)
+{
+    if (*end <= PAB_SPAWN_FD_LAST) {
+        int lifted = fcntl(*end, F_DUPFD_CLOEXEC, PAB_SPAWN_FD_LAST + 1);
+        close(*end);
+        *end = lifted;
+    }
+    return *end >= 0;
+}
+
 static enum pab_status open_pipes(struct pipes *pipes, struct pab_error *err)
 {
     *pipes = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}};
     if (pipe2(pipes->job, O_CLOEXEC) != 0 || pipe2(pipes->message, O_CLOEXEC) != 0 ||
-        pipe2(pipes->output, O_CLOEXEC) != 0) {
+        pipe2(pipes->output, O_CLOEXEC) != 0 || !lift(&pipes->job[0]) ||
+        !lift(&pipes->message[1]) || !lift(&pipes->output[1])) {
         enum pab_status status = pab_fail(err, PAB_IO, "no pipe for a worker: %s", strerror(errno));
         close_pipes(pipes);
         return status;
@@ -229,14 +118,12 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
     if (status != PAB_OK) {
         return status;
     }
-    pid_t pid = fork();
-    if (pid < 0) {
-        status = pab_fail(err, PAB_IO, "no process for a worker: %s", strerror(errno));
+    struct pab_spawn_ends ends = {pipes.job[0], pipes.message[1], pipes.output[1]};
+    pid_t pid = 0;
+    status = pab_spawn_worker(launch, &ends, &pid, err);
+    if (status != PAB_OK) {
         close_pipes(&pipes);
         return status;
-    }
-    if (pid == 0) {
-        exec_worker(launch, pipes.job[0], pipes.message[1], pipes.output[1]);
     }
     struct pab_worker *worker = worker_create(launch);
     worker->pid = pid;

@@ -1,7 +1,9 @@
 /* harness/timer.h -- Google Benchmark as the in-process timer. Depends on libc.
  *
  * It calibrates how many bodies fill the minimum time and times them; it does not drive the
- * experiment (README.md, "why Google Benchmark only times").
+ * experiment (README.md, "why Google Benchmark only times"). It lives in a library of its own, which
+ * only a worker that calibrates loads: it brings the C++ library with it, and to load both takes
+ * longer than to start all the rest of a worker.
  */
 #ifndef PAB_HARNESS_TIMER_H
 #define PAB_HARNESS_TIMER_H
@@ -19,9 +21,19 @@ struct pab_timing {
     double *cpu_ns;  /* of the whole process, all its threads */
 };
 
-/* Times body(arg): `reps` repetitions of at least `min_time_s` seconds of CPU time each. */
-void pab_timer_run(void (*body)(void *arg), void *arg, double min_time_s, uint32_t reps,
-                   struct pab_timing *out);
+/* What is timed, and how: `reps` repetitions of at least `min_time_s` seconds of CPU time each. */
+struct pab_timed {
+    void (*body)(void *arg);
+    void *arg;
+    double min_time_s;
+    uint32_t reps;
+};
+
+/* NULL, or why the library cannot be used. */
+const char *pab_timer_run(const struct pab_timed *timed, struct pab_timing *out);
+
+/* The one function of the library (timer_gbench.cpp). */
+void pab_timer_gbench(const struct pab_timed *timed, struct pab_timing *out);
 
 #ifdef __cplusplus
 }

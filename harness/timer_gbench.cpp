@@ -42,19 +42,19 @@ class collector : public benchmark::BenchmarkReporter
 
 } // namespace
 
-void pab_timer_run(void (*body)(void *arg), void *arg, double min_time_s, uint32_t reps,
-                   struct pab_timing *out)
+extern "C" __attribute__((visibility("default"))) void
+pab_timer_gbench(const struct pab_timed *timed, struct pab_timing *out)
 {
     out->rep_count = 0;
     benchmark::RegisterBenchmark("body",
-                                 [body, arg](benchmark::State &state) {
+                                 [timed](benchmark::State &state) {
                                      for (auto _ : state) {
-                                         body(arg);
+                                         timed->body(timed->arg);
                                      }
                                  })
-        ->MinTime(min_time_s)
-        ->Repetitions(static_cast<int>(reps))
+        ->MinTime(timed->min_time_s)
+        ->Repetitions(static_cast<int>(timed->reps))
         ->MeasureProcessCPUTime();
-    collector reporter(out, reps);
+    collector reporter(out, timed->reps);
     benchmark::RunSpecifiedBenchmarks(&reporter);
 }

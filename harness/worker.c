@@ -7,7 +7,10 @@
 #include "workloads/support/inputs.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static struct {
@@ -17,27 +20,28 @@ static struct {
     struct pab_job job;
 } worker;
 
-static void write_all(int fd, const void *data, size_t size)
+/* In one piece where the pipe has room: each piece wakes the parent, on a CPU that is measured. */
+void pab_worker_send(enum pab_message_type type, const void *payload, size_t bytes)
 {
-    const char *at = data;
+    struct pab_message header = {(uint32_t)type, (uint32_t)bytes};
+    struct iovec parts[] = {{&header, sizeof(header)}, {(void *)(uintptr_t)payload, bytes}};
+    size_t size = sizeof(header) + bytes;
     while (size > 0) {
-        ssize_t wrote = write(fd, at, size);
+        ssize_t wrote = writev(PAB_MESSAGE_FD, parts, ARRAY_COUNT(parts));
         if (wrote < 0 && errno == EINTR) {
             continue;
         }
         if (wrote <= 0) {
             _exit(1); /* the parent is gone: there is nobody to tell */
         }
-        at += wrote;
         size -= (size_t)wrote;
+        for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+            size_t done = (size_t)wrote < parts[i].iov_len ? (size_t)wrote : parts[i].iov_len;
+            parts[i].iov_base = (char *)parts[i].iov_base + done;
+            parts[i].iov_len -= done;
+            wrote -= (ssize_t)done;
+        }
     }
-}
-
-void pab_worker_send(enum pab_message_type type, const void *payload, size_t bytes)
-{
-    struct pab_message header = {(uint32_t)type, (uint32_t)bytes};
-    write_all(PAB_MESSAGE_FD, &header, sizeof(header));
-    write_all(PAB_MESSAGE_FD, payload, bytes);
 }
 
 void pab_worker_refuse(const char *kind, const struct pab_error *err)
@@ -266,6 +270,9 @@ static void run_workload(struct pab_error *err)
 
 int pab_worker_main(void)
 {
+    /* Dies with its parent: by the kernel, or by the next message, which nobody would read. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_IGN);
     ssize_t got = read(PAB_JOB_FD, &worker.job, sizeof(worker.job));
     if (got != (ssize_t)sizeof(worker.job) || worker.job.protocol != PAB_PROTOCOL) {
         fprintf(stderr, "pyallocbench: a worker is started by pyallocbench itself\n");
