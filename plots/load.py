@@ -69,7 +69,7 @@ class Memory:
 class Sample:
     workload: str
     backend: str
-    pass_name: str  # "time" or "memory"
+    pass_name: str  # "time", "memory", or another that the document's `passes` name
     round: int
     ops: int | None
     cold_ns: int | None
@@ -79,6 +79,33 @@ class Sample:
     exit: int
     signal: int
     memory: Memory | None
+    position: int = 0  # within its round
+    host: int = 0  # index into the document's hosts
+    figures: dict = field(default_factory=dict)  # of passes but time and memory: name -> number
+    series: dict = field(default_factory=dict)  # likewise: name -> counts
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What else the machine did during a run; values are None where it was not told."""
+
+    load_before: list | None
+    load_after: list | None
+    during: dict  # steal_share, idle_share, throttled_count, and waited_for_cpu, _memory, _io
+    control: dict | None  # the baseline against itself, as results/README.md has it
+
+    @property
+    def failed(self):
+        """Then no time verdict of the run should be believed."""
+        return self.control is not None and self.control["verdict"] == "failed"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine's part of a document."""
+
+    provenance: dict
+    noise: Noise
 
 
 @dataclass(frozen=True)
@@ -89,6 +116,7 @@ class Timeline:
     calls: list
     rss_bytes: list
     retained: dict  # after_ms -> rss_bytes
+    host: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,6 +191,9 @@ class Document:
     seed: int
     checks: list
     verdicts: list  # empty where the checks are only those before a measurement
+    control: list  # samples: the baseline once more in a round
+    noise: Noise
+    hosts: list  # one, unless the document was merged
     _rows: dict = field(repr=False)
 
     def cell(self, workload, backend, metric):
@@ -186,6 +217,10 @@ class Document:
         """How long after the drain the last look at what is still held was; None: there is none."""
         moments = [after for s in self.samples if s.memory for after in s.memory.f_ret]
         return max(moments, default=None)
+
+    def control_failed(self):
+        """Whether times of this document, or of one of its hosts, contradict themselves."""
+        return self.noise.failed or any(host.noise.failed for host in self.hosts)
 
     def holds(self, part):
         return bool(self.samples if part == MEASUREMENTS else self.verdicts)
@@ -279,6 +314,7 @@ def not_kept(path, why):
 
 
 def document(path, run):
+    noise_of_run = noise(run["noise"])
     summary = [summary_row(row) for row in run["summary"]]
     suite = [suite_row(row) for row in run["suite"]]
     conformance = run["conformance"]
@@ -293,7 +329,27 @@ def document(path, run):
         summary=summary, suite=suite,
         failures=[failure(row) for row in run["failures"]], seed=run["seed"],
         checks=checks, verdicts=[verdict(row, checks) for row in conformance.get("verdicts", [])],
+        control=[sample(row) for row in run.get("control", [])], noise=noise_of_run,
+        hosts=[host(row) for row in run.get("hosts", [])]
+        or [Host(dict(run["provenance"]), noise_of_run)],
         _rows={(row.workload, row.backend, row.metric): row for row in summary + suite})
+
+
+def host(row):
+    return Host(dict(row["provenance"]), noise(row["noise"]))
+
+
+def noise(row):
+    during = row.get("during") or {}
+    waited = during.get("pressure_us") or {}
+    seconds = during.get("s") or 0
+    shares = {f"waited_for_{what}": min(us / 1e6 / seconds, 1.0)
+              for what, us in waited.items() if us is not None and seconds > 0}
+    told = {key: during.get(key) for key in ("steal_share", "idle_share", "throttled_count")}
+    control = row.get("control")
+    if control is not None and not control["words"]:
+        raise ValueError("noise.control has no words")
+    return Noise(row["load_before"], row["load_after"], told | shares, control)
 
 
 def backend(row, baseline):
@@ -314,7 +370,9 @@ def workload(row):
 def sample(row):
     return Sample(row["workload"], row["backend"], row["pass"], row["round"], row["ops"],
                   row["cold_ns"], row["reps_wall_ns"], row["reps_cpu_ns"], row["checksum"],
-                  row["exit"], row["signal"], memory(row["mem"]) if row["mem"] else None)
+                  row["exit"], row["signal"], memory(row["mem"]) if row["mem"] else None,
+                  row["position"], row.get("host", 0), row.get("figures", {}),
+                  row.get("series", {}))
 
 
 def memory(row):
@@ -326,7 +384,8 @@ def memory(row):
 def timeline(row):
     same_length(f"{row['workload']}, {row['backend']}", row["calls"], row["rss_bytes"])
     return Timeline(row["workload"], row["backend"], row["round"], row["calls"], row["rss_bytes"],
-                    {point["after_ms"]: point["rss_bytes"] for point in row["retained"]})
+                    {point["after_ms"]: point["rss_bytes"] for point in row["retained"]},
+                    row.get("host", 0))
 
 
 def summary_row(row):

@@ -57,7 +57,11 @@ def markdown(header, rows, words):
 
 
 def machine(document):
-    facts = document.provenance
+    """Each host of a merged document: they are never one machine."""
+    return "; and ".join(one_machine(host.provenance) for host in document.hosts)
+
+
+def one_machine(facts):
     return (f"{facts['cpu_model'] or 'unknown CPU'}, {facts['cpu_count']} CPUs"
             + (f" ({facts['virtualization']})" if facts["virtualization"] else "")
             + f"; {facts['kernel']}; {facts['libc']}")

@@ -10,20 +10,22 @@ HEADER = ("workload", "backend", "curve", "calls", "after_ms", "bytes")
 
 
 def draw(document):
-    curves = {}
+    curves, host = {}, min((line.host for line in document.timelines), default=0)
     for line in document.timelines:
-        curves.setdefault(line.workload, []).append(line)
+        if line.host == host:
+            curves.setdefault(line.workload, []).append(line)
     workloads = [w for w in document.workloads if w.id in curves]
     if not workloads:
         raise style.NothingToDraw("the document has no timeline of a memory pass")
 
     drawn = [b for b in document.backends
              if any(line.backend == b.id for lines in curves.values() for line in lines)]
+    only = f"Host {host} of {len(document.hosts)}. " if len(document.hosts) > 1 else ""
     names = [text.replace("\n", "") for text in style.labels(drawn)]
     key_in = style.legend_height_in(names) + 0.08
     facet_in = FACET_HEAD_IN + PLOT_IN + FOOT_IN
     sheet = style.Sheet(document, TITLE,
-                        "Lines: RSS of the process while the work is done (first memory round). "
+                        only + "Lines: RSS of the process while the work is done (first memory round). "
                         "Grey area: what the work asks for. Right: RSS after the last block was "
                         "given back. Lower is better. " + style.purge_note(document),
                         key_in + facet_in * len(workloads) + AXIS_TITLE_IN)

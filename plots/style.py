@@ -179,6 +179,9 @@ def footer_lines(document):
     if not document.complete:
         lines.append((f"INCOMPLETE RUN: interrupted after {document.rounds_done('time')} of "
                       f"{plural(document.rounds_asked, 'round')}", WARNING))
+    if document.control_failed():
+        lines.append(("A/A CONTROL FAILED: take no time verdict from this run: "
+                      + failed_control(document), WARNING))
     for backend in document.backends:
         if backend.status != "ok":
             lines.append((f"Not measured: {backend.id}, {backend.status}: {backend.reason}",
@@ -187,8 +190,15 @@ def footer_lines(document):
     lines.append((f"{plural(document.rounds_done('time'), 'time round')}, "
                   f"{plural(document.rounds_done('memory'), 'memory round')}; "
                   f"{document.started[:10]}; {document.program()}", QUIET))
-    lines.append((machine(document), QUIET))
+    lines += [(line, QUIET) for line in machines(document)]
     return [(part, colour) for text, colour in lines for part in textwrap.wrap(text, 125)]
+
+
+def failed_control(document):
+    """What the first control that failed says of itself."""
+    failed = [noise for noise in [document.noise] + [host.noise for host in document.hosts]
+              if noise.failed]
+    return failed[0].control["words"][0]
 
 
 def purge_note(document):
@@ -221,8 +231,14 @@ def failed_cells(document):
     return lines
 
 
-def machine(document):
-    facts = document.provenance
+def machines(document):
+    """One line for each host; they are blocks of the experiment, and never one machine."""
+    if len(document.hosts) == 1:
+        return [machine(document.hosts[0].provenance)]
+    return [f"Host {i}: {machine(host.provenance)}" for i, host in enumerate(document.hosts)]
+
+
+def machine(facts):
     cpu = re.sub(r"\((R|TM)\)", "", facts["cpu_model"] or "unknown CPU")
     cores = plural(facts["cpu_count"], "CPU")
     parts = [f"{cpu}, {cores}", facts["kernel"], facts["libc"], facts["compiler"]]

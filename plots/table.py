@@ -28,11 +28,17 @@ def ratio(row):
     return f"{row.ratio:.2f} [{row.lo:.2f}, {row.hi:.2f}]"
 
 
+def time_ratio(document, row):
+    """A ratio of times, which a control that failed takes back."""
+    return ratio(row) + (" !" if document.control_failed() and row and row.ratio else "")
+
+
 def overall(document, backend, metric):
     """The geometric mean, and over how many workloads where that is not all."""
     row, workloads = document.overall(backend, metric), len(document.workloads)
     partial = row is not None and 0 < row.n < workloads
-    return ratio(row) + (f" ({row.n} of {workloads})" if partial else "")
+    text = time_ratio(document, row) if metric == "cpu_ns_per_op" else ratio(row)
+    return text + (f" ({row.n} of {workloads})" if partial else "")
 
 
 def median(row, form, scale=1.0):
@@ -93,7 +99,7 @@ def details(document):
                 workload.id, name(backend),
                 document.why_missing(workload.id, backend.id, "time") if missing
                 else f"{time.median:.1f}",
-                ratio(time),
+                time_ratio(document, time),
                 median(cell["peak_rss_bytes"], "{:.1f}", 1 / MIB),
                 median(cell["f_peak"], "{:.2f}"),
                 median(cell["f_ret"], "{:.0f}", 100.0),
@@ -112,6 +118,9 @@ def circumstances(document):
     if not document.complete:
         lines.append(f"**Incomplete run: interrupted after {document.rounds_done('time')} of "
                      f"{document.rounds_asked} rounds.**")
+    if document.control_failed():
+        lines.append("**A/A control failed: take no time verdict from this run.** "
+                     "Beside a time ratio `!` says so again.")
     lines += [f"Not measured: `{b.id}`, {b.status}: {b.reason}." for b in document.backends
               if b.status != "ok"]
     return lines

@@ -12,7 +12,7 @@ from support import GOLDEN, GOOD, PLOTS, changed, golden, need, script, write
 
 need("matplotlib")
 
-PICTURES = ("fragmentation", "pareto", "relative_time", "rss_timeline")
+PICTURES = ("fragmentation", "noise", "pareto", "relative_time", "rss_timeline")
 KINDS = ("svg", "png", "csv", "txt")
 NOVEL = "novel:knob=3"
 
@@ -123,7 +123,7 @@ class PictureTest(unittest.TestCase):
 
     def test_incomplete_run_without_intervals(self):
         self.assertEqual(self.lone.returncode, GOOD)
-        self.assertEqual(len(self.lone.stdout.splitlines()), len(KINDS))
+        self.assertEqual(len(self.lone.stdout.splitlines()), 2 * len(KINDS))  # and noise
         self.assertIn("no pareto: ", self.lone.stderr)
         text = words(self.dir / "one" / "relative_time.svg")
         self.assertIn("INCOMPLETE RUN: interrupted after 1 of 7 rounds", text)

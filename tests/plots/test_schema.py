@@ -37,7 +37,7 @@ PLANTED = {
     "a checksum in capitals": (
         lambda d: first(d, "samples").update(checksum="00000000000000AA"), "checksum"),
     "a checksum too short": (lambda d: first(d, "samples").update(checksum="aa"), "checksum"),
-    "an unknown pass": (lambda d: first(d, "samples").update({"pass": "both"}), "pass"),
+    "a pass that is no word": (lambda d: first(d, "samples").update({"pass": "time 2"}), "pass"),
     "memory in the time pass": (
         lambda d: first(d, "samples").update(
             mem=first(d, "samples", **{"pass": "memory"})["mem"]), "mem"),
