@@ -114,7 +114,7 @@ struct arguments {
     struct pab_gate_settings settings;
     const char *base, *head, *file;
     const char *output, *markdown, *junit;
-    bool force, github, quiet, verbose;
+    bool github, quiet, verbose;
 };
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -267,7 +267,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->request.head_spec = value;
         break;
     case OPTION_FORCE:
-        arguments->force = true;
+        arguments->settings.forces = true;
         break;
     case ARGP_KEY_ARG:
         if (arguments->file != NULL) {
@@ -337,7 +337,7 @@ static enum pab_status find_form(const struct arguments *arguments, enum form *o
                         "documents are judged as they are: nothing is measured, no other "
                         "document is written");
     }
-    if (*out == FORM_FILE && arguments->force) {
+    if (*out == FORM_FILE && arguments->settings.forces) {
         return pab_fail(err, PAB_USAGE, "--force is for --base FILE --head FILE");
     }
     return *out == FORM_LIVE ? find_live(&arguments->request, err) : PAB_OK;

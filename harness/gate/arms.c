@@ -138,7 +138,8 @@ static enum pab_status settle(struct pab_plan *plan, const struct pab_gate_reque
     plan->memory_rounds = MEMORY_ROUNDS;
     plan->control_every = request->run.no_control ? 0 : CONTROL_EVERY;
     if (!has_end && pab_plan_has(plan, &pab_pass_time)) {
-        plan->budget_s = PAB_GATE_CELL_S * (double)(plan->workload_count * plan->arm_count / 2);
+        size_t cells = plan->workload_count * plan->arm_count / 2;
+        plan->budget_s = PAB_GATE_CELL_S * (double)cells;
         plan->rounds = PAB_ROUNDS_MAX;
     }
     return pab_gate_families_of_plan(plan) != 0

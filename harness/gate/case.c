@@ -94,7 +94,7 @@ enum pab_status pab_gate_case_of_arms(struct pab_reading *arms,
 }
 
 enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_reading *head,
-                                      const struct pab_gate_settings *settings, bool force,
+                                      const struct pab_gate_settings *settings,
                                       struct pab_gate_case **out, struct pab_error *err)
 {
     *out = case_new(base, head, settings);

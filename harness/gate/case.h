@@ -24,9 +24,9 @@ enum pab_status pab_gate_case_of_arms(struct pab_reading *arms,
                                       const struct pab_gate_settings *settings,
                                       struct pab_gate_case **out, struct pab_error *err);
 
-/* Two documents. Takes both. PAB_NOT_COMPARABLE: unlike machines or builds, unless `force`. */
+/* Two documents. Takes both. PAB_NOT_COMPARABLE: unlike machines or builds, and not forced. */
 enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_reading *head,
-                                      const struct pab_gate_settings *settings, bool force,
+                                      const struct pab_gate_settings *settings,
                                       struct pab_gate_case **out, struct pab_error *err);
 
 void pab_gate_case_free(struct pab_gate_case *the_case);

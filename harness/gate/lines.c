@@ -5,6 +5,7 @@
 #include "harness/json_text.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *pab_gate_result_word(enum pab_gate_result result)
 {
@@ -48,12 +49,12 @@ static const char *word_of(const struct pab_gate_item *item)
 
 static void set_change(const struct pab_row *row, struct pab_gate_line *line)
 {
-    bool has_range = isfinite(row->lo) && isfinite(row->hi) && row->lo != row->hi;
+    bool has_interval = row->metric->family == PAB_FAMILY_TIME && isfinite(row->lo);
     if (isfinite(row->ratio)) {
         snprintf(line->change, sizeof(line->change), "%s",
                  pab_gate_change_text(row->ratio, (char[PAB_FIGURE_MAX]){0}));
     }
-    if (has_range) {
+    if (has_interval) {
         snprintf(line->interval, sizeof(line->interval), "[%+.1f, %+.1f] %%", 100 * (row->lo - 1),
                  100 * (row->hi - 1));
     }
@@ -82,10 +83,10 @@ void pab_gate_line_make(const struct pab_gate_item *item, struct pab_gate_line *
     snprintf(line->metric, sizeof(line->metric), "%s", row->metric->name);
     if (isfinite(row->base) || isfinite(row->head)) {
         char text[PAB_FIGURE_MAX];
-        snprintf(line->base, sizeof(line->base), "%s",
-                 pab_words_figure(row->base, row->metric->unit, text));
-        snprintf(line->head, sizeof(line->head), "%s",
-                 pab_words_figure(row->head, row->metric->unit, text));
+        /* of what must be equal, every byte counts */
+        const char *unit = item->family == PAB_FAMILY_STRUCTURE ? "count" : row->metric->unit;
+        snprintf(line->base, sizeof(line->base), "%s", pab_words_figure(row->base, unit, text));
+        snprintf(line->head, sizeof(line->head), "%s", pab_words_figure(row->head, unit, text));
     }
     set_change(row, line);
 }
@@ -102,6 +103,53 @@ void pab_gate_line_text(const struct pab_gate_line *line, char *out, size_t size
     if (used < size) {
         snprintf(out + used, size - used, "%s", line->verdict);
     }
+}
+
+const char *pab_gate_only_label(const struct pab_gate_verdict *verdict)
+{
+    const char *label = NULL;
+    for (size_t i = 0; i < verdict->count; i++) {
+        const char *other = verdict->items[i].label;
+        if (label != NULL && other != NULL && strcmp(label, other) != 0) {
+            return NULL;
+        }
+        label = other != NULL ? other : label;
+    }
+    return label;
+}
+
+const char *pab_gate_quiet_text(const struct pab_gate_case *the_case,
+                                bool (*wants)(const struct pab_gate_item *item),
+                                char out[PAB_GATE_WORD_MAX])
+{
+    const struct pab_gate_verdict *verdict = the_case->verdict;
+    const double *numbers = the_case->settings.numbers;
+    size_t quiet[PAB_FAMILY_COUNT] = {0};
+    size_t used = 0;
+    char limits[2][PAB_FIGURE_MAX];
+    for (size_t i = 0; i < verdict->count; i++) {
+        const struct pab_gate_item *item = &verdict->items[i];
+        quiet[item->family] += item->finding == PAB_FINDING_GOOD && !wants(item);
+    }
+    pab_words_percent(numbers[PAB_GATE_MEMORY_LIMIT], limits[0]);
+    pab_words_percent(numbers[PAB_GATE_INSTRUCTIONS_LIMIT], limits[1]);
+    const struct {
+        enum pab_family family;
+        const char *what, *limit;
+    } parts[] = {
+        {PAB_FAMILY_MEMORY, "of memory, within ", limits[0]},
+        {PAB_FAMILY_INSTRUCTIONS, "of instructions, within ", limits[1]},
+        {PAB_FAMILY_STRUCTURE, "of structure, equal", ""},
+    };
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        if (quiet[parts[i].family] > 0) {
+            used += (size_t)snprintf(out + used, PAB_GATE_WORD_MAX - used, "%s%zu %s%s",
+                                     used == 0 ? "and in order: " : "; ", quiet[parts[i].family],
+                                     parts[i].what, parts[i].limit);
+        }
+    }
+    return out;
 }
 
 /* --- who and how ---------------------------------------------------------------------------- */

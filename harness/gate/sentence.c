@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define NAMED_MAX 3u /* findings in full; the others are counted */
+
 struct text {
     char *out;
     size_t used, size;
@@ -22,32 +24,79 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
     va_end(values);
 }
 
-static const struct pab_gate_item *first_of(const struct pab_gate_verdict *verdict,
-                                            enum pab_gate_finding finding)
+static const char *plural(size_t count)
 {
-    for (size_t i = 0; i < verdict->count; i++) {
-        if (verdict->items[i].finding == finding) {
-            return &verdict->items[i];
-        }
-    }
-    return NULL;
+    return count == 1 ? "" : "s";
 }
 
-/* The first one in full, the others counted. */
+/* Times before memory before counts, and within a family the largest change first. */
+static bool goes_before(const struct pab_gate_item *a, const struct pab_gate_item *b)
+{
+    if (a->family != b->family) {
+        return a->family < b->family;
+    }
+    double size[2] = {0, 0};
+    const struct pab_gate_item *both[] = {a, b};
+    for (size_t i = 0; i < 2; i++) {
+        bool has_ratio = both[i]->row != NULL && both[i]->row->ratio > 0;
+        size[i] = has_ratio ? fabs(log(both[i]->row->ratio)) : 0;
+    }
+    return size[0] > size[1];
+}
+
+/* The next finding of that kind behind `last` (NULL: the first). Those of equal rank keep their
+ * order. */
+static const struct pab_gate_item *next_of(const struct pab_gate_verdict *verdict,
+                                           enum pab_gate_finding finding,
+                                           const struct pab_gate_item *last)
+{
+    const struct pab_gate_item *best = NULL;
+    for (size_t i = 0; i < verdict->count; i++) {
+        const struct pab_gate_item *item = &verdict->items[i];
+        bool is_behind =
+            last == NULL || goes_before(last, item) || (!goes_before(item, last) && item > last);
+        if (item->finding == finding && is_behind && (best == NULL || goes_before(item, best))) {
+            best = item;
+        }
+    }
+    return best;
+}
+
+/* "strings cpu_ns_per_op +3.4 % [+2.1, +4.7] %, slower: again +3.1 %" */
+static void add_finding(struct text *text, const struct pab_gate_verdict *verdict,
+                        const struct pab_gate_item *item)
+{
+    struct pab_gate_line line;
+    bool has_label = pab_gate_only_label(verdict) == NULL;
+    pab_gate_line_make(item, &line);
+    add(text, "%s%s%s", line.workload, has_label ? " on " : "", has_label ? line.label : "");
+    add(text, "%s%s", line.metric[0] == '\0' ? "" : " ", line.metric);
+    if (item->family == PAB_FAMILY_STRUCTURE && line.base[0] != '\0') {
+        add(text, " %s -> %s", line.base, line.head);
+    } else if (line.change[0] != '\0') {
+        add(text, " %s%s%s", line.change, line.interval[0] == '\0' ? "" : " ", line.interval);
+    }
+    add(text, ", %s", line.verdict);
+}
+
 static void add_findings(struct text *text, const struct pab_gate_verdict *verdict,
                          enum pab_gate_finding finding, const char *what)
 {
-    const struct pab_gate_item *item = first_of(verdict, finding);
+    const struct pab_gate_item *item = NULL;
     size_t count = verdict->found[finding];
-    if (item == NULL) {
+    if (count == 0) {
         return;
     }
-    struct pab_gate_line line;
-    char shown[600];
-    pab_gate_line_make(item, &line);
-    pab_gate_line_text(&line, shown, sizeof(shown));
-    add(text, " %zu %s%s, %s%s.", count, what, count == 1 ? "" : "s", count == 1 ? "" : "first ",
-        shown);
+    add(text, " %zu %s%s: ", count, what, plural(count));
+    for (size_t i = 0; i < NAMED_MAX && i < count; i++) {
+        item = next_of(verdict, finding, item);
+        add(text, "%s", i == 0 ? "" : "; ");
+        add_finding(text, verdict, item);
+    }
+    if (count > NAMED_MAX) {
+        add(text, "; and %zu more", count - NAMED_MAX);
+    }
+    add(text, ".");
 }
 
 static void add_good(struct text *text, const struct pab_gate_verdict *verdict)
@@ -56,7 +105,7 @@ static void add_good(struct text *text, const struct pab_gate_verdict *verdict)
     for (size_t i = 0; i < PAB_FAMILY_COUNT; i++) {
         judged += verdict->judged[i];
     }
-    add(text, " nothing of %zu judged figures got worse.", judged);
+    add(text, " nothing of %zu figure%s got worse.", judged, plural(judged));
 }
 
 /* Regressions without a single improvement may be the gate's own fault. */
@@ -73,72 +122,67 @@ static void add_one_sided(struct text *text, const struct pab_gate_verdict *verd
     }
     if (worse >= 3 && better == 0) {
         add(text,
-            " All %zu times that changed got worse, none better: where that goes on over many "
-            "gates, look at the gate.",
+            " All %zu times that changed got worse: where that goes on over many gates, look at "
+            "the gate.",
             worse);
     }
 }
 
-const char *pab_gate_finding_sentence(const struct pab_gate_case *the_case,
-                                      char out[PAB_GATE_SENTENCE_MAX])
+static void add_found(struct text *text, const struct pab_gate_case *the_case)
 {
     const struct pab_gate_verdict *verdict = the_case->verdict;
-    struct text text = {out, 0, PAB_GATE_SENTENCE_MAX};
-    add(&text, "%s%s:", pab_gate_result_word(verdict->result),
-        the_case->first->forced ? " (forced, of what is not alike)" : "");
-    add_findings(&text, verdict, PAB_FINDING_BROKEN, "failure");
-    add_findings(&text, verdict, PAB_FINDING_REGRESSION, "regression");
+    const size_t *found = verdict->found;
+    add(text, "%s%s:", pab_gate_result_word(verdict->result),
+        the_case->first->forced ? " (forced: what is compared is not alike)" : "");
+    add_findings(text, verdict, PAB_FINDING_BROKEN, "failure");
+    add_findings(text, verdict, PAB_FINDING_REGRESSION, "regression");
     if (verdict->result == PAB_GATE_NOT_COMPARABLE) {
-        add_findings(&text, verdict, PAB_FINDING_UNLIKE, "workload");
+        add_findings(text, verdict, PAB_FINDING_UNLIKE, "workload");
     }
     if (verdict->result == PAB_GATE_INCONCLUSIVE) {
-        add_findings(&text, verdict, PAB_FINDING_UNDECIDED, "undecided figure");
-        add_findings(&text, verdict, PAB_FINDING_GONE, "missing cell");
-        if (text.out[text.used - 1] == ':') {
-            add(&text, " nothing could be judged.");
-        }
+        add_findings(text, verdict, PAB_FINDING_UNDECIDED, "undecided figure");
+        add_findings(text, verdict, PAB_FINDING_GONE, "missing cell");
+        add(text, "%s",
+            found[PAB_FINDING_UNDECIDED] + found[PAB_FINDING_GONE] == 0
+                ? " nothing could be judged."
+                : "");
     }
     if (verdict->result == PAB_GATE_GOOD) {
-        add_good(&text, verdict);
+        add_good(text, verdict);
     }
-    if (verdict->found[PAB_FINDING_BETTER] > 0) {
-        size_t count = verdict->found[PAB_FINDING_BETTER];
-        add(&text, " %zu figure%s got better.", count, count == 1 ? "" : "s");
+    if (found[PAB_FINDING_BETTER] > 0) {
+        add(text, " %zu figure%s got better.", found[PAB_FINDING_BETTER],
+            plural(found[PAB_FINDING_BETTER]));
     }
-    if (verdict->found[PAB_FINDING_CLEARED] > 0) {
-        add(&text, " %zu looked worse at first, and not again.",
-            verdict->found[PAB_FINDING_CLEARED]);
+    if (found[PAB_FINDING_CLEARED] > 0) {
+        add(text, " %zu looked worse at first, and not again.", found[PAB_FINDING_CLEARED]);
     }
-    add_one_sided(&text, verdict);
-    return out;
 }
 
-/* Rounds of the times, and the largest change that could have hidden there. */
+/* What the times could have shown, and how often they show what is not there. */
 static void add_power(struct text *text, const struct pab_gate_case *the_case)
 {
     const double *numbers = the_case->settings.numbers;
     const struct pab_gate_verdict *verdict = the_case->verdict;
-    char alpha[PAB_FIGURE_MAX];
-    char detect[PAB_FIGURE_MAX];
-    char power[PAB_FIGURE_MAX];
+    char percent[PAB_FIGURE_MAX];
     if (verdict->judged[PAB_FAMILY_TIME] == 0) {
         return;
     }
-    pab_words_percent(numbers[PAB_GATE_ALPHA], alpha);
-    pab_words_percent(numbers[PAB_GATE_POWER], power);
     if (isfinite(verdict->detectable)) {
-        add(text, " Time: a cell that is slower by %s is found with a probability of %s;",
-            pab_words_percent(verdict->detectable, detect), power);
+        add(text, " Of 100 gates, %.0f would find a cell that is %s slower, and",
+            100 * numbers[PAB_GATE_POWER], pab_words_percent(verdict->detectable, percent));
     } else {
-        add(text, " Time: too few rounds to say what would be found;");
+        add(text, " Too few rounds to say what slowdown would be found; of 100 gates");
     }
-    add(text, " where nothing changed, a gate says slower with at most %s.", alpha);
+    add(text, " at most %.3g would call a time slower where nothing changed.",
+        100 * numbers[PAB_GATE_ALPHA]);
 }
 
 const char *pab_gate_sentence(const struct pab_gate_case *the_case, char out[PAB_GATE_SENTENCE_MAX])
 {
-    pab_gate_finding_sentence(the_case, out);
-    struct text text = {out, strlen(out), PAB_GATE_SENTENCE_MAX};
+    struct text text = {out, 0, PAB_GATE_SENTENCE_MAX};
+    add_found(&text, the_case);
+    add_one_sided(&text, the_case->verdict);
     add_power(&text, the_case);
     return out;
 }

@@ -27,6 +27,7 @@ struct pab_gate_settings {
     long confirm_rounds;                   /* 0: what is flagged is a regression at once */
     unsigned families;                     /* 1 << family; 0: all that were measured */
     bool allows_gone, shows_structure, inconclusive_passes;
+    bool forces; /* documents of unlike machines or builds are compared all the same */
 };
 
 /* Nothing was said. */

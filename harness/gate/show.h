@@ -42,16 +42,11 @@ json_t *pab_gate_findings_json(const struct pab_gate_case *the_case);
 const char *pab_gate_result_word(enum pab_gate_result result);
 
 #define PAB_GATE_SENTENCE_MAX 1200
+#define PAB_GATE_WORD_MAX     320
 
 /* What was found, how sure that is, and what would have been missed. */
 const char *pab_gate_sentence(const struct pab_gate_case *the_case,
                               char out[PAB_GATE_SENTENCE_MAX]);
-/* Its first part alone: what was found. */
-const char *pab_gate_finding_sentence(const struct pab_gate_case *the_case,
-                                      char out[PAB_GATE_SENTENCE_MAX]);
-
-#define PAB_GATE_WORD_MAX 320
-
 /* A finding as the cells of a table. */
 struct pab_gate_line {
     char workload[80]; /* "all 4" of the suite */
@@ -62,13 +57,20 @@ struct pab_gate_line {
 };
 
 void pab_gate_line_make(const struct pab_gate_item *item, struct pab_gate_line *line);
+/* The backend of all findings, or NULL where there are several. */
+const char *pab_gate_only_label(const struct pab_gate_verdict *verdict);
 /* "strings on pymalloc: cpu_ns_per_op 73.7 ns -> 76.2 ns, +3.4 % [+2.1, +4.7]: slower, ..." */
 void pab_gate_line_text(const struct pab_gate_line *line, char *out, size_t size);
 
 /* Whether it belongs to what changed, in the table of a pull request. */
 bool pab_gate_is_news(const struct pab_gate_item *item);
-/* Whether nobody who asked for nothing in particular misses it: the same again, or in order. */
+/* Whether nobody misses it who asked for nothing in particular: in order, and not the main figure
+ * of its family. */
 bool pab_gate_is_quiet(const struct pab_gate_item *item);
+/* How many of a family are in order and not wanted: "and in order: ..."; "" where there are none. */
+const char *pab_gate_quiet_text(const struct pab_gate_case *the_case,
+                                bool (*wants)(const struct pab_gate_item *item),
+                                char out[PAB_GATE_WORD_MAX]);
 
 /* "base" or "head", version, commit, binary or spec, as one text. */
 const char *pab_gate_side_text(const struct pab_gate_case *the_case, bool is_head,

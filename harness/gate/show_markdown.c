@@ -14,14 +14,16 @@ static void print_cell(FILE *file, const char *text)
     fputs(" |", file);
 }
 
-static void print_row(FILE *file, const struct pab_gate_item *item)
+static void print_row(FILE *file, const struct pab_gate_item *item, bool has_label)
 {
     struct pab_gate_line line;
     bool is_bad = item->finding == PAB_FINDING_BROKEN || item->finding == PAB_FINDING_REGRESSION;
     pab_gate_line_make(item, &line);
     fputs("|", file);
     print_cell(file, line.workload);
-    print_cell(file, line.label);
+    if (has_label) {
+        print_cell(file, line.label);
+    }
     print_cell(file, line.metric);
     print_cell(file, line.base);
     print_cell(file, line.head);
@@ -38,6 +40,7 @@ static void print_rows(FILE *file, const struct pab_gate_verdict *verdict,
 {
     size_t rows = 0;
     size_t left_out = 0;
+    bool has_label = pab_gate_only_label(verdict) == NULL;
     for (size_t i = 0; i < verdict->count; i++) {
         if (!wants(&verdict->items[i])) {
             continue;
@@ -47,11 +50,12 @@ static void print_rows(FILE *file, const struct pab_gate_verdict *verdict,
             continue;
         }
         if (rows++ == 0) {
-            fputs("| workload | backend | figure | base | head | change | interval | verdict |\n"
-                  "|:---|:---|:---|---:|---:|---:|:---|:---|\n",
-                  file);
+            fprintf(file,
+                    "| workload |%s figure | base | head | change | 95 %% interval | verdict |\n"
+                    "|:---|%s:---|---:|---:|---:|:---|:---|\n",
+                    has_label ? " backend |" : "", has_label ? ":---|" : "");
         }
-        print_row(file, &verdict->items[i]);
+        print_row(file, &verdict->items[i], has_label);
     }
     if (left_out > 0) {
         fprintf(file, "\n%zu more rows are in the document.\n", left_out);
@@ -59,9 +63,11 @@ static void print_rows(FILE *file, const struct pab_gate_verdict *verdict,
     fputs(rows > 0 ? "\n" : "", file);
 }
 
-static bool is_judged(const struct pab_gate_item *item)
+/* That hundreds of counts are equal is told in a number. */
+static bool is_listed(const struct pab_gate_item *item)
 {
-    return item->finding != PAB_FINDING_SHOWN;
+    bool is_equal = item->family == PAB_FAMILY_STRUCTURE && item->finding == PAB_FINDING_GOOD;
+    return item->finding != PAB_FINDING_SHOWN && !is_equal;
 }
 
 static void print_summary(FILE *file, const struct pab_gate_case *the_case)
@@ -71,8 +77,12 @@ static void print_summary(FILE *file, const struct pab_gate_case *the_case)
         [PAB_GATE_INCONCLUSIVE] = "❔", [PAB_GATE_GOOD] = "✅",
     };
     char sentence[PAB_GATE_SENTENCE_MAX];
-    fprintf(file, PAB_GATE_MARKDOWN_HEAD "### %s allocator gate\n\n",
-            marks[the_case->verdict->result]);
+    fprintf(file, PAB_GATE_MARKDOWN_HEAD "### %s Allocator gate", marks[the_case->verdict->result]);
+    if (pab_gate_only_label(the_case->verdict) != NULL) {
+        fputs(": ", file);
+        pab_markdown_text(file, pab_gate_only_label(the_case->verdict));
+    }
+    fputs("\n\n", file);
     pab_markdown_text(file, pab_gate_sentence(the_case, sentence));
     fputs("\n\n", file);
 }
@@ -125,6 +135,7 @@ static void print_made(FILE *file, const struct pab_gate_case *the_case)
 bool pab_gate_show_markdown(FILE *file, const void *arg)
 {
     const struct pab_gate_case *the_case = ((const struct pab_gate_page *)arg)->the_case;
+    char quiet[PAB_GATE_WORD_MAX];
     print_summary(file, the_case);
     print_rows(file, the_case->verdict, pab_gate_is_news, NEWS_MAX);
     for (size_t i = 0; i < the_case->first->note_count; i++) {
@@ -133,8 +144,9 @@ bool pab_gate_show_markdown(FILE *file, const void *arg)
         fputs("\n", file);
     }
     fputs("\n<details><summary>All that was judged</summary>\n\n", file);
-    print_rows(file, the_case->verdict, is_judged, SIZE_MAX);
-    fputs("</details>\n", file);
+    print_rows(file, the_case->verdict, is_listed, SIZE_MAX);
+    pab_markdown_text(file, pab_gate_quiet_text(the_case, is_listed, quiet));
+    fputs("\n</details>\n", file);
     print_reading_help(file, the_case);
     print_made(file, the_case);
     return ferror(file) == 0;

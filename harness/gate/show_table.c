@@ -15,17 +15,27 @@ static int wider(int width, const char *text)
     return length > width ? length : width;
 }
 
+static bool is_judged(const struct pab_gate_item *item)
+{
+    return item->finding != PAB_FINDING_SHOWN;
+}
+
+static bool is_loud(const struct pab_gate_item *item)
+{
+    return !pab_gate_is_quiet(item);
+}
+
 static bool is_shown(const struct pab_gate_page *page, const struct pab_gate_item *item)
 {
-    return page->is_verbose ? item->finding != PAB_FINDING_SHOWN : !pab_gate_is_quiet(item);
+    return page->is_verbose ? is_judged(item) : is_loud(item);
 }
 
 static struct widths measure(const struct pab_gate_page *page)
 {
     const struct pab_gate_verdict *verdict = page->the_case->verdict;
+    bool has_labels = pab_gate_only_label(verdict) == NULL;
     struct widths widths = {
         .workload = (int)strlen("workload"),
-        .label = (int)strlen("backend"),
         .metric = (int)strlen("figure"),
         .base = (int)strlen("base"),
         .head = (int)strlen("head"),
@@ -38,7 +48,7 @@ static struct widths measure(const struct pab_gate_page *page)
         }
         pab_gate_line_make(&verdict->items[i], &line);
         widths.workload = wider(widths.workload, line.workload);
-        widths.label = wider(widths.label, line.label);
+        widths.label = has_labels ? wider(wider(widths.label, "backend"), line.label) : 0;
         widths.metric = wider(widths.metric, line.metric);
         widths.base = wider(widths.base, line.base);
         widths.head = wider(widths.head, line.head);
@@ -50,9 +60,12 @@ static struct widths measure(const struct pab_gate_page *page)
 
 static void print_line(FILE *file, const struct widths *widths, const struct pab_gate_line *line)
 {
-    fprintf(file, "  %-*s  %-*s  %-*s  %*s  %*s  %*s  %-*s  %s\n", widths->workload, line->workload,
-            widths->label, line->label, widths->metric, line->metric, widths->base, line->base,
-            widths->head, line->head, widths->change, line->change, widths->interval,
+    fprintf(file, "  %-*s  ", widths->workload, line->workload);
+    if (widths->label > 0) {
+        fprintf(file, "%-*s  ", widths->label, line->label);
+    }
+    fprintf(file, "%-*s  %*s  %*s  %*s  %-*s  %s\n", widths->metric, line->metric, widths->base,
+            line->base, widths->head, line->head, widths->change, line->change, widths->interval,
             line->interval, line->verdict);
 }
 
@@ -82,41 +95,22 @@ static void print_rows(FILE *file, const struct pab_gate_page *page)
     }
 }
 
-/* What the table leaves out because it is in order, by family. */
-static void print_quiet(FILE *file, const struct pab_gate_page *page)
-{
-    const struct pab_gate_verdict *verdict = page->the_case->verdict;
-    const double *numbers = page->the_case->settings.numbers;
-    size_t quiet[PAB_FAMILY_COUNT] = {0};
-    char memory[PAB_FIGURE_MAX];
-    char instructions[PAB_FIGURE_MAX];
-    for (size_t i = 0; i < verdict->count; i++) {
-        const struct pab_gate_item *item = &verdict->items[i];
-        quiet[item->family] += item->finding == PAB_FINDING_GOOD && !is_shown(page, item);
-    }
-    size_t all =
-        quiet[PAB_FAMILY_MEMORY] + quiet[PAB_FAMILY_STRUCTURE] + quiet[PAB_FAMILY_INSTRUCTIONS];
-    if (all > 0) {
-        fprintf(file,
-                "  and in order: %zu more figures of memory (limit %s), %zu of instructions (%s), "
-                "%zu of structure (equal)\n",
-                quiet[PAB_FAMILY_MEMORY], pab_words_percent(numbers[PAB_GATE_MEMORY_LIMIT], memory),
-                quiet[PAB_FAMILY_INSTRUCTIONS],
-                pab_words_percent(numbers[PAB_GATE_INSTRUCTIONS_LIMIT], instructions),
-                quiet[PAB_FAMILY_STRUCTURE]);
-    }
-}
-
 bool pab_gate_show_table(FILE *file, const void *arg)
 {
     const struct pab_gate_page *page = arg;
     const struct pab_gate_case *the_case = page->the_case;
+    const char *label = pab_gate_only_label(the_case->verdict);
+    char quiet[PAB_GATE_WORD_MAX];
     char side[PAB_GATE_WORD_MAX];
     char sentence[PAB_GATE_SENTENCE_MAX];
     fprintf(file, "base: %s\n", pab_gate_side_text(the_case, false, side));
-    fprintf(file, "head: %s\n\n", pab_gate_side_text(the_case, true, side));
+    fprintf(file, "head: %s\n", pab_gate_side_text(the_case, true, side));
+    fprintf(file, "%s%s%s\n", label == NULL ? "" : "backend: ", label == NULL ? "" : label,
+            label == NULL ? "" : "\n");
     print_rows(file, page);
-    print_quiet(file, page);
+    if (pab_gate_quiet_text(the_case, page->is_verbose ? is_judged : is_loud, quiet)[0] != '\0') {
+        fprintf(file, "  %s\n", quiet);
+    }
     for (size_t i = 0; i < the_case->first->note_count; i++) {
         fprintf(file, "  note: %s\n", the_case->first->notes[i]);
     }

@@ -36,9 +36,14 @@ const char *pab_gate_finding_word(enum pab_gate_finding finding)
 const char *pab_gate_change_text(double ratio, char out[PAB_GATE_CHANGE_MAX])
 {
     double percent = 100 * (ratio - 1);
+    int digits = fabs(percent) < 0.995 ? 2 : 1;
     out[0] = '\0';
-    if (isfinite(ratio)) {
-        snprintf(out, PAB_GATE_CHANGE_MAX, "%+.*f %%", fabs(percent) < 0.995 ? 2 : 1, percent);
+    if (ratio == 1) {
+        snprintf(out, PAB_GATE_CHANGE_MAX, "0 %%");
+    } else if (fabs(percent) < 0.005) {
+        snprintf(out, PAB_GATE_CHANGE_MAX, "< 0.01 %%");
+    } else if (isfinite(ratio)) {
+        snprintf(out, PAB_GATE_CHANGE_MAX, "%+.*f %%", digits, percent);
     }
     return out;
 }
@@ -143,14 +148,14 @@ static void judge_flagged(struct pab_gate_item *item, const struct pab_gate_evid
 
 static void judge_undecided(struct pab_gate_item *item, const struct pab_gate_limits *limits)
 {
-    bool is_mean = item->workload == NULL; /* its cells say it, too */
     bool is_structure = item->family == PAB_FAMILY_STRUCTURE;
     char text[PAB_FIGURE_MAX];
-    if (is_mean || (!is_structure && could_see(item->row, limits->detect))) {
+    if (!is_structure && could_see(item->row, limits->detect)) {
         find(item, PAB_FINDING_GOOD, "no change of %s or more",
              pab_words_percent(limits->detect, text));
-    } else {
-        find(item, PAB_FINDING_UNDECIDED, "%s", item->row->why);
+    } else { /* of a mean its cells say it, too */
+        find(item, item->workload == NULL ? PAB_FINDING_SHOWN : PAB_FINDING_UNDECIDED, "%s",
+             item->row->why);
     }
 }
 
@@ -274,7 +279,7 @@ static struct pab_gate_item *add_item(struct pab_gate_verdict *verdict)
     return &verdict->items[verdict->count++];
 }
 
-/* One finding a cell and family, where what is found is that it is not there. */
+/* One finding a cell, where what is found is that it is not there. */
 static bool is_told(const struct pab_gate_verdict *verdict, const struct pab_gate_item *item)
 {
     bool is_failure = item->finding == PAB_FINDING_BROKEN || item->finding == PAB_FINDING_NEW;
@@ -283,8 +288,7 @@ static bool is_told(const struct pab_gate_verdict *verdict, const struct pab_gat
         bool is_here =
             overlaps(other->workload, item->workload) && overlaps(other->label, item->label);
         bool told_as_failure = is_failure && other->row == NULL && is_here;
-        bool told_as_row = other->row != NULL && other->finding == item->finding && is_here &&
-                           other->family == item->family;
+        bool told_as_row = other->row != NULL && other->finding == item->finding && is_here;
         if (other != item && (told_as_failure || told_as_row)) {
             return true;
         }
