@@ -459,8 +459,7 @@ static int judge_documents(const struct arguments *arguments)
         pab_reading_close(base);
         return pab_cmd_fail(&err);
     }
-    status =
-        pab_gate_case_between(base, head, &arguments->settings, arguments->force, &the_case, &err);
+    status = pab_gate_case_between(base, head, &arguments->settings, &the_case, &err);
     int code = status == PAB_OK ? tell(arguments, the_case) : pab_cmd_fail(&err);
     pab_gate_case_free(the_case);
     return code;

@@ -100,7 +100,7 @@ enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_readi
     *out = case_new(base, head, settings);
     (*out)->settings.confirm_rounds = 0; /* who could make more of them? */
     struct pab_rules rules = pab_gate_rules(&(*out)->settings);
-    rules.force = force;
+    rules.force = settings->forces;
     enum pab_status status = pab_compare_between(base, head, &rules, &(*out)->first, err);
     if (status == PAB_OK) {
         (*out)->failures = pab_gate_failures_between(base, head, &(*out)->failure_count);
