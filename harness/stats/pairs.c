@@ -1,8 +1,9 @@
-/* The k-th smallest of n(n+1)/2 or nx*ny pairs without making them. A step halves the range in which
- * it can lie, by counting the pairs up to its middle. As averages and differences grow with each of
- * their values, also when rounded, a walk along the edge between those up to a limit and those
- * above takes nx + ny steps; it passes the nearest pair on either side, where the range is cut. At
- * most 64 halvings, as the middle is that of the ordered doubles; some log2 of the pairs in fact. */
+/* The k-th smallest of n(n+1)/2 or nx*ny pairs without making them, by narrowing the range in which
+ * it can lie. As averages and differences grow with each of their values, also when rounded, a walk
+ * along the edge between the pairs up to a limit and those above counts them in nx + ny steps, and
+ * passes the nearest pair on either side, where the range is cut. Limits are guessed from the counts
+ * so far, which takes some ten walks; every fourth one is the middle of the ordered doubles, so that
+ * 256 are enough for any values. */
 #include "harness/stats/internal.h"
 
 #include <math.h>
@@ -84,26 +85,54 @@ static double highest(const struct pab_pairs *pairs)
     return pairs->y == NULL ? pairs->x[pairs->nx - 1] : pairs->x[pairs->nx - 1] - pairs->y[0];
 }
 
-/* rank: 1 to the number of pairs. */
-static double pair_at(const struct pab_pairs *pairs, uint64_t rank)
+/* Where the pair looked for lies: between two pairs, with so many below the lower one and so many
+ * up to the upper one. */
+struct range {
+    double lo, hi;
+    uint64_t below, up_to;
+};
+
+/* As if the pairs lay evenly in the range; somewhat to the side of the far end, which so comes
+ * near. */
+static double guess(const struct range *range, uint64_t rank)
 {
-    double lo = lowest(pairs);
-    double hi = highest(pairs);
-    while (lo < hi) {
-        uint64_t low = order_of(lo);
-        struct edge edge = edge_of(pairs, value_of(low + (order_of(hi) - low) / 2));
+    double count = (double)(range->up_to - range->below);
+    double share = (double)(rank - range->below) / count;
+    double aside = 0.5 / sqrt(count);
+    share += share < 0.5 ? aside : -aside;
+    return range->lo + share * (range->hi - range->lo);
+}
+
+static double middle(const struct range *range)
+{
+    uint64_t low = order_of(range->lo);
+    return value_of(low + (order_of(range->hi) - low) / 2);
+}
+
+/* rank: 1 to the number of pairs, `count`. */
+static double pair_at(const struct pab_pairs *pairs, uint64_t count, uint64_t rank)
+{
+    struct range range = {.lo = lowest(pairs), .hi = highest(pairs), .up_to = count};
+    for (unsigned walks = 1; range.lo < range.hi; walks++) {
+        double limit = guess(&range, rank);
+        if (walks % 4 == 0 || !(limit >= range.lo && limit < range.hi)) {
+            limit = middle(&range);
+        }
+        struct edge edge = edge_of(pairs, limit);
         if (edge.count >= rank) {
-            hi = edge.below;
+            range.hi = edge.below;
+            range.up_to = edge.count;
         } else {
-            lo = edge.above;
+            range.lo = edge.above;
+            range.below = edge.count;
         }
     }
-    return lo + 0.0; /* no negative zero */
+    return range.lo + 0.0; /* no negative zero */
 }
 
 static double median_of(const struct pab_pairs *pairs, uint64_t count)
 {
-    double lower = pair_at(pairs, (count + 1) / 2);
+    double lower = pair_at(pairs, count, (count + 1) / 2);
     struct edge edge = edge_of(pairs, lower);
     bool is_middle = count % 2 == 1 || edge.count > count / 2;
     return is_middle ? lower : (lower + edge.above) / 2;
@@ -116,8 +145,8 @@ struct pab_interval pab_stats_middle(const struct pab_pairs *pairs, size_t k)
     struct pab_interval out = {.estimate = median_of(pairs, count)};
     if (k >= 1) {
         out.has_interval = true;
-        out.lo = pair_at(pairs, k);
-        out.hi = pair_at(pairs, count + 1 - k);
+        out.lo = pair_at(pairs, count, k);
+        out.hi = pair_at(pairs, count, count + 1 - k);
     }
     return out;
 }

@@ -3,7 +3,7 @@
 import numpy
 
 SHAPES = ("normal", "skewed", "heavy", "tied", "rounded", "zeros", "constant", "zero", "above",
-          "below", "huge", "tiny", "two values")
+          "below", "huge", "tiny", "scales", "two values")
 
 
 def length(rng):
@@ -36,6 +36,8 @@ def vector(rng, n=None, shape=None):
         return numpy.zeros(n)
     if shape in ("above", "below"):
         return numpy.abs(normal) * (1 if shape == "above" else -1)
+    if shape == "scales":
+        return rng.choice([-1, 1], n) * 10 ** rng.uniform(-140, 140, n)
     if shape == "two values":
         return rng.choice([-0.25, 0.5], n)
     return normal * {"huge": 1e140, "tiny": 1e-140}.get(shape, 1)
