@@ -84,7 +84,7 @@ void pab_show_init(struct pab_show *show, const struct pab_comparison *compariso
     struct ordered *ordered = calloc(comparison->count + 1, sizeof(*ordered));
     *show = (struct pab_show){
         .comparison = comparison,
-        .rows = calloc(comparison->count + 1, sizeof(*show->rows)),
+        .rows = calloc(comparison->count + 1, sizeof(const struct pab_row *)),
     };
     PAB_CHECK(ordered != NULL && show->rows != NULL);
     for (size_t i = 0; i < comparison->count; i++) {

@@ -87,17 +87,20 @@ static inline void made_control(const json_t *document, const char *workload, co
     json_object_set_new(row, "reps_cpu_ns", json_pack("[f]", 10 * ns));
 }
 
-/* A sample of the memory pass. `structure`: its number of arenas; negative: it has none. */
-static inline void made_memory(const json_t *document, const char *workload, const char *backend,
-                               unsigned round, double peak_rss_bytes, int structure)
+/* A sample of the memory pass. */
+static inline json_t *made_memory(const json_t *document, const char *workload, const char *backend,
+                                  unsigned round, double peak_rss_bytes)
 {
     json_t *row = made_row(document, "samples", workload, backend, round);
     json_object_set_new(row, "pass", json_string("memory"));
-    json_t *mem = json_pack("{s:f}", "peak_rss_bytes", peak_rss_bytes);
-    if (structure >= 0) {
-        json_object_set_new(mem, "structure", json_pack("{s:i}", "arenas", structure));
-    }
-    json_object_set_new(row, "mem", mem);
+    json_object_set_new(row, "mem", json_pack("{s:f}", "peak_rss_bytes", peak_rss_bytes));
+    return row;
+}
+
+static inline void made_arenas(json_t *row, int arenas)
+{
+    json_object_set_new(json_object_get(row, "mem"), "structure",
+                        json_pack("{s:i}", "arenas", arenas));
 }
 
 /* One figure of a pass of its own: "instructions", "per_op". */
@@ -147,14 +150,15 @@ static inline double made_noise(uint64_t *state)
     return sum - 6;
 }
 
-/* `rounds` pairs around 100 ns: the base with noise of its own, the head `ratio` times as long. */
-static inline void made_pairs(const json_t *document, const char *workload, const char *base,
-                              const char *head, unsigned rounds, double ratio, double noise)
+/* `rounds` pairs of the backends a and b around 100 ns: each with noise of its own, b `ratio` times
+ * as long. */
+static inline void made_pairs(const json_t *document, const char *workload, unsigned rounds,
+                              double ratio, double noise)
 {
-    uint64_t state = (uint64_t)workload[0] * 1000003u + (uint64_t)head[0];
+    uint64_t state = (uint64_t)workload[0] * 1000003u + 98;
     for (unsigned r = 0; r < rounds; r++) {
-        made_time(document, workload, base, r, 100 * exp(noise * made_noise(&state)));
-        made_time(document, workload, head, r, 100 * ratio * exp(noise * made_noise(&state)));
+        made_time(document, workload, "a", r, 100 * exp(noise * made_noise(&state)));
+        made_time(document, workload, "b", r, 100 * ratio * exp(noise * made_noise(&state)));
     }
 }
 

@@ -14,7 +14,7 @@ static struct pab_row time_row(unsigned rounds, double ratio, double noise,
                                const struct pab_rules *rules)
 {
     json_t *document = made("w", "a,b");
-    made_pairs(document, "w", "a", "b", rounds, ratio, noise);
+    made_pairs(document, "w", rounds, ratio, noise);
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, rules);
     struct pab_row row = *the_row(comparison, "w", "b", "cpu_ns_per_op");
@@ -122,9 +122,9 @@ static void zeros(void **state)
         made_time(document, "w", "b", r, 5);
         made_time(document, "w", "c", r, 0);
     }
-    made_memory(document, "w", "a", 0, 0, -1);
-    made_memory(document, "w", "b", 0, 8e6, -1);
-    made_memory(document, "w", "c", 0, 0, -1);
+    made_memory(document, "w", "a", 0, 0);
+    made_memory(document, "w", "b", 0, 8e6);
+    made_memory(document, "w", "c", 0, 0);
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, exploring());
     const struct pab_row *row = the_row(comparison, "w", "b", "cpu_ns_per_op");
@@ -186,8 +186,8 @@ static void expect_bytes(const double base[2], const double head[2], enum pab_ca
 {
     json_t *document = made("w", "a,b");
     for (unsigned r = 0; r < 2; r++) {
-        made_memory(document, "w", "a", r, base[r], -1);
-        made_memory(document, "w", "b", r, head[r], -1);
+        made_memory(document, "w", "a", r, base[r]);
+        made_memory(document, "w", "b", r, head[r]);
     }
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, exploring());
@@ -240,8 +240,8 @@ static void expect_structure(const int base[2], const int head[2], enum pab_call
 {
     json_t *document = made_arms("w");
     for (unsigned r = 0; r < 2; r++) {
-        made_memory(document, "w", "p@base", r, MIB, base[r]);
-        made_memory(document, "w", "p@head", r, MIB, head[r]);
+        made_arenas(made_memory(document, "w", "p@base", r, MIB), base[r]);
+        made_arenas(made_memory(document, "w", "p@head", r, MIB), head[r]);
     }
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = arms(reading, 0, UINT32_MAX);
@@ -266,8 +266,8 @@ static void structure_within(void **state)
 {
     (void)state;
     json_t *document = made("w", "a,b");
-    made_memory(document, "w", "a", 0, MIB, 3);
-    made_memory(document, "w", "b", 0, MIB, 5);
+    made_arenas(made_memory(document, "w", "a", 0, MIB), 3);
+    made_arenas(made_memory(document, "w", "b", 0, MIB), 5);
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, exploring());
     expect_call(the_row(comparison, "w", "b", "structure.arenas"), PAB_CALL_NOT_JUDGED);
@@ -375,16 +375,16 @@ static void suite(void **state)
     (void)state;
     json_t *document = made("one,two,three", "a,b,null");
     json_object_set_new(made_backend(document, 2), "ranked", json_false());
-    made_pairs(document, "one", "a", "b", 25, 2.0, 0.0);
-    made_pairs(document, "two", "a", "b", 24, 2.0, 0.0);
+    made_pairs(document, "one", 25, 2.0, 0.0);
+    made_pairs(document, "two", 24, 2.0, 0.0);
     for (unsigned r = 0; r < 25; r++) {
         made_time(document, "three", "a", r, 10);
         made_time(document, "one", "null", r, 1);
     }
-    made_memory(document, "one", "a", 0, 10 * MIB, -1);
-    made_memory(document, "one", "b", 0, 20 * MIB, -1);
-    made_memory(document, "two", "a", 0, 10 * MIB, -1);
-    made_memory(document, "two", "b", 0, 5 * MIB, -1);
+    made_memory(document, "one", "a", 0, 10 * MIB);
+    made_memory(document, "one", "b", 0, 20 * MIB);
+    made_memory(document, "two", "a", 0, 10 * MIB);
+    made_memory(document, "two", "b", 0, 5 * MIB);
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, exploring());
     const struct pab_row *row = the_row(comparison, NULL, "b", "cpu_ns_per_op");
@@ -411,8 +411,8 @@ static void adjustment(void **state)
 {
     (void)state;
     json_t *document = made("one,two", "a,b,c");
-    made_pairs(document, "one", "a", "b", 15, 1.02, 0.03);
-    made_pairs(document, "two", "a", "b", 15, 1.00, 0.03);
+    made_pairs(document, "one", 15, 1.02, 0.03);
+    made_pairs(document, "two", 15, 1.00, 0.03);
     uint64_t noise = 1;
     for (unsigned r = 0; r < 15; r++) {
         made_time(document, "one", "c", r, 105 * exp(0.03 * made_noise(&noise)));

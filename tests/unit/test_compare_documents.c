@@ -22,8 +22,8 @@ static json_t *made_side(const char *run_id, double ratio)
         made_time(document, "w", "b", r, 50 * exp(0.02 * made_noise(&noise)));
     }
     for (unsigned r = 0; r < 2; r++) {
-        made_memory(document, "w", "a", r, 20 * MIB * ratio, 7);
-        made_memory(document, "w", "b", r, 30 * MIB, 9);
+        made_arenas(made_memory(document, "w", "a", r, 20 * MIB * ratio), 7);
+        made_arenas(made_memory(document, "w", "b", r, 30 * MIB), 9);
     }
     return document;
 }
@@ -128,8 +128,8 @@ static void counters_come_and_go(void **state)
     json_object_set_new(made_run(head), "run_id", json_string("two"));
     made_figure(base, "w", "a", "kernel.mmap", 3);
     made_figure(head, "w", "a", "kernel.madvise", 3);
-    made_memory(base, "w", "a", 0, MIB, 4);
-    made_memory(head, "w", "a", 0, MIB, -1);
+    made_arenas(made_memory(base, "w", "a", 0, MIB), 4);
+    made_memory(head, "w", "a", 0, MIB);
     struct pab_reading *old = made_reading(base);
     struct pab_reading *new = made_reading(head);
     struct pab_comparison *comparison = between(old, new, exploring());

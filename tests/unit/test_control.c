@@ -86,7 +86,7 @@ static void few_rounds_or_none(void **state)
     pab_reading_close(reading);
 
     json_t *document = made("w", "a,b");
-    made_pairs(document, "w", "a", "b", 10, 1, 0.01);
+    made_pairs(document, "w", 10, 1, 0.01);
     reading = made_reading(document);
     control = pab_control_make(reading);
     assert_int_equal(control->verdict, PAB_CONTROL_NONE);
