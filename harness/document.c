@@ -58,7 +58,7 @@ json_t *pab_document_header(json_t *plan, int argc, char **argv)
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:I, s:o, s:o}", "schema", PAB_SCHEMA,
                      "run_id", run_id, "argv", argv_to_json(argc, argv), "plan", plan, "provenance",
                      pab_host_provenance(), "started", started, "started_s", (json_int_t)now.tv_sec,
-                     "warnings", pab_host_advice(), "noise_before", pab_noise_look(""));
+                     "warnings", pab_host_warnings(), "noise_before", pab_noise_look(""));
 }
 
 /* Of a run of `check` also whether its detector saw, and how much of it nobody can run. */
@@ -108,8 +108,9 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(header_keys); i++) {
         json_object_set(run, header_keys[i], json_object_get(header, header_keys[i]));
     }
-    static const char *const plan_keys[] = {"preset",   "seed",   "rounds", "memory_rounds",
-                                            "baseline", "passes", "shard",  "budget_s"};
+    static const char *const plan_keys[] = {"preset",        "seed",     "rounds",
+                                            "memory_rounds", "baseline", "passes",
+                                            "shard",         "budget_s", "control_every"};
     for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
         json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
     }

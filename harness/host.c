@@ -178,9 +178,9 @@ void pab_host_utc(char *out, size_t size)
     strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
-static void advise(json_t *out, const char *text)
+static void advise(json_t *out, const char *about, const char *text)
 {
-    json_array_append_new(out, json_string(text));
+    json_array_append_new(out, json_pack("{s:s, s:s}", "about", about, "text", text));
 }
 
 json_t *pab_host_advice(void)
@@ -188,7 +188,8 @@ json_t *pab_host_advice(void)
     json_t *out = json_array();
     char text[256];
     if (PAB_CHECK_LEVEL > 0) {
-        advise(out, "this build has its assertions on: no time that it gives is worth quoting");
+        advise(out, "build",
+               "this build has its assertions on: no time that it gives is worth quoting");
     }
     double load[1] = {0};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -197,20 +198,22 @@ json_t *pab_host_advice(void)
                  "the machine is busy (load %.1f on %ld CPUs): stop other work for tighter "
                  "intervals",
                  load[0], cpus);
-        advise(out, text);
+        advise(out, "load", text);
     }
     if (read_line(GOVERNOR_FILE, text, sizeof(text)) && strcmp(text, "performance") != 0) {
-        advise(out, "CPU frequency follows the load: `cpupower frequency-set -g performance` "
-                    "steadies it");
+        advise(out, "governor",
+               "CPU frequency follows the load: `cpupower frequency-set -g performance` "
+               "steadies it");
     }
     read_chosen(THP_FILE, text, sizeof(text));
     if (strcmp(text, "always") == 0) {
-        advise(out, "transparent huge pages are always on: RSS counts whole huge pages, and "
-                    "figures differ from machines with madvise");
+        advise(out, "thp",
+               "transparent huge pages are always on: RSS counts whole huge pages, and "
+               "figures differ from machines with madvise");
     }
     const char *preload = getenv("LD_PRELOAD");
     if (preload != NULL && preload[0] != '\0') {
-        advise(out, "LD_PRELOAD is set: every worker starts with it; unset it");
+        advise(out, "environment", "LD_PRELOAD is set: every worker starts with it; unset it");
     }
     json_t *variables = environment();
     const char *name = NULL;
@@ -219,13 +222,27 @@ json_t *pab_host_advice(void)
     {
         if (strcmp(name, "LD_PRELOAD") != 0 && strcmp(name, "LD_LIBRARY_PATH") != 0) {
             snprintf(text, sizeof(text), "%s is set: it changes what an allocator does", name);
-            advise(out, text);
+            advise(out, "environment", text);
         }
     }
     json_decref(variables);
     read_word(ASLR_FILE, text, sizeof(text));
     if (strcmp(text, "2") != 0) {
-        advise(out, "address space randomisation is off: one layout is one sample of luck");
+        advise(out, "aslr", "address space randomisation is off: one layout is one sample of luck");
     }
+    return out;
+}
+
+json_t *pab_host_warnings(void)
+{
+    json_t *out = json_array();
+    json_t *advice = pab_host_advice();
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(advice, index, row)
+    {
+        json_array_append(out, json_object_get(row, "text"));
+    }
+    json_decref(advice);
     return out;
 }

@@ -14,8 +14,11 @@ json_t *pab_host_provenance(void);
 /* `context` of the document: what Google Benchmark's readers expect. */
 json_t *pab_host_context(const char *started);
 
-/* Host settings that make figures noisy or different, each with what to do; strings. */
+/* Host settings that make figures noisy or different, each with what to do: rows {about text},
+ * `about` one of provenance's keys, or "build", "load". */
 json_t *pab_host_advice(void);
+/* The texts of these alone: what `noise.warnings` of a document begins with. */
+json_t *pab_host_warnings(void);
 
 json_t *pab_host_load(void);               /* the three load averages */
 void pab_host_utc(char *out, size_t size); /* now, ISO 8601 */

@@ -1,5 +1,6 @@
 #include "harness/report.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -35,15 +36,38 @@ static void print_number(FILE *out, const json_t *value, int width, int digits, 
     }
 }
 
-static void print_interval(FILE *out, const json_t *row)
+static const json_t *control_of(const json_t *run)
 {
+    return json_object_get(json_object_get(run, "noise"), "control");
+}
+
+/* Then no ratio of a time in this run may be believed, and each says so. */
+static bool control_failed(const json_t *run)
+{
+    return strcmp(text_of(control_of(run), "verdict"), "failed") == 0;
+}
+
+/* Columns of an interval, and of "!" behind it. */
+static int interval_width(const json_t *run)
+{
+    return control_failed(run) ? 17 : 15;
+}
+
+/* A time's ratio and interval, "!" behind them where the control failed. */
+static void print_ratio(FILE *out, const json_t *run, const json_t *row, const char *key)
+{
+    const json_t *ratio = json_object_get(row, key);
     const json_t *lo = json_object_get(row, "lo");
     const json_t *hi = json_object_get(row, "hi");
-    char text[32] = "";
+    const char *mark = control_failed(run) && json_is_number(ratio) ? "!" : "";
+    char text[40];
+    snprintf(text, sizeof(text), "%s", mark);
     if (json_is_number(lo) && json_is_number(hi)) {
-        snprintf(text, sizeof(text), "[%.3f, %.3f]", json_number_value(lo), json_number_value(hi));
+        snprintf(text, sizeof(text), "[%.3f, %.3f]%s%s", json_number_value(lo),
+                 json_number_value(hi), mark[0] == '\0' ? "" : " ", mark);
     }
-    fprintf(out, " %-15s", text);
+    print_number(out, ratio, 7, 3, 1);
+    fprintf(out, " %-*s", interval_width(run), text);
 }
 
 static const json_t *median_of(const json_t *summary, const char *workload, const char *backend,
@@ -74,8 +98,7 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
     const json_t *cpu = find_row(summary, name, id, "cpu_ns_per_op");
     fprintf(out, "  %-*.*s", width, width, id);
     print_number(out, json_object_get(cpu, "median"), 9, 2, 1);
-    print_number(out, json_object_get(cpu, "ratio"), 7, 3, 1);
-    print_interval(out, cpu);
+    print_ratio(out, run, cpu, "ratio");
     print_number(out, median_of(summary, name, id, "peak_rss_bytes"), 9, 1, 1.0 / (1 << 20));
     print_number(out, median_of(summary, name, id, "f_peak"), 7, 3, 1);
     print_number(out, median_of(summary, name, id, "f_ret"), 7, 3, 1);
@@ -90,8 +113,8 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
 static void print_workload(FILE *out, const json_t *run, const json_t *workload, int width)
 {
     fprintf(out, "\n%s: %s\n", text_of(workload, "id"), text_of(workload, "summary"));
-    fprintf(out, "  %-*s %9s %7s %-15s %9s %7s %7s %8s\n", width, "", "CPU ns/op", "ratio",
-            "95 % interval", "peak MiB", "F_peak", "F_ret", "intern %");
+    fprintf(out, "  %-*s %9s %7s %-*s %9s %7s %7s %8s\n", width, "", "CPU ns/op", "ratio",
+            interval_width(run), "95 % interval", "peak MiB", "F_peak", "F_ret", "intern %");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
@@ -107,8 +130,8 @@ static void print_suite(FILE *out, const json_t *run, int width)
     const json_t *suite = json_object_get(run, "suite");
     fprintf(out, "\nall workloads, relative to %s (below 1: faster, smaller)\n",
             text_of(run, "baseline"));
-    fprintf(out, "  %-*s %7s %-15s %9s\n", width, "geometric mean", "CPU", "95 % interval",
-            "peak RSS");
+    fprintf(out, "  %-*s %7s %-*s %9s\n", width, "geometric mean", "CPU", interval_width(run),
+            "95 % interval", "peak RSS");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
@@ -120,8 +143,7 @@ static void print_suite(FILE *out, const json_t *run, int width)
             continue;
         }
         fprintf(out, "  %-*.*s", width, width, id);
-        print_number(out, json_object_get(cpu, "geomean_ratio"), 7, 3, 1);
-        print_interval(out, cpu);
+        print_ratio(out, run, cpu, "geomean_ratio");
         print_number(out, json_object_get(peak, "geomean_ratio"), 9, 3, 1);
         fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
     }
@@ -140,6 +162,63 @@ static void print_failures(FILE *out, const json_t *run)
                 index == 0 ? "\nnot measured, or not to the end:\n  " : "  ", workload,
                 workload[0] != '\0' && backend[0] != '\0' ? " on " : "", backend,
                 text_of(failure, "kind"), text_of(failure, "message"));
+    }
+}
+
+/* How far an interval reaches from 1, in per cent; 0 where there is none. */
+static double reach_percent(const json_t *row)
+{
+    double lo = json_number_value(json_object_get(row, "lo"));
+    double hi = json_number_value(json_object_get(row, "hi"));
+    if (!(lo > 0 && hi > 0)) {
+        return 0;
+    }
+    return 100 * (fmax(hi, 1 / lo) - 1);
+}
+
+/* "1.002 [0.995, 1.009] over all workloads": what a control that held says. */
+static void print_held_control(FILE *out, const json_t *control)
+{
+    const json_t *rows = json_object_get(control, "rows");
+    double widest = 0;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        widest = fmax(widest, reach_percent(row));
+    }
+    /* The row over all workloads stands last; one workload has no other. */
+    const json_t *all = json_array_get(rows, json_array_size(rows) - 1);
+    bool has_all = json_array_size(rows) > 1;
+    fprintf(out,
+            "\ncontrol: %s against itself %.3f [%.3f, %.3f]%s: differences under %.1f %% are noise",
+            text_of(all, "backend"), json_number_value(json_object_get(all, "ratio")),
+            json_number_value(json_object_get(all, "lo")),
+            json_number_value(json_object_get(all, "hi")), has_all ? " over all" : "",
+            reach_percent(all));
+    if (has_all) {
+        fprintf(out, "\n(on a single workload, under %.1f %%)", widest);
+    }
+    fprintf(out, "\n");
+}
+
+/* The A/A control in plain words, where anything was timed. */
+static void print_control(FILE *out, const json_t *run)
+{
+    const json_t *control = control_of(run);
+    const json_t *words = json_object_get(control, "words");
+    const char *verdict = text_of(control, "verdict");
+    if (strcmp(verdict, "good") == 0) {
+        print_held_control(out, control);
+    } else if (control_failed(run)) {
+        fprintf(out, "\nCONTROL FAILED (!): take no time verdict from this run.\n%s\n",
+                json_string_value(json_array_get(words, 0)));
+    } else if (verdict[0] != '\0') {
+        bool is_left_out = json_integer_value(json_object_get(run, "control_every")) == 0 &&
+                           strcmp(verdict, "none") == 0;
+        fprintf(out, "\ncontrol: %s\n",
+                is_left_out ? "none (--no-control): nobody can say how far noise reaches here"
+                            : json_string_value(json_array_get(words, 0)));
     }
 }
 
@@ -172,6 +251,10 @@ static void print_cautions(FILE *out, const json_t *run)
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
     {
         fprintf(out, "note: %s\n", json_string_value(warning));
+    }
+    const json_t *words = json_object_get(control_of(run), "words");
+    for (size_t i = 1; i < json_array_size(words); i++) { /* the first is the control's verdict */
+        fprintf(out, "note: %s\n", json_string_value(json_array_get(words, i)));
     }
     if (!json_is_true(json_object_get(run, "complete"))) {
         fprintf(out, "note: the run was interrupted; these are the figures so far\n");
@@ -212,6 +295,7 @@ void pab_report_print(FILE *out, const json_t *document)
     }
     if (index > 0) {
         print_suite(out, run, width);
+        print_control(out, run);
         print_failures(out, run);
         print_notes(out, run);
     }
