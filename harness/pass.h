@@ -17,7 +17,7 @@
 #include "harness/job.h"
 
 /* Raised when the table changes shape. */
-#define PAB_PASS_CONTRACT 1u
+#define PAB_PASS_CONTRACT 2u
 
 enum pab_pass_flag {
     PAB_PASS_BY_DEFAULT = 1u << 0, /* part of `run` without --passes */
@@ -41,6 +41,8 @@ struct pab_pass {
     const char *(*missing)(void);
     /* The command that runs the worker: words that go before it, ended by NULL. Optional. */
     const char *const *wrapper;
+    /* What must stand before the backend is opened. Optional. Worker. */
+    void (*prepare)(void);
     /* Does it. Worker. Required. */
     void (*run)(const struct pab_workload *workload, struct pab_run *run,
                 const struct pab_job *job);

@@ -18,6 +18,7 @@ static struct {
     struct pab_spec *spec;
     struct pab_inputs inputs;
     struct pab_job job;
+    const struct pab_pass *pass; /* of the job, if it is one */
 } worker;
 
 /* In one piece where the pipe has room: each piece wakes the parent, on a CPU that is measured. */
@@ -260,12 +261,19 @@ static void run_workload(struct pab_error *err)
         pab_measure_demand(workload, &run);
         return;
     }
-    const struct pab_pass *pass = pab_pass_find(worker.job.pass);
-    if (pass == NULL) {
+    worker.pass->run(workload, &run, &worker.job);
+}
+
+static void prepare_pass(struct pab_error *err)
+{
+    worker.pass = pab_pass_find(worker.job.pass);
+    if (worker.pass == NULL) {
         expect_ok(pab_fail(err, PAB_USAGE, "no pass '%s'", worker.job.pass), err);
         return;
     }
-    pass->run(workload, &run, &worker.job);
+    if (worker.pass->prepare != NULL) {
+        worker.pass->prepare();
+    }
 }
 
 int pab_worker_main(void)
@@ -280,6 +288,9 @@ int pab_worker_main(void)
     }
     close(PAB_JOB_FD);
     struct pab_error err;
+    if (worker.job.kind == PAB_JOB_PASS) {
+        prepare_pass(&err);
+    }
     open_heap(&err);
     if (worker.job.kind == PAB_JOB_CHECK || worker.job.kind == PAB_JOB_ADMIT) {
         stage("checking");
