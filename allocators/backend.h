@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised when a table changes shape; the registry refuses a backend written for another. */
-#define PAB_BACKEND_CONTRACT 2u
+#define PAB_BACKEND_CONTRACT 3u
 
 enum pab_domain {
     PAB_DOMAIN_RAW, /* PyMem_Raw*:   any size, in CPython the system allocator */
@@ -110,6 +110,17 @@ struct pab_identity {
 /* One named count of a heap's structure (arenas, pools, ...). Deterministic for pymalloc. */
 typedef void (*pab_stat_visit)(void *arg, const char *name, uint64_t value);
 
+/* What a heap has taken from the system, by what it is for. Each byte counts once; what the allocator
+ * does not tell is 0. */
+struct pab_inventory {
+    uint64_t blocks_bytes;      /* handed out, with the headers that blocks have */
+    uint64_t free_blocks_bytes; /* free within pools, slabs or spans in use, and in caches */
+    uint64_t free_pools_bytes;  /* free as a whole: pools, pages, arenas */
+    uint64_t slack_bytes;       /* of pools, for no block: their headers, tails, alignment */
+    uint64_t tables_bytes;      /* the allocator's own records */
+    uint64_t absent_bytes;      /* of all these, what is known to have no memory behind it */
+};
+
 /* Sets one variable of a worker's environment; both strings are copied. */
 typedef void (*pab_env_set)(void *arg, const char *name, const char *value);
 
@@ -143,6 +154,9 @@ struct pab_backend {     /* immutable */
     void (*purge)(struct pab_heap *heap);
     /* Visits the counts of the heap's structure. Optional. */
     void (*stats)(struct pab_heap *heap, pab_stat_visit visit, void *arg);
+    /* Fills `out`, zeroed by the caller, without what the heap below holds; false when it cannot be
+     * asked. May take a walk over the heap. Optional. */
+    bool (*inventory)(struct pab_heap *heap, struct pab_inventory *out);
 };
 
 /* An opened backend. Lives in the worker from pab_heap_open() to pab_heap_close(); tables point

@@ -72,6 +72,37 @@ static void jemalloc_purge(struct pab_heap *heap)
     }
 }
 
+static uint64_t read_size(const struct pab_heap *heap, const char *name)
+{
+    size_t value = 0;
+    (void)read_control(heap, name, &value, sizeof(value));
+    return value;
+}
+
+/* 4096 stands for all arenas here, too. What threads' caches hold counts as allocated. */
+static bool jemalloc_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    mallctl_fn mallctl = NULL;
+    *(void **)&mallctl = pab_dso_symbol(heap, "mallctl");
+    uint64_t epoch = 1;
+    size_t page = 0;
+    bool has_stats = false;
+    if (mallctl == NULL || mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) != 0 ||
+        !read_control(heap, "config.stats", &has_stats, sizeof(has_stats)) || !has_stats ||
+        !read_control(heap, "arenas.page", &page, sizeof(page))) {
+        return false;
+    }
+    uint64_t allocated = read_size(heap, "stats.allocated");
+    uint64_t cached = read_size(heap, "stats.arenas.4096.tcache_bytes");
+    out->blocks_bytes = allocated - cached;
+    out->free_blocks_bytes = read_size(heap, "stats.active") - allocated + cached;
+    out->free_pools_bytes = (read_size(heap, "stats.arenas.4096.pdirty") +
+                             read_size(heap, "stats.arenas.4096.pmuzzy")) *
+                            page;
+    out->tables_bytes = read_size(heap, "stats.metadata");
+    return true;
+}
+
 const struct pab_backend pab_backend_jemalloc = {
     .name = "jemalloc",
     .summary = "jemalloc: size-classed slabs in arenas, time-based purging",
@@ -83,4 +114,5 @@ const struct pab_backend pab_backend_jemalloc = {
     .probe = jemalloc_probe,
     .counter = jemalloc_counter,
     .purge = jemalloc_purge,
+    .inventory = jemalloc_inventory,
 };

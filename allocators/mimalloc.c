@@ -52,7 +52,8 @@ static enum pab_status mimalloc_probe(struct pab_heap *heap, struct pab_identity
     return PAB_OK;
 }
 
-/* What mi_heap_visit_blocks() tells of one area (mimalloc.h: mi_heap_area_t). */
+/* What mi_heap_visit_blocks() tells of one area (mimalloc.h: mi_heap_area_t). `used` is a number of
+ * blocks, whatever the header says; the others are bytes. */
 struct heap_area {
     void *blocks;
     size_t reserved, committed, used, block_size;
@@ -68,17 +69,49 @@ static bool add_area(const void *heap, const struct heap_area *area, void *block
     return true;
 }
 
-static uint64_t mimalloc_counter(struct pab_heap *heap)
+typedef bool (*area_visitor)(const void *heap, const struct heap_area *area, void *block,
+                             size_t size, void *arg);
+
+/* False where this build cannot visit. What the visit returns is not that: an empty heap gives false. */
+static bool visit_areas(const struct pab_heap *heap, area_visitor visitor, void *arg)
 {
     void *(*default_heap)(void) = NULL;
     bool (*visit)(const void *, bool, void *, void *) = NULL;
     *(void **)&default_heap = pab_dso_symbol(heap, "mi_heap_get_default");
     *(void **)&visit = pab_dso_symbol(heap, "mi_heap_visit_blocks");
-    uint64_t used = 0;
-    if (default_heap != NULL && visit != NULL) {
-        visit(default_heap(), false, (void *)(uintptr_t)add_area, &used);
+    if (default_heap == NULL || visit == NULL) {
+        return false;
     }
+    (void)visit(default_heap(), false, (void *)(uintptr_t)visitor, arg);
+    return true;
+}
+
+static uint64_t mimalloc_counter(struct pab_heap *heap)
+{
+    uint64_t used = 0;
+    (void)visit_areas(heap, add_area, &used);
     return used;
+}
+
+static bool add_to_inventory(const void *heap, const struct heap_area *area, void *block,
+                             size_t size, void *arg)
+{
+    (void)heap;
+    (void)block;
+    (void)size;
+    struct pab_inventory *out = arg;
+    uint64_t used = (uint64_t)area->used * area->block_size;
+    uint64_t *unused = used > 0 ? &out->free_blocks_bytes : &out->free_pools_bytes;
+    out->blocks_bytes += used;
+    *unused += area->committed - used;
+    out->slack_bytes += area->reserved - area->committed; /* never carved */
+    return true;
+}
+
+/* Pages that belong to no size, and the headers of segments, it does not show. */
+static bool mimalloc_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    return visit_areas(heap, add_to_inventory, out);
 }
 
 static void mimalloc_purge(struct pab_heap *heap)
@@ -100,4 +133,5 @@ const struct pab_backend pab_backend_mimalloc = {
     .probe = mimalloc_probe,
     .counter = mimalloc_counter,
     .purge = mimalloc_purge,
+    .inventory = mimalloc_inventory,
 };

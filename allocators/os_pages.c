@@ -65,6 +65,27 @@ void pab_pages_release(void *start, size_t bytes)
     PAB_CHECK(munmap(start, bytes) == 0);
 }
 
+size_t pab_pages_resident(const void *start, size_t bytes)
+{
+    enum { CHUNK = 4096 };
+    assert(is_page_aligned(start));
+    unsigned char present[CHUNK];
+    size_t page = pab_pages_size();
+    size_t left = (bytes + page - 1) / page;
+    size_t resident = 0;
+    for (char *at = (char *)(uintptr_t)start; left > 0; at += CHUNK * page) {
+        size_t count = left < CHUNK ? left : CHUNK;
+        if (mincore(at, count * page, present) != 0) {
+            return 0;
+        }
+        for (size_t i = 0; i < count; i++) {
+            resident += present[i] & 1u;
+        }
+        left -= count;
+    }
+    return resident * page;
+}
+
 size_t pab_pages_size(void)
 {
     static size_t size; /* asked once; the answer never changes */

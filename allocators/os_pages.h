@@ -37,6 +37,9 @@ void *pab_pages_map(size_t bytes);
 /* Ends what reserve() or map() made: the whole of it, with the size that was granted. */
 void pab_pages_release(void *start, size_t bytes);
 
+/* How many bytes of [start, start + bytes) have memory behind them; 0 when the system does not tell. */
+size_t pab_pages_resident(const void *start, size_t bytes);
+
 /* The system's page size. */
 size_t pab_pages_size(void);
 

@@ -193,6 +193,13 @@ static void pymalloc_stats(struct pab_heap *heap, pab_stat_visit visit, void *ar
     visit(arg, "blocks", stats.blocks);
 }
 
+static bool pymalloc_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    const struct pymalloc_state *state = heap->state;
+    pab_pymalloc_inventory_read(state->pm, out);
+    return true;
+}
+
 const struct pab_backend pab_backend_pymalloc = {
     .name = "pymalloc",
     .summary = "CPython's small-object allocator, written from its documented behaviour",
@@ -205,4 +212,5 @@ const struct pab_backend pab_backend_pymalloc = {
     .probe = pymalloc_probe,
     .counter = pymalloc_counter,
     .stats = pymalloc_stats,
+    .inventory = pymalloc_inventory,
 };

@@ -51,6 +51,21 @@ static void system_purge(struct pab_heap *heap)
     }
 }
 
+/* Blocks that a thread's cache holds count as handed out: glibc does not tell them apart. */
+static bool system_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    struct mallinfo2 (*info)(void) = NULL;
+    *(void **)&info = pab_dso_symbol(heap, "mallinfo2");
+    if (info == NULL) {
+        return false;
+    }
+    struct mallinfo2 now = info();
+    out->blocks_bytes = now.uordblks + now.hblkhd;
+    out->free_blocks_bytes = now.fordblks - now.keepcost;
+    out->free_pools_bytes = now.keepcost; /* the top, which could be trimmed */
+    return true;
+}
+
 const struct pab_backend pab_backend_system = {
     .name = "system",
     .summary = "the C library's malloc (glibc: ptmalloc with thread caches)",
@@ -61,4 +76,5 @@ const struct pab_backend pab_backend_system = {
     .probe = system_probe,
     .counter = system_counter,
     .purge = system_purge,
+    .inventory = system_inventory,
 };

@@ -77,6 +77,18 @@ static void tcmalloc_purge(struct pab_heap *heap)
     }
 }
 
+static bool tcmalloc_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    uint64_t unmapped = read_property(heap, "tcmalloc.pageheap_unmapped_bytes");
+    out->blocks_bytes = read_property(heap, "generic.current_allocated_bytes");
+    out->free_blocks_bytes = read_property(heap, "tcmalloc.central_cache_free_bytes") +
+                             read_property(heap, "tcmalloc.transfer_cache_free_bytes") +
+                             read_property(heap, "tcmalloc.thread_cache_free_bytes");
+    out->free_pools_bytes = read_property(heap, "tcmalloc.pageheap_free_bytes") + unmapped;
+    out->absent_bytes = unmapped;
+    return pab_dso_symbol(heap, "MallocExtension_GetNumericProperty") != NULL;
+}
+
 const struct pab_backend pab_backend_tcmalloc = {
     .name = "tcmalloc",
     .summary = "gperftools tcmalloc: thread caches over central free lists and spans",
@@ -87,4 +99,5 @@ const struct pab_backend pab_backend_tcmalloc = {
     .probe = tcmalloc_probe,
     .counter = tcmalloc_counter,
     .purge = tcmalloc_purge,
+    .inventory = tcmalloc_inventory,
 };

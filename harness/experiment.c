@@ -262,6 +262,7 @@ static struct pab_job job_of_cell(const struct pab_experiment_state *state,
     job.reps = plan->preset->reps;
     job.tick_calls = demand->tick_calls;
     job.peak_calls = demand->peak_calls;
+    job.peak_live_bytes = demand->peak_live_bytes;
     if (cell->pass == &pab_pass_memory) {
         job.retain_count = (uint32_t)plan->preset->retain_count;
         memcpy(job.retain_ms, plan->preset->retain_ms, sizeof(job.retain_ms));

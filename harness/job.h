@@ -26,7 +26,7 @@
 
 /* Raised when a job or a message changes its shape: a worker may be another build of this program
  * (pab_launch.binary), and must be told in words that it knows. */
-#define PAB_PROTOCOL 5u
+#define PAB_PROTOCOL 6u
 
 enum pab_job_kind {
     PAB_JOB_PROBE,    /* open, prove identity */
@@ -54,6 +54,7 @@ struct pab_job {
     uint64_t retain_ms[PAB_RETAIN_MAX]; /* pass memory: when to look after the drain, ascending */
     uint64_t tick_calls;                /* PASS: allocator calls between two looks */
     uint64_t peak_calls;                /* PASS: the call that made most bytes live at once */
+    uint64_t peak_live_bytes;           /* PASS: how many those were */
 };
 
 enum pab_message_type {

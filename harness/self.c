@@ -49,6 +49,20 @@ uint64_t pab_rss_bytes(void)
     return strtoull(resident + 1, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The number in kB behind `name` in a file of /proc; 0 when there is none. */
+static uint64_t read_kilobytes(const char *path, const char *name)
+{
+    char text[4096];
+    read_small(path, text, sizeof(text));
+    const char *line = strstr(text, name);
+    return line == NULL ? 0 : strtoull(line + strlen(name), NULL, 10) * 1024;
+}
+
+uint64_t pab_rss_exact_bytes(void)
+{
+    return read_kilobytes("/proc/self/smaps_rollup", "Rss:");
+}
+
 bool pab_peak_rss_reset(void)
 {
     int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
@@ -62,10 +76,7 @@ bool pab_peak_rss_reset(void)
 
 uint64_t pab_peak_rss_bytes(void)
 {
-    char text[4096];
-    read_small("/proc/self/status", text, sizeof(text));
-    const char *line = strstr(text, "VmHWM:");
-    return line == NULL ? 0 : strtoull(line + 6, NULL, 10) * 1024;
+    return read_kilobytes("/proc/self/status", "VmHWM:");
 }
 
 struct pab_faults pab_faults_read(void)

@@ -12,6 +12,9 @@ uint64_t pab_cpu_ns(void);  /* CLOCK_PROCESS_CPUTIME_ID: all threads, user and k
  * so it may lag by some 64 pages. */
 uint64_t pab_rss_bytes(void);
 
+/* The same to the page, by a walk over the page tables: a millisecond for some 100 MiB. */
+uint64_t pab_rss_exact_bytes(void);
+
 /* Starts a new high-water mark (writes 5 to clear_refs); false where that is not permitted. */
 bool pab_peak_rss_reset(void);
 /* VmHWM since the last reset. The child's own: ru_maxrss would be inherited over exec. */

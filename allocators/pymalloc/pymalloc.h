@@ -98,6 +98,11 @@ struct pab_pymalloc_stats {
 
 void pab_pymalloc_stats_read(const struct pab_pymalloc *pm, struct pab_pymalloc_stats *out);
 
+/* What it holds of the system's memory, but for what it has from `raw`. With a source of its own,
+ * released arenas count as free pools while their addresses stay, and what has no memory behind it is
+ * asked of the system. O(heap). */
+void pab_pymalloc_inventory_read(const struct pab_pymalloc *pm, struct pab_inventory *out);
+
 /* Walks every arena, pool and free list. PAB_OK, or the first invariant found broken in `err`.
  * O(heap). PAB_CHECK_LEVEL=3 builds run it around every arena and pool transition. */
 enum pab_status pab_pymalloc_check(const struct pab_pymalloc *pm, struct pab_error *err);

@@ -1,0 +1,96 @@
+/* harness/pass_waterfall.c -- at the call at which most bytes are live: from what is asked for to what
+ * the process grew by. RSS is read first and to the page, then the allocators are asked. */
+#include "allocators/decorate/meter.h"
+#include "harness/pass.h"
+#include "harness/self.h"
+#include "harness/waterfall.h"
+
+static struct {
+    struct pab_meter meter;
+    struct pab_heap *heap;
+    struct pab_waterfall_input at_peak;
+    uint64_t r0_bytes;
+    bool was_there;
+} waterfall;
+
+static bool take_inventory(struct pab_heap *heap, struct pab_inventory *out)
+{
+    return heap != NULL && heap->backend->inventory != NULL && heap->backend->inventory(heap, out);
+}
+
+static void look_at_peak(void *arg, uint64_t calls, uint64_t usable_bytes)
+{
+    (void)arg;
+    (void)calls;
+    if (waterfall.was_there) {
+        return; /* as many calls again: no peak */
+    }
+    waterfall.was_there = true;
+    struct pab_waterfall_input *at = &waterfall.at_peak;
+    uint64_t rss_bytes = pab_rss_exact_bytes();
+    at->growth_bytes = rss_bytes > waterfall.r0_bytes ? rss_bytes - waterfall.r0_bytes : 0;
+    at->usable_bytes = usable_bytes;
+    at->has_own = take_inventory(waterfall.heap, &at->own);
+    at->has_raw = take_inventory(waterfall.heap->raw, &at->raw);
+}
+
+static void tell(const struct pab_waterfall_input *input)
+{
+    struct pab_waterfall steps = pab_waterfall_make(input);
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } figures[] = {
+        {"payload_bytes", steps.payload_bytes},
+        {"rounding_bytes", steps.rounding_bytes},
+        {"headers_bytes", steps.headers_bytes},
+        {"free_blocks_bytes", steps.free_blocks_bytes},
+        {"free_pools_bytes", steps.free_pools_bytes},
+        {"slack_bytes", steps.slack_bytes},
+        {"tables_bytes", steps.tables_bytes},
+        {"raw_heap_bytes", steps.raw_heap_bytes},
+        {"other_bytes", steps.other_bytes},
+        {"not_resident_bytes", steps.not_resident_bytes},
+        {"rss_growth_bytes", input->growth_bytes},
+        {"unexplained_bytes", steps.unexplained_bytes},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
+        pab_worker_figure(figures[i].name, (double)figures[i].bytes);
+    }
+    pab_worker_figure("is_told", input->has_own ? 1 : 0);
+}
+
+static void run_waterfall(const struct pab_workload *workload, struct pab_run *run,
+                          const struct pab_job *job)
+{
+    waterfall.heap = run->heap;
+    waterfall.at_peak.live_bytes = job->peak_live_bytes;
+    pab_meter_attach(&waterfall.meter, run->heap);
+    pab_meter_set_tick(&waterfall.meter, job->peak_calls, look_at_peak, NULL);
+    waterfall.r0_bytes = pab_rss_exact_bytes();
+    workload->body(run);
+    pab_meter_detach(&waterfall.meter);
+    struct pab_error err;
+    if (waterfall.r0_bytes == 0) {
+        pab_fail(&err, PAB_UNAVAILABLE, "this system has no /proc/self/smaps_rollup to read");
+        pab_worker_refuse("unavailable", &err);
+    }
+    if (!waterfall.was_there) {
+        pab_fail(&err, PAB_BAD_DATA, "the body ended before call %llu, where its peak is to be",
+                 (unsigned long long)job->peak_calls);
+        pab_worker_refuse("internal", &err);
+    }
+    tell(&waterfall.at_peak);
+    pab_worker_body(run, waterfall.meter.hash);
+}
+
+const struct pab_pass pab_pass_waterfall = {
+    .name = "waterfall",
+    .summary = "at the peak, from bytes asked for to RSS: rounding, headers, free, not resident",
+    .contract = PAB_PASS_CONTRACT,
+    .flags = PAB_PASS_LARGE | PAB_PASS_HOLDS_HASH,
+    .weight = 6,
+    .patience = 1,
+    .result = PAB_MESSAGE_FIGURE,
+    .run = run_waterfall,
+};
