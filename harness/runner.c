@@ -18,7 +18,6 @@
 #define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
 #define END_SLACK_MS    1000  /* between a worker's last word and its end */
 #define OUTPUT_TAIL     2048
-#define BINARY_SECONDS  10 /* for a program to say who it is */
 /* At a time; enough for all that a pipe holds. One that never stops talking must not keep us from
  * its deadline and from the others. */
 #define READS_MAX 64
@@ -142,53 +141,6 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
     close_end(&pipes.job[1]);
     *out = worker;
     return PAB_OK;
-}
-
-enum pab_status pab_worker_binary(const char *path, struct pab_error *err)
-{
-    char line[64] = "";
-    char own[64];
-    snprintf(own, sizeof(own), "pyallocbench worker protocol %u", PAB_PROTOCOL);
-    if (access(path, X_OK) != 0) {
-        return pab_fail(err, PAB_USAGE, "%s: %s: name a build of pyallocbench", path,
-                        strerror(errno));
-    }
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return pab_fail(err, PAB_IO, "no pipe: %s", strerror(errno));
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        int nothing = open("/dev/null", O_RDWR);
-        dup2(nothing, STDIN_FILENO);
-        dup2(nothing, STDERR_FILENO);
-        dup2(ends[1], STDOUT_FILENO);
-        alarm(BINARY_SECONDS); /* some other program that waits, or never ends */
-        execl(path, "pyallocbench", "--protocol", (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    size_t used = 0;
-    ssize_t got = 1;
-    while (pid > 0 && got > 0 && used + 1 < sizeof(line)) {
-        got = read(ends[0], line + used, sizeof(line) - 1 - used);
-        used += got > 0 ? (size_t)got : 0;
-    }
-    close(ends[0]);
-    if (pid > 0) {
-        waitpid(pid, NULL, 0);
-    }
-    line[strcspn(line, "\n")] = '\0';
-    if (strncmp(line, own, strcspn(own, "0123456789")) != 0) {
-        return pab_fail(err, PAB_USAGE, "%s is no build of pyallocbench that can be compared",
-                        path);
-    }
-    return strcmp(line, own) == 0
-               ? PAB_OK
-               : pab_fail(err, PAB_NOT_COMPARABLE,
-                          "%s speaks another protocol with its workers (%s; this one: %u): build "
-                          "both sides from trees whose harness is alike",
-                          path, line + strcspn(own, "0123456789"), PAB_PROTOCOL);
 }
 
 /* --- listening ------------------------------------------------------------------------------ */

@@ -20,10 +20,6 @@ struct pab_launch {
     uint64_t timeout_ms;         /* until LINGER or DONE */
 };
 
-/* Whether `path` is a build of this program whose workers take our jobs. PAB_USAGE: it is no such
- * program; PAB_NOT_COMPARABLE: one of another protocol. */
-enum pab_status pab_worker_binary(const char *path, struct pab_error *err);
-
 /* Starts one. PAB_IO when processes or pipes are not to be had. */
 enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_worker **out,
                                  struct pab_error *err);

@@ -1,7 +1,7 @@
 /* harness/gate/arms.c -- who takes part in a live gate. */
-#include "harness/cmd.h"
+#include "harness/binary.h"
 #include "harness/gate/live.h"
-#include "harness/runner.h"
+#include "harness/text.h"
 #include "harness/version.h"
 
 #include <errno.h>
@@ -35,21 +35,15 @@ static enum pab_status resolve(const char *path, char *out, size_t size, struct 
 
 json_t *pab_gate_side_json(const char *binary)
 {
-    char quoted[PAB_QUOTED_MAX];
-    char command[PAB_QUOTED_MAX + 64];
     char version[128] = "pyallocbench " PAB_VERSION " (" PAB_GIT_COMMIT ")";
+    char clean[128];
+    char path[PAB_JOB_PATH_MAX];
     if (binary[0] != '\0') {
-        pab_shell_quote(binary, quoted, sizeof(quoted));
-        snprintf(command, sizeof(command), "exec %s --version 2>/dev/null", quoted);
-        FILE *pipe = popen(command, "re");
-        version[0] = '\0';
-        if (pipe != NULL) {
-            (void)!fgets(version, sizeof(version), pipe);
-            pclose(pipe);
-        }
-        version[strcspn(version, "\n")] = '\0';
+        pab_binary_ask(binary, "--version", version, sizeof(version));
     }
-    return json_pack("{s:s*, s:s}", "version", version, "binary", binary);
+    pab_text_clean(version, false, clean, sizeof(clean));
+    pab_text_clean(binary, false, path, sizeof(path));
+    return json_pack("{s:s, s:s}", "version", clean, "binary", path);
 }
 
 struct sides {
