@@ -63,6 +63,7 @@ class Memory:
     internal: float | None
     f_ret: dict  # after_ms -> value or None
     phases: list  # (phase, calls made before it)
+    structure: dict = field(default_factory=dict)  # counts of the heap, by name
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Sample:
     host: int = 0  # index into the document's hosts
     figures: dict = field(default_factory=dict)  # of passes but time and memory: name -> number
     series: dict = field(default_factory=dict)  # likewise: name -> counts
+    large: bool | None = None  # likewise: whether the body had the memory parameters
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Summary:
     lo: float | None
     hi: float | None
     method: str | None = None  # of a row of `suite`
+    host: int = 0  # where there are several, each has rows of its own
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class Failure:
     round: int | None
     kind: str
     message: str
+    host: int | None = None
 
 
 @dataclass(frozen=True)
@@ -196,13 +200,13 @@ class Document:
     hosts: list  # one, unless the document was merged
     _rows: dict = field(repr=False)
 
-    def cell(self, workload, backend, metric):
+    def cell(self, workload, backend, metric, host=0):
         """The row of `summary`, or of `suite` where `workload` is None; None: nothing measured."""
-        return self._rows.get((workload, backend, metric))
+        return self._rows.get((workload, backend, metric, host))
 
-    def overall(self, backend, metric):
+    def overall(self, backend, metric, host=0):
         """The row of `suite`."""
-        return self.cell(None, backend, metric)
+        return self.cell(None, backend, metric, host)
 
     def rounds_done(self, pass_name):
         return len({sample.round for sample in self.samples if sample.pass_name == pass_name})
@@ -332,7 +336,8 @@ def document(path, run):
         control=[sample(row) for row in run.get("control", [])], noise=noise_of_run,
         hosts=[host(row) for row in run.get("hosts", [])]
         or [Host(dict(run["provenance"]), noise_of_run)],
-        _rows={(row.workload, row.backend, row.metric): row for row in summary + suite})
+        _rows={(row.workload, row.backend, row.metric, row.host): row
+               for row in summary + suite})
 
 
 def host(row):
@@ -372,13 +377,13 @@ def sample(row):
                   row["cold_ns"], row["reps_wall_ns"], row["reps_cpu_ns"], row["checksum"],
                   row["exit"], row["signal"], memory(row["mem"]) if row["mem"] else None,
                   row["position"], row.get("host", 0), row.get("figures", {}),
-                  row.get("series", {}))
+                  row.get("series", {}), row.get("large"))
 
 
 def memory(row):
     return Memory(row["peak_rss_bytes"], row["f_peak"], row["f_time"], row["internal"],
                   {point["after_ms"]: point["value"] for point in row["f_ret"]},
-                  [(mark["phase"], mark["calls"]) for mark in row["phases"]])
+                  [(mark["phase"], mark["calls"]) for mark in row["phases"]], row["structure"])
 
 
 def timeline(row):
@@ -390,17 +395,17 @@ def timeline(row):
 
 def summary_row(row):
     return Summary(row["workload"], row["backend"], row["metric"], row["n"], row["median"],
-                   row["mad"], row["ratio"], row["lo"], row["hi"])
+                   row["mad"], row["ratio"], row["lo"], row["hi"], host=row.get("host", 0))
 
 
 def suite_row(row):
     return Summary(None, row["backend"], row["metric"], row["n_workloads"], None, None,
-                   row["geomean_ratio"], row["lo"], row["hi"], row["method"])
+                   row["geomean_ratio"], row["lo"], row["hi"], row["method"], row.get("host", 0))
 
 
 def failure(row):
     return Failure(row["workload"], row["backend"], row["pass"], row["round"], row["kind"],
-                   row["message"])
+                   row["message"], row.get("host"))
 
 
 def check(row):

@@ -58,7 +58,7 @@ def points_of(document, host):
     for sample, is_control in rows:
         if sample.host == host and sample.pass_name == "time" and recompute.counts(document,
                                                                                    sample):
-            value = recompute.sample_value(sample, METRIC)
+            value = recompute.sample_values(sample).get(METRIC)
             if value:
                 found.append((sample, is_control, value))
     cells = {}

@@ -167,44 +167,63 @@ def suite_interval(strata, seed):
     return estimate, estimate - reach, estimate + reach
 
 
+def expected_checksums(workload, backend, sample):
+    """Of passes but time and memory the sample says which parameters its body had."""
+    known = workload.checksums.get(backend.gc, {})
+    if sample.pass_name in known:
+        return [known[sample.pass_name]]
+    if sample.large is None:
+        return list(known.values())
+    return [known.get("memory" if sample.large else "time")]
+
+
 def counts(document, sample):
     """Whether a sample may be a number at all."""
     workload = next(w for w in document.workloads if w.id == sample.workload)
     backend = next(b for b in document.backends if b.id == sample.backend)
-    expected = workload.checksums.get(backend.gc, {}).get(sample.pass_name)
     failed = any(f.workload in (None, sample.workload) and f.backend == sample.backend
                  and f.pass_name in (None, sample.pass_name) and f.round in (None, sample.round)
-                 for f in document.failures)
-    right = sample.checksum is not None and sample.checksum == expected
+                 and f.host in (None, sample.host) for f in document.failures)
+    right = (sample.checksum is not None
+             and sample.checksum in expected_checksums(workload, backend, sample))
     return sample.exit == 0 and sample.signal == 0 and right and not failed
 
 
-def sample_value(sample, metric):
-    if metric in TIME_METRICS:
-        if sample.pass_name != "time" or not sample.ops:
-            return None
-        if metric == "cold_ns_per_op":
-            return None if sample.cold_ns is None else sample.cold_ns / sample.ops
-        reps = sample.reps_cpu_ns if metric == "cpu_ns_per_op" else sample.reps_wall_ns
-        return median(reps) / sample.ops if reps else None
-    if sample.memory is None:
-        return None
-    if metric == "f_ret":
-        return sample.memory.f_ret.get(0)
-    return getattr(sample.memory, metric)
+def time_values(sample):
+    if not sample.ops:
+        return {}
+    found = {"cpu_ns_per_op": median(sample.reps_cpu_ns) if sample.reps_cpu_ns else None,
+             "wall_ns_per_op": median(sample.reps_wall_ns) if sample.reps_wall_ns else None,
+             "cold_ns_per_op": sample.cold_ns}
+    return {metric: ns / sample.ops for metric, ns in found.items() if ns is not None}
+
+
+def memory_values(memory):
+    found = {metric: getattr(memory, metric) for metric in MEMORY_METRICS if metric != "f_ret"}
+    found["f_ret"] = memory.f_ret.get(0)
+    found |= {f"structure.{name}": value for name, value in memory.structure.items()}
+    return {metric: value for metric, value in found.items() if value is not None}
+
+
+def sample_values(sample):
+    """{metric: value} of one sample."""
+    found = {f"{sample.pass_name}.{name}": value for name, value in sample.figures.items()}
+    if sample.pass_name == "time":
+        found |= time_values(sample)
+    elif sample.pass_name == "memory" and sample.memory is not None:
+        found |= memory_values(sample.memory)
+    return found
 
 
 def values_by_cell(document):
-    """(workload, backend, metric) -> {round: value}"""
+    """(workload, backend, metric, host) -> {round: value}"""
     values = {}
     for sample in document.samples:
         if not counts(document, sample):
             continue
-        for metric in TIME_METRICS + MEMORY_METRICS:
-            value = sample_value(sample, metric)
-            if value is not None:
-                cell = values.setdefault((sample.workload, sample.backend, metric), {})
-                cell[sample.round] = value
+        for metric, value in sample_values(sample).items():
+            cell = values.setdefault((sample.workload, sample.backend, metric, sample.host), {})
+            cell[sample.round] = value
     return values
 
 
@@ -215,41 +234,43 @@ def log_ratios(values, baseline):
 
 
 def summarise(document, values):
-    rows = []
-    for workload in document.workloads:
-        for backend in document.backends:
-            for metric in TIME_METRICS + MEMORY_METRICS:
-                own = values.get((workload.id, backend.id, metric), {})
-                base = values.get((workload.id, document.baseline, metric), {})
-                rows.append(summary_row(workload.id, backend.id, metric, own, base))
-    return rows
+    named = {metric for _, _, metric, _ in values if "." in metric}
+    metrics = TIME_METRICS + MEMORY_METRICS + tuple(sorted(named))
+    return [summary_row(document, values, (workload.id, backend.id, metric, host))
+            for host in range(len(document.hosts)) for workload in document.workloads
+            for backend in document.backends for metric in metrics]
 
 
-def summary_row(workload, backend, metric, own, base):
+def summary_row(document, values, cell):
+    workload, backend, metric, host = cell
+    own = values.get(cell, {})
+    base = values.get((workload, document.baseline, metric, host), {})
     if not own:
-        return load.Summary(workload, backend, metric, 0, None, None, None, None, None)
+        return load.Summary(workload, backend, metric, 0, None, None, None, None, None, host=host)
     centre, ratio, lo, hi = median(own.values()), None, None, None
     if metric in TIME_METRICS:
         ratio, lo, hi = paired_ratio(list(log_ratios(own, base).values()))
     elif base and centre > 0 and median(base.values()) > 0:
         ratio = centre / median(base.values())
     return load.Summary(workload, backend, metric, len(own), centre,
-                        median_distance(own.values()), ratio, lo, hi)
+                        median_distance(own.values()), ratio, lo, hi, host=host)
 
 
 def suite_rows(document, values, summary):
-    return [suite_row(document, values, summary, backend.id, metric)
-            for backend in document.backends for metric in SUITE_METRICS]
+    return [suite_row(document, values, [row for row in summary if row.ratio is not None
+                                         and (row.backend, row.metric, row.host) == cell], cell)
+            for cell in ((backend.id, metric, host) for host in range(len(document.hosts))
+                         for backend in document.backends for metric in SUITE_METRICS)]
 
 
-def suite_row(document, values, summary, backend, metric):
-    cells = [row for row in summary
-             if (row.backend, row.metric) == (backend, metric) and row.ratio is not None]
+def suite_row(document, values, rows, cell):
+    """Of the rows of `summary` that have a ratio."""
+    backend, metric, host = cell
     geomean = lo = hi = None
     method = QUOTIENTS
     if metric in TIME_METRICS:
-        rounds = suite_rounds(document, values, cells)
-        given = document.overall(backend, metric)
+        rounds = suite_rounds(document, values, rows)
+        given = document.overall(backend, metric, host)
         method = RANKS if given and given.method == RANKS else (
             BOOTSTRAP if len(rounds) <= BOOTSTRAP_MAX else NORMAL)
         if method == RANKS:
@@ -257,15 +278,16 @@ def suite_row(document, values, summary, backend, metric):
         elif rounds:
             geomean, lo, hi = (None if bound is None else math.exp(bound)
                                for bound in suite_interval([rounds], document.seed))
-    elif cells:
-        geomean = math.exp(sum(math.log(row.ratio) for row in cells) / len(cells))
-    return load.Summary(None, backend, metric, len(cells), None, None, geomean, lo, hi, method)
+    elif rows:
+        geomean = math.exp(sum(math.log(row.ratio) for row in rows) / len(rows))
+    return load.Summary(None, backend, metric, len(rows), None, None, geomean, lo, hi, method, host)
 
 
-def suite_rounds(document, values, cells):
+def suite_rounds(document, values, rows):
     """The mean log ratio over these cells, of every round that has them all."""
-    logs = [log_ratios(values[row.workload, row.backend, row.metric],
-                       values[row.workload, document.baseline, row.metric]) for row in cells]
+    logs = [log_ratios(values[row.workload, row.backend, row.metric, row.host],
+                       values[row.workload, document.baseline, row.metric, row.host])
+            for row in rows]
     rounds = sorted(set.intersection(*map(set, logs))) if logs else []
     return [sum(each[r] for each in logs) / len(logs) for r in rounds]
 
@@ -283,24 +305,34 @@ def agree(first, second):
     return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
+def place(row):
+    return row.workload, row.backend, row.metric, row.host
+
+
 def disagreements(document):
-    """One line for each derived number that its samples do not give, and for each lost row."""
+    """One line for each derived number that its samples do not give, and for each row that one of
+    them lacks."""
     summary, suite = recompute(document)
-    found = {(row.workload, row.backend, row.metric): row
-             for row in document.summary + document.suite}
+    found = {place(row): row for row in document.summary + document.suite}
+    names_figures = any("." in row.metric for row in document.summary)  # older documents do not
     lines = []
     for row in summary + suite:
         where = " ".join(filter(None, (row.workload or "suite", row.backend, row.metric)))
-        given = found.get((row.workload, row.backend, row.metric))
+        given = found.pop(place(row), None)
         if given is None:
             # A cell without a value may be left out.
-            if row.n > 0:
+            if row.n > 0 and (names_figures or "." not in row.metric):
                 lines.append(f"{where}: no row, and the samples give one")
             continue
         for name in ("n", "median", "mad", "ratio", "lo", "hi", "method"):
             if not agree(getattr(given, name), getattr(row, name)):
                 lines.append(f"{where}: {name} is {getattr(given, name)}, and the samples give "
                              f"{getattr(row, name)}")
+    passes = {sample.pass_name for sample in document.samples} | {"structure"}
+    known = {row.metric for row in summary}  # what a later version adds is not ours to hold
+    lines += [f"{row.workload or 'suite'} {row.backend} {row.metric}: a row, and the samples give "
+              "none" for row in found.values()
+              if row.metric in known or row.metric.split(".")[0] in passes]
     return lines
 
 

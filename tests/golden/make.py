@@ -37,6 +37,8 @@ FACTOR = {
 CRASH = ("strings", RIVAL, 2)
 F_PEAK = {BASE: 1.25, RIVAL: 1.5, NOVEL: 1.25, FLOOR: 4.0}
 F_RET = {BASE: 0.125, RIVAL: 0.5, NOVEL: 0.0, FLOOR: 1.0}
+ARENAS = {BASE: 40, RIVAL: 10}
+MMAPS = {BASE: (6, 8, 7), RIVAL: (21, 21, 24)}  # of pass kernel, in small_ints, by round
 INTERNAL = {BASE: 0.0625, RIVAL: None, NOVEL: 0.125, FLOOR: 0.0}
 
 # (workload, backend): median and mad of CPU ns per op, n, ratio, lo, hi
@@ -75,7 +77,7 @@ def sample(workload, backend, pass_name, round_, position):
     return {"workload": workload, "backend": backend, "pass": pass_name, "round": round_,
             "position": position, "started_ms": 20 * position, "ops": OPS, "iterations": 4,
             "cold_ns": None, "reps_wall_ns": [], "reps_cpu_ns": [],
-            "checksum": CHECKSUM[pass_name], "minflt": 100, "majflt": 0, "env_bytes": 1024,
+            "checksum": CHECKSUM.get(pass_name, CHECKSUM["time"]), "minflt": 100, "majflt": 0, "env_bytes": 1024,
             "exit": 0, "signal": 0, "mem": None}
 
 
@@ -96,8 +98,16 @@ def memory_sample(workload, backend, round_, position):
            "internal": INTERNAL[backend], "f_peak": F_PEAK[backend] if enough else None,
            "f_time": F_PEAK[backend] + 0.25 if enough else None,
            "f_ret": [{"after_ms": after, "value": F_RET[backend]} for after in MOMENTS_MS],
-           "structure": {"arenas": 40} if backend == BASE else {}, "request_hash": HASH}
+           "structure": {"arenas": ARENAS[backend]} if backend in ARENAS else {},
+           "request_hash": HASH}
     return sample(workload, backend, "memory", round_, position) | {"iterations": 1, "mem": mem}
+
+
+def kernel_sample(backend, round_, position):
+    """Of a pass that is neither time nor memory; its body had the time pass's parameters."""
+    return sample("small_ints", backend, "kernel", round_, position) | {
+        "iterations": 1, "minflt": None, "majflt": None, "large": False,
+        "figures": {"mmap": MMAPS[backend][round_]}, "series": {}}
 
 
 def retained(held_mib):
@@ -151,6 +161,18 @@ def summary_of(workload, backend):
         own, base = (table[backend] or 0) + plus, table[BASE] + plus
         rows.append(row(workload, backend, metric, NO_VALUES if undefined
                         else (2, own, 0, quotient(own, base), None, None)))
+    return rows + figures_of(workload, backend)
+
+
+def figures_of(workload, backend):
+    """What passes name is there only where it has a value."""
+    rows = []
+    if workload == "small_ints" and backend in MMAPS:
+        rows.append(row(workload, backend, "kernel.mmap",
+                        (3, 7, 1, 1, None, None) if backend == BASE else (3, 21, 0, 3, None, None)))
+    if backend in ARENAS:
+        rows.append(row(workload, backend, "structure.arenas",
+                        (2, ARENAS[backend], 0, ARENAS[backend] / ARENAS[BASE], None, None)))
     return rows
 
 
@@ -263,6 +285,7 @@ def mixed():
     for round_ in range(MEMORY_ROUNDS):
         samples += [memory_sample(w, b, round_, len(samples) + i)
                     for i, (w, b) in enumerate(FACTOR)]
+    samples += [kernel_sample(b, r, len(samples) + r) for b in MMAPS for r in range(3)]
     broken = "library:./broken.so"
     run = run_header(
         timelines=[timeline(w, b) for w, b in FACTOR],

@@ -114,6 +114,63 @@ class DocumentTest(unittest.TestCase):
         self.assertEqual(len(lines), 1)
         self.assertIn("method is", lines[0])
 
+    def test_figures_of_passes(self):
+        """Which of its workload's checksums holds is what a sample says of its parameters."""
+        def lines(**changes):
+            def change(document):
+                for row in document["pyallocbench"]["samples"]:
+                    row.update(changes if row["pass"] == "kernel" else {})
+            with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+                path = write(pathlib.Path(folder) / "figures.json", changed(golden(), change))
+                return recompute.disagreements(load.load(path))
+        self.assertEqual(lines(large=None), [])
+        self.assertEqual(lines(large=True, checksum="00000000000000bb"), [])
+        self.assertEqual(lines(large=None, checksum="00000000000000bb"), [])
+        for bad in ({"large": True}, {"checksum": "00000000000000dd"}, {"figures": {"mmap": 5}}):
+            self.assertTrue(all("kernel.mmap" in line for line in lines(**bad)))
+            self.assertTrue(lines(**bad))
+
+    def test_document_without_figures_in_its_summary(self):
+        """Older ones have none."""
+        def age(document):
+            run = document["pyallocbench"]
+            run["summary"] = [row for row in run["summary"] if "." not in row["metric"]]
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            path = write(pathlib.Path(folder) / "older.json", changed(golden(), age))
+            self.assertEqual(recompute.disagreements(load.load(path)), [])
+
+    def test_hosts_are_apart(self):
+        """Each host has rows of its own, and a ratio never crosses from one to the other."""
+        def split(document, forget=False):
+            run = document["pyallocbench"]
+            run["hosts"] = [{"provenance": run["provenance"], "noise": run["noise"]}] * 2
+            for name in ("samples", "summary", "suite", "failures"):
+                rows = [dict(row, host=1) for row in run[name]]
+                run[name] += rows if name in ("samples", "failures") or not forget else []
+            for row in run["samples"]:
+                if row.get("host"):
+                    row.update(reps_cpu_ns=[ns * 3 for ns in row["reps_cpu_ns"]],
+                               reps_wall_ns=[ns * 3 for ns in row["reps_wall_ns"]])
+            for row in run["summary"]:
+                if row.get("host") and row["metric"] in ("cpu_ns_per_op", "wall_ns_per_op"):
+                    row.update({key: row[key] and row[key] * 3 for key in ("median", "mad")})
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            path = pathlib.Path(folder) / "hosts.json"
+            document = load.load(write(path, changed(golden(), split)))
+            self.assertEqual(recompute.disagreements(document), [])
+            document = load.load(write(path, changed(golden(), lambda d: split(d, True))))
+            self.assertTrue(recompute.disagreements(document))
+
+    def test_row_too_many_is_noticed(self):
+        def add(document):
+            row = next(r for r in document["pyallocbench"]["summary"] if r["n"])
+            document["pyallocbench"]["summary"].append(dict(row, host=1))
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            path = pathlib.Path(folder) / "changed.json"
+            lines = recompute.disagreements(load.load(write(path, changed(golden(), add))))
+        self.assertEqual(len(lines), 1)
+        self.assertIn("the samples give none", lines[0])
+
     def test_lost_row_is_noticed(self):
         with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
             path = pathlib.Path(folder) / "changed.json"
