@@ -1,6 +1,8 @@
 /* Summary and suite of the golden documents, whose figures were worked out by hand. */
 #include "harness/document.h"
+#include "harness/stats/stats.h"
 #include "harness/summary.h"
+#include "workloads/support/rng.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -62,7 +64,7 @@ static void expect_same_rows(const json_t *got, const json_t *wanted)
     }
 }
 
-static void check_document(const char *name)
+static json_t *read_document(const char *name)
 {
     char path[512];
     json_t *document = NULL;
@@ -71,15 +73,29 @@ static void check_document(const char *name)
     if (pab_document_read(path, &document, &err) != PAB_OK) {
         fail_msg("%s", err.text);
     }
-    const json_t *run = json_object_get(document, "pyallocbench");
+    return document;
+}
+
+static void summarise(const json_t *run, json_t **summary, json_t **suite)
+{
     struct pab_reading *reading = NULL;
+    struct pab_error err = {0};
     if (pab_reading_of_run(run, &reading, &err) != PAB_OK) {
         fail_msg("%s", err.text);
     }
-    json_t *summary = json_array();
-    json_t *suite = json_array();
-    pab_summary_add(reading, summary, suite);
+    *summary = json_array();
+    *suite = json_array();
+    pab_summary_add(reading, *summary, *suite);
     pab_reading_close(reading);
+}
+
+static void check_document(const char *name)
+{
+    json_t *document = read_document(name);
+    const json_t *run = json_object_get(document, "pyallocbench");
+    json_t *summary = NULL;
+    json_t *suite = NULL;
+    summarise(run, &summary, &suite);
     expect_same_rows(summary, json_object_get(run, "summary"));
     expect_same_rows(suite, json_object_get(run, "suite"));
     json_decref(summary);
@@ -105,12 +121,58 @@ static void rounds(void **state)
     check_document("rounds.json");
 }
 
+/* Gives every sample a random time. Returns the log ratios of the second backend, by round. */
+static void shake(const json_t *samples, double *logs)
+{
+    struct pab_rng rng;
+    pab_rng_seed(&rng, 1);
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(samples, index, sample)
+    {
+        double ns = 1000 + (double)pab_rng_below(&rng, 1000);
+        json_object_set_new(sample, "reps_cpu_ns", json_pack("[f]", ns));
+        bool is_base =
+            strcmp(json_string_value(json_object_get(sample, "backend")), "pymalloc") == 0;
+        logs[json_integer_value(json_object_get(sample, "round"))] += is_base ? -log(ns) : log(ns);
+    }
+}
+
+/* The suite's interval is that of its rounds, under the document's seed. */
+static void suite_interval(void **state)
+{
+    (void)state;
+    json_t *document = read_document("rounds.json");
+    json_t *run = json_object_get(document, "pyallocbench");
+    double logs[20] = {0};
+    size_t count = json_array_size(json_object_get(run, "samples")) / 2;
+    assert_int_equal(count, ARRAY_COUNT(logs));
+    shake(json_object_get(run, "samples"), logs);
+    json_object_set_new(run, "seed", json_integer(77));
+
+    json_t *summary = NULL;
+    json_t *suite = NULL;
+    summarise(run, &summary, &suite);
+    struct pab_interval wanted = pab_suite_interval(logs, &count, 1, 77, 0.95);
+    json_t *row = json_pack("{s:s, s:s, s:f, s:f, s:f}", "backend", "mimalloc", "metric",
+                            "cpu_ns_per_op", "geomean_ratio", exp(wanted.estimate), "lo",
+                            exp(wanted.lo), "hi", exp(wanted.hi));
+    assert_true(wanted.lo < wanted.estimate && wanted.estimate < wanted.hi);
+    json_t *rows = json_pack("[o]", row);
+    expect_same_rows(suite, rows);
+    json_decref(rows);
+    json_decref(summary);
+    json_decref(suite);
+    json_decref(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mixed),
         cmocka_unit_test(one_round),
         cmocka_unit_test(rounds),
+        cmocka_unit_test(suite_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
