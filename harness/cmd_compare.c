@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
     {"floor", OPTION_FLOOR, "PERCENT", 0, "Changes of time below it do not count (default: 3)", 2},
     {"level", OPTION_LEVEL, "P", 0, "Of the intervals (default: 0.95)", 2},
     {"metrics", OPTION_METRICS, "GLOBS", 0, "Show these, separated by commas", 3},
-    {"all", OPTION_ALL, NULL, 0, "Show every row, descriptions, too", 3},
+    {"all", OPTION_ALL, NULL, 0, "Show every row, descriptions, too; csv and json do always", 3},
     {"format", OPTION_FORMAT, "NAME", 0, "table, md, csv, json; pyperf: one FILE's times", 3},
     {"output", 'o', "FILE", 0, "Writes there, not to stdout", 3},
     {0},
@@ -166,7 +166,9 @@ static bool wants(const struct pab_row *row, void *arg)
     if (arguments->metrics != NULL) {
         return pab_globs_match(arguments->metrics, row->metric->name);
     }
-    return arguments->shows_all || pab_show_by_default(wish->comparison, row);
+    bool is_for_people =
+        arguments->format->print == pab_show_table || arguments->format->print == pab_show_markdown;
+    return arguments->shows_all || !is_for_people || pab_show_by_default(wish->comparison, row);
 }
 
 static bool may_colour(const struct arguments *arguments)
@@ -218,12 +220,36 @@ static enum pab_status show_rows(const struct arguments *arguments,
     return status;
 }
 
+/* A suite of pyperf is of one machine, and not empty. */
+static enum pab_status export(const struct arguments *arguments, struct pab_reading *reading,
+                              struct pab_error *err) {
+    size_t metric = pab_reading_find_metric(reading, "cpu_ns_per_op");
+    size_t cells = pab_reading_workloads(reading) * pab_reading_backends(reading);
+    size_t values = 0; if (pab_reading_hosts(reading) > 1){
+        return pab_fail(err, PAB_USAGE,
+                        "--format pyperf: %s holds %zu hosts, and pyperf would take them for one: "
+                        "export its parts",
+                        pab_reading_path(reading), pab_reading_hosts(reading));}
+for (size_t i = 0; i < cells && metric < pab_reading_metrics(reading); i++)
+{
+    size_t backends = pab_reading_backends(reading);
+    values +=
+        pab_reading_series(reading, PAB_PART_SAMPLES, i / backends, i % backends, metric)->count;
+}
+if (values == 0) {
+    return pab_fail(err, PAB_USAGE,
+                    "--format pyperf: %s has no sample of the time pass that counts",
+                    pab_reading_path(reading));
+}
+return print(arguments, &reading, err);
+}
+
 static enum pab_status compare(const struct arguments *arguments,
                                struct pab_reading *const readings[2], struct pab_error *err)
 {
     struct pab_comparison *comparison = NULL;
     if (arguments->format->print == pab_show_pyperf) {
-        return print(arguments, &readings[0], err);
+        return export(arguments, readings[0], err);
     }
     enum pab_status status =
         readings[1] == NULL

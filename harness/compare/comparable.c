@@ -144,6 +144,21 @@ static void compare_workload(const json_t *base, const json_t *head, struct pab_
     }
 }
 
+static void compare_workloads(const json_t *base, const json_t *head, struct pab_joined *out)
+{
+    size_t index = 0;
+    json_t *workload = NULL;
+    json_array_foreach(json_object_get(base, "workloads"), index, workload)
+    {
+        const json_t *same =
+            by_id(json_object_get(head, "workloads"), pab_json_text(workload, "id"));
+        if (same != NULL) {
+            compare_workload(workload, same, out);
+        }
+    }
+}
+
+/* The work follows from the seed, so that is what to name where the work differs. */
 void pab_unlike(const struct pab_reading *base, const struct pab_reading *head,
                 struct pab_joined *out)
 {
@@ -151,16 +166,13 @@ void pab_unlike(const struct pab_reading *base, const struct pab_reading *head,
     const json_t *other = pab_reading_run(head);
     *out = (struct pab_joined){0};
     compare_hosts(own, other, out);
-    size_t index = 0;
-    json_t *workload = NULL;
-    json_array_foreach(json_object_get(own, "workloads"), index, workload)
-    {
-        const json_t *same =
-            by_id(json_object_get(other, "workloads"), pab_json_text(workload, "id"));
-        if (same != NULL) {
-            compare_workload(workload, same, out);
-        }
+    struct pab_joined workloads = *out;
+    compare_workloads(own, other, &workloads);
+    if (workloads.count > out->count && differs(own, other, "seed")) {
+        add(out, "seed %" JSON_INTEGER_FORMAT " against %" JSON_INTEGER_FORMAT,
+            pab_json_count(own, "seed"), pab_json_count(other, "seed"));
     }
+    compare_workloads(own, other, out);
 }
 
 /* --- backends --------------------------------------------------------------------------------- */

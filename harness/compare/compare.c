@@ -75,6 +75,8 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
         out->control_failed = true;
         note(out, "%sthe A/A control failed, so verdicts on time are advisory: %s", prefix,
              control->words[0]);
+    } else if (control->verdict == PAB_CONTROL_TOO_FEW) {
+        note(out, "%s%s", prefix, control->words[0]);
     } else if (control->verdict == PAB_CONTROL_NONE) {
         note(out,
              "%sno A/A control was run: nothing shows that equal would look "

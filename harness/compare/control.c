@@ -176,38 +176,48 @@ static bool is_worth_a_word(const struct pab_influence *influence)
     return influence->p < PAB_CONTROL_ALPHA && fabs(influence->change) > INFLUENCE_FLOOR;
 }
 
+/* "4.1 % slower" */
+static const char *change_in_words(const struct pab_influence *influence, char out[64])
+{
+    char percent[PAB_FIGURE_MAX];
+    snprintf(out, 64, "%s %s", pab_words_percent(fabs(influence->change), percent),
+             influence->change > 0 ? "slower" : "faster");
+    return out;
+}
+
 static void say_influences(struct pab_control *control)
 {
-    char change[PAB_FIGURE_MAX];
+    char change[64];
     if (is_worth_a_word(&control->order)) {
         say(control,
-            "samples late in a round are %s off those early in it: order matters here; it is "
-            "random, so it costs power and favours nobody",
-            pab_words_percent(control->order.change, change));
+            "samples late in a round are %s than those early in it; the order is random, so this "
+            "costs power and favours nobody",
+            change_in_words(&control->order, change));
     }
     if (is_worth_a_word(&control->after)) {
         say(control,
-            "what runs after %s is %s off: it leaves the machine changed; the order is random, so "
-            "it favours nobody",
-            control->after.backend, pab_words_percent(control->after.change, change));
+            "what runs right after %s is %s than what does not; the order is random, so this "
+            "costs power and favours nobody",
+            control->after.backend, change_in_words(&control->after, change));
     }
     if (is_worth_a_word(&control->trend)) {
         say(control,
-            "the last repetition within a process is %s off the first: not warmed up; medians of "
-            "repetitions hold both",
-            pab_words_percent(control->trend.change, change));
+            "the last repetition within a process is %s than the first: none is quite steady, "
+            "and the median is of them all",
+            change_in_words(&control->trend, change));
     }
     if (is_worth_a_word(&control->drift)) {
         say(control,
-            "later rounds are %s off earlier ones: the machine changed on the way; pairs within a "
-            "round cancel it, a comparison with another run does not",
-            pab_words_percent(control->drift.change, change));
+            "later rounds are %s than earlier ones: the machine changed on the way; pairs within "
+            "a round cancel it, a comparison with another run does not",
+            change_in_words(&control->drift, change));
     }
     if (control->spread.median > 0.1) {
+        char spread[PAB_FIGURE_MAX];
         say(control,
-            "equal processes differ by %s (robust SD of a cell, median; most on %s with %s): many "
-            "short samples help, a quieter machine helps more",
-            pab_words_percent(control->spread.median, change), control->spread.workload,
+            "equal processes differ by %s (robust SD of a cell, median; most on %s with %s): more "
+            "and shorter samples help, a quieter machine helps more",
+            pab_words_percent(control->spread.median, spread), control->spread.workload,
             control->spread.backend);
     }
 }

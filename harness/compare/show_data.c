@@ -144,7 +144,7 @@ bool pab_show_json(FILE *file, const void *arg)
                   json_of_side(show->head), "baseline", comparison->baseline, "control_failed",
                   comparison->control_failed, "forced", comparison->forced, "rules",
                   json_of_rules(&comparison->rules), "notes", notes, "rows", rows);
-    bool good = document != NULL && json_dumpf(document, file, JSON_INDENT(1)) == 0;
+    bool good = document != NULL && json_dumpf(document, file, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) == 0;
     json_decref(document);
     fprintf(file, "\n");
     return good && ferror(file) == 0;

@@ -2,38 +2,40 @@
 #include "harness/compare/show.h"
 #include "harness/json_text.h"
 
+/* pyperf refuses an empty text. */
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    if (text[0] != '\0') {
+        json_object_set_new(object, key, json_string(text));
+    }
+}
+
 /* "2026-11-23 04:33:35" of "2026-11-23T04:33:35Z": pyperf reads no zone. */
-static json_t *date_of(const json_t *run)
+static void set_date(json_t *object, const json_t *run)
 {
     char text[20];
     snprintf(text, sizeof(text), "%.19s", pab_json_text(run, "started"));
-    if (strlen(text) > 10) {
+    if (strlen(text) == 19) {
         text[10] = ' ';
+        set_text(object, "date", text);
     }
-    return json_string(text);
 }
 
 static json_t *metadata_of_all(const json_t *run)
 {
     const json_t *provenance = json_object_get(run, "provenance");
-    json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "pyallocbench_run_id",
-                            pab_json_text(run, "run_id"), "unit", "second", "description",
-                            "CPU time of one operation; a value is the median of one process",
-                            "pyallocbench_version", pab_json_text(provenance, "version"));
-    static const struct {
-        const char *ours, *theirs;
-    } names[] = {{"cpu_model", "cpu_model_name"}, {"kernel", "platform"}};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        const char *text = pab_json_text(provenance, names[i].ours);
-        if (text[0] != '\0') {
-            json_object_set_new(out, names[i].theirs, json_string(text));
-        }
-    }
     json_t *cpus = json_object_get(provenance, "cpu_count");
+    json_t *out = json_pack("{s:s, s:s, s:s}", "pyallocbench_schema", "pyallocbench-results/1",
+                            "unit", "second", "description",
+                            "CPU time of one operation; a value is the median of one process");
+    set_text(out, "pyallocbench_run_id", pab_json_text(run, "run_id"));
+    set_text(out, "pyallocbench_version", pab_json_text(provenance, "version"));
+    set_text(out, "cpu_model_name", pab_json_text(provenance, "cpu_model"));
+    set_text(out, "platform", pab_json_text(provenance, "kernel"));
     if (json_is_integer(cpus)) {
         json_object_set(out, "cpu_count", cpus);
     }
-    json_object_set_new(out, "date", date_of(run));
+    set_date(out, run);
     return out;
 }
 

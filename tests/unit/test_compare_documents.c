@@ -186,6 +186,15 @@ static void unlike(void **state)
     json_object_set_new(workload, "params", json_pack("{s:i}", "steps", 6));
     expect_refused(made_side("old", 1), head, "params of w");
 
+    head = made_side("new", 1);
+    json_object_set_new(made_run(head), "seed", json_integer(8));
+    workload = json_array_get(json_object_get(made_run(head), "workloads"), 0);
+    json_object_set_new(workload, "ops", json_integer(6));
+    json_t *base = made_side("old", 1);
+    workload = json_array_get(json_object_get(made_run(base), "workloads"), 0);
+    json_object_set_new(workload, "ops", json_integer(5));
+    expect_refused(base, head, "comparable: seed 7 against 8; ops of w;");
+
     head = made("other", "a");
     made_time(head, "other", "a", 0, 1);
     expect_refused(made_side("old", 1), head, "no cell in common");
