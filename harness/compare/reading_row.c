@@ -136,6 +136,7 @@ struct pab_row_reader {
     enum field field; /* of the last key */
     enum field in;    /* the field whose repetitions are read */
     uint64_t seen;
+    bool has_mem;
     double numbers[FIELD_COUNT]; /* NAN: null, or not there */
     double kept_at_once;
     struct reps wall, cpu;
@@ -199,6 +200,7 @@ void pab_row_reader_begin(struct pab_row_reader *reader, bool is_control, size_t
     reader->spots[0] = SPOT_ROW;
     reader->field = FIELD_NONE;
     reader->seen = 0;
+    reader->has_mem = false;
     for (int i = 0; i < FIELD_COUNT; i++) {
         reader->numbers[i] = NAN;
     }
@@ -461,6 +463,7 @@ bool pab_row_reader_open(struct pab_row_reader *reader, bool is_object)
                fields[field].kind == KIND_OPENS && fields[field].is_object == is_object) {
         inner = fields[field].opens;
         reader->in = field;
+        reader->has_mem |= inner == SPOT_MEM;
     } else if (!refuse_word(reader, is_object ? "an object" : "an array")) {
         return false;
     }
@@ -561,19 +564,25 @@ static bool add_named(struct pab_row_reader *reader, const char *pass)
     return true;
 }
 
+/* A metric is of one pass, so that a cell has one value of it in a round. */
 static bool add_figures(struct pab_row_reader *reader)
 {
     const char *pass = reader->reading->names.texts[reader->row.pass];
-    if (strcmp(pass, "structure") == 0) {
-        return refuse(reader, "it is of a pass that is named as the memory pass's counts are");
+    bool is_memory = strcmp(pass, "memory") == 0;
+    if (strcmp(pass, "structure") == 0 || strchr(pass, '.') != NULL) {
+        return refuse(reader, "its pass %s could not be told from another's figures",
+                      pab_reading_show(pass, strlen(pass)).text);
+    }
+    if (reader->has_mem && !is_memory) {
+        return refuse(reader, "it has mem, and is of another pass than memory");
     }
     reader->row.first_figure = (uint32_t)reader->reading->figure_count;
-    if (strcmp(pass, "time") == 0) {
-        reader->row.body = PAB_READING_SMALL;
-        add_times(reader);
-    } else if (strcmp(pass, "memory") == 0) {
+    if (is_memory) {
         reader->row.body = PAB_READING_LARGE;
         add_memory(reader);
+    } else if (strcmp(pass, "time") == 0) {
+        reader->row.body = PAB_READING_SMALL;
+        add_times(reader);
     }
     return add_named(reader, pass);
 }
