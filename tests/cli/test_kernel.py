@@ -43,13 +43,18 @@ class KernelTest(CliTest):
         self.assertGreater(eager["minor_faults"], arenas * (MIB >> 12) * 0.9)
 
     def test_repeats(self):
+        """Counts and bytes are those of the body alone, each time; `null` asks for nothing in it."""
+        specs = ["pymalloc", "system", "null"]
         rounds = []
         for _ in range(2):
-            document = self.run_passes("kernel", ["pymalloc", "system"])
+            document = self.run_passes("kernel", specs)
             rounds.append([{name: value for name, value in row.items() if "faults" not in name}
-                           for spec in ("pymalloc", "system")
-                           for row in self.figures(document, spec)])
+                           for spec in specs for row in self.figures(document, spec)])
         self.assertEqual(rounds[0], rounds[1])
+        pymalloc, system, null = rounds[0]
+        self.assertGreater(system["brk"], 0)
+        self.assertNotEqual(pymalloc, system)
+        self.assertEqual(set(null.values()), {0})
 
     def test_threads_of_the_allocator(self):
         spec = f"library:{BROKEN / 'helper.so'}"
