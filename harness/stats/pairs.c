@@ -1,9 +1,9 @@
 /* The k-th smallest of n(n+1)/2 or nx*ny pairs without making them, by narrowing the range in which
  * it can lie. As averages and differences grow with each of their values, also when rounded, a walk
  * along the edge between the pairs up to a limit and those above counts them in nx + ny steps, and
- * passes the nearest pair on either side, where the range is cut. Limits are guessed from the counts
- * so far, which takes some ten walks; every fourth one is the middle of the ordered doubles, so that
- * 256 are enough for any values. */
+ * passes the nearest pair on either side, where the range is cut. Limits are guessed from the
+ * counts so far, which takes some ten walks; every fourth one is the middle of the ordered doubles,
+ * so that 256 are enough for any values. */
 #include "harness/stats/internal.h"
 
 #include <math.h>

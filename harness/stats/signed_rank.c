@@ -11,8 +11,9 @@ struct ranks {
     uint64_t positive; /* sum of the doubled ranks of differences above 0 */
 };
 
-/* The chances of the doubled rank sums 0, 1, ..., `*highest`: under the null hypothesis each rank is
- * in the sum with probability 1/2, independently, so the distribution grows one rank at a time. */
+/* The chances of the doubled rank sums 0, 1, ..., `*highest`: under the null hypothesis each rank
+ * is in the sum with probability 1/2, independently, so the distribution grows by one rank at a
+ * time. */
 static double *null_chances(const uint32_t *doubled, size_t n, size_t *highest)
 {
     size_t most = 0;

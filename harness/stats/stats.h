@@ -1,7 +1,8 @@
 /* harness/stats/stats.h -- statistics over samples: pure functions, no I/O. Depends on libc.
  *
  * Everything here takes plain arrays of finite doubles, below 1e150 in size, and gives the same
- * answer for the same input on every machine, to the last digits of its libm. `level` is that of an interval (0.95), `alpha` that of a test (0.01).
+ * answer for the same input on every machine, to the last digits of its libm. `level` is that of an
+ * interval (0.95), `alpha` that of a test (0.01).
  * Definitions are those of results/README.md; the tests hold each function to scipy's, ties, zeros
  * and degenerate vectors included.
  *
@@ -67,8 +68,8 @@ size_t pab_signed_rank_critical(size_t n, double level);
  * the exact distribution is then the one given those ranks. */
 struct pab_test pab_signed_rank(const double *differences, size_t n, enum pab_tail tail);
 
-/* The same over strata (hosts): ranks are taken within each, and W+ is the sum over all; exact, too,
- * to PAB_EXACT_MAX values in all. `counts` sum to the length of `differences`. */
+/* The same over strata (hosts): ranks are taken within each, and W+ is the sum over all; exact to
+ * PAB_EXACT_MAX values in all. `counts` sum to the length of `differences`. */
 struct pab_test pab_signed_rank_strata(const double *differences, const size_t *counts,
                                        size_t strata, enum pab_tail tail);
 
@@ -98,7 +99,7 @@ double pab_superiority(const double *x, size_t nx, const double *y, size_t ny);
  * draw within each stratum (host). The estimate is the mean of the strata's trimmed means. At least
  * one round in all; a stratum may be empty.
  * With n rounds in all, draw number t = b * n + i (i within resample b, strata one after another)
- * takes the number (z >> 32) * m >> 32 of its stratum's m values in ascending order, z being the
+ * takes number ((z >> 32) * m) >> 32 of its stratum's m values in ascending order, z being the
  * t-th output of SplitMix64 from `seed`: others can recompute it. */
 struct pab_interval pab_suite_interval(const double *rounds, const size_t *counts, size_t strata,
                                        uint64_t seed, double level);

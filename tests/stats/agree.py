@@ -28,7 +28,7 @@ DIFFERS = 4
 
 
 class Comparison:
-    """Requests, and what must come back: each a name, a tolerance, a scale and the right numbers."""
+    """Requests, and what must come back: names, a tolerance, a scale and the right numbers."""
 
     def __init__(self, driver):
         self.driver, self.wanted = driver, []

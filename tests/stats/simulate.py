@@ -2,9 +2,10 @@
 
     simulate.py --driver PROGRAM [--draws N] [--seed N]
 
-Above 2,000 draws there are more rows, and the slow ones get as many as the others. A row is what was promised, what N experiments gave, and the range in which that must lie: the
-99.9 % band of the binomial distribution around the promise. Exit: 0 all lie within, 4 one does not,
-77 scipy is missing.
+A row is what was promised, what N experiments gave, and the range in which that must lie: the
+99.9 % band of the binomial distribution around the promise. Above 2,000 draws there are more rows,
+and the slow ones get as many as the others. Exit: 0 all lie within, 4 one does not, 77 scipy is
+missing.
 """
 
 import argparse
