@@ -378,6 +378,18 @@ static unsigned default_passes(void)
 
 #define SHARDS_MAX 1000
 
+/* Of the pass that has most. */
+static unsigned most_rounds(const struct pab_plan *plan)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < pab_pass_count(); i++) {
+        const struct pab_pass *pass = pab_pass_at(i);
+        unsigned rounds = pab_plan_has(plan, pass) ? pab_plan_rounds(plan, pass) : 0;
+        most = rounds > most ? rounds : most;
+    }
+    return most;
+}
+
 /* "I/N" */
 static enum pab_status plan_shard(struct pab_plan *plan, const char *text, struct pab_error *err)
 {
@@ -396,9 +408,10 @@ static enum pab_status plan_shard(struct pab_plan *plan, const char *text, struc
     }
     plan->shard_index = (unsigned)index - 1;
     plan->shard_count = (unsigned)count;
-    if (count > plan->rounds && plan->budget_s <= 0) {
-        return pab_fail(err, PAB_USAGE, "--shard %s: there are only %u rounds to share out", text,
-                        plan->rounds);
+    unsigned rounds = most_rounds(plan);
+    if (count > rounds) {
+        return pab_fail(err, PAB_USAGE, "--shard %s: there %s only %u round%s to share out", text,
+                        rounds == 1 ? "is" : "are", rounds, rounds == 1 ? "" : "s");
     }
     return PAB_OK;
 }

@@ -89,6 +89,16 @@ static int widest_id(const json_t *backends)
     return width < 64 ? width : 64;
 }
 
+/* How many rounds this run was to make: all, or its shard's. */
+static long long own_rounds(const json_t *run, const char *key)
+{
+    const json_t *shard = json_object_get(run, "shard");
+    long long all = (long long)json_integer_value(json_object_get(run, key));
+    long long count = (long long)json_integer_value(json_object_get(shard, "count"));
+    long long index = (long long)json_integer_value(json_object_get(shard, "index"));
+    return count == 0 ? all : (all + count - index) / count;
+}
+
 static void print_row(FILE *out, const json_t *run, const json_t *workload, const json_t *backend,
                       int width)
 {
@@ -104,7 +114,7 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
     print_number(out, median_of(summary, name, id, "f_ret"), 7, 3, 1);
     print_number(out, median_of(summary, name, id, "internal"), 8, 1, 100);
     long long count = (long long)json_integer_value(json_object_get(cpu, "n"));
-    if (count > 0 && count < json_integer_value(json_object_get(run, "rounds"))) {
+    if (count > 0 && count < own_rounds(run, "rounds")) {
         fprintf(out, "  (%lld rounds only)", count);
     }
     fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
@@ -232,13 +242,11 @@ static bool is_measured(const json_t *run, const char *backend)
 
 static void print_cautions(FILE *out, const json_t *run)
 {
-    long long rounds = (long long)json_integer_value(json_object_get(run, "rounds"));
+    long long rounds = own_rounds(run, "rounds");
     const char *baseline = text_of(run, "baseline");
     if (rounds < INTERVAL_ROUNDS) {
-        fprintf(out,
-                "note: %lld rounds give no interval (it takes %d): quote none of these "
-                "figures\n",
-                rounds, INTERVAL_ROUNDS);
+        fprintf(out, "note: %lld round%s no interval (it takes %d): quote none of these figures\n",
+                rounds, rounds == 1 ? " gives" : "s give", INTERVAL_ROUNDS);
     }
     if (!is_measured(run, baseline)) {
         fprintf(out,
@@ -271,9 +279,15 @@ static void print_notes(FILE *out, const json_t *run)
             "when all\nwas freed. intern %%: usable bytes that nobody asked for. -: not measured, "
             "or does not apply\n(live peak under 32 MiB, or the allocator cannot be asked).\n",
             text_of(run, "baseline"));
-    fprintf(out, "%lld rounds of time, %lld of memory, seed %lld; %s, %s, %s\n",
-            (long long)json_integer_value(json_object_get(run, "rounds")),
-            (long long)json_integer_value(json_object_get(run, "memory_rounds")),
+    const json_t *shard = json_object_get(run, "shard");
+    if (json_is_object(shard)) {
+        fprintf(out, "shard %lld of %lld: the others' rounds are missing here\n",
+                (long long)json_integer_value(json_object_get(shard, "index")),
+                (long long)json_integer_value(json_object_get(shard, "count")));
+    }
+    long long timed = own_rounds(run, "rounds");
+    fprintf(out, "%lld round%s of time, %lld of memory, seed %lld; %s, %s, %s\n", timed,
+            timed == 1 ? "" : "s", own_rounds(run, "memory_rounds"),
             (long long)json_integer_value(json_object_get(run, "seed")),
             text_of(provenance, "cpu_model"), text_of(provenance, "kernel"),
             text_of(provenance, "libc"));
