@@ -11,26 +11,25 @@ struct ranks {
     uint64_t positive; /* sum of the doubled ranks of differences above 0 */
 };
 
-/* The chances of the doubled rank sums 0, 1, ..., `*highest`: under the null hypothesis each rank
- * is in the sum with probability 1/2, independently, so the distribution grows by one rank at a
- * time. */
-static double *null_chances(const uint32_t *doubled, size_t n, size_t *highest)
+/* The chances of the rank sums 0, 1, ..., `highest`: under the null hypothesis each rank is in the
+ * sum with probability 1/2, independently, so the ways to reach a sum grow by one rank at a time.
+ * They are symmetric: half of them say all. */
+static double *null_chances(const uint32_t *ranks, size_t n, size_t highest)
 {
-    size_t most = 0;
-    for (size_t i = 0; i < n; i++) {
-        most += doubled[i];
-    }
-    double *chances = pab_stats_room(most + 1, sizeof(*chances));
-    chances[0] = 1;
+    double *chances = pab_stats_room(highest + 1, sizeof(*chances));
+    chances[0] = 1; /* ways, for now; no more than 2^n */
     size_t reached = 0;
     for (size_t i = 0; i < n; i++) {
-        reached += doubled[i];
-        for (size_t sum = reached + 1; sum-- > 0;) {
-            double with = sum >= doubled[i] ? chances[sum - doubled[i]] : 0;
-            chances[sum] = (chances[sum] + with) / 2;
+        size_t rank = ranks[i];
+        reached = reached + rank < highest ? reached + rank : highest;
+        for (size_t sum = reached + 1; sum-- > rank;) {
+            chances[sum] += chances[sum - rank];
         }
     }
-    *highest = most;
+    double all = ldexp(1, (int)n);
+    for (size_t sum = 0; sum <= highest; sum++) {
+        chances[sum] /= all;
+    }
     return chances;
 }
 
@@ -46,9 +45,9 @@ size_t pab_signed_rank_critical(size_t n, double level)
     for (uint32_t i = 0; i < n; i++) {
         ranks[i] = i + 1;
     }
-    size_t highest = 0;
-    double *chances = null_chances(ranks, n, &highest);
-    size_t k = pab_stats_critical(chances, highest + 1, level);
+    size_t half = n * (n + 1) / 4;
+    double *chances = null_chances(ranks, n, half);
+    size_t k = pab_stats_critical(chances, half + 1, level);
     free(chances);
     return k;
 }
@@ -108,18 +107,21 @@ static void ranks_add(struct ranks *ranks, const double *differences, size_t n)
 
 static double exact_p(const struct ranks *ranks, enum pab_tail tail)
 {
-    size_t highest = 0;
-    double *chances = null_chances(ranks->doubled, ranks->n, &highest);
-    double low = 0;
-    for (size_t sum = 0; sum <= ranks->positive; sum++) {
-        low += chances[sum];
+    uint64_t all = 0;
+    for (size_t i = 0; i < ranks->n; i++) {
+        all += ranks->doubled[i];
     }
-    double high = 0;
-    for (size_t sum = highest + 1; sum-- > ranks->positive;) {
-        high += chances[sum];
+    uint64_t negative = all - ranks->positive;
+    bool is_low = ranks->positive < negative;
+    size_t nearest = is_low ? ranks->positive : negative; /* how far from the nearer end */
+    double *chances = null_chances(ranks->doubled, ranks->n, nearest);
+    double beyond = 0; /* as far out as was seen, or further */
+    for (size_t sum = 0; sum <= nearest; sum++) {
+        beyond += chances[sum];
     }
+    double rest = 1 - beyond + chances[nearest];
     free(chances);
-    return pab_stats_p(low, high, tail);
+    return is_low ? pab_stats_p(beyond, rest, tail) : pab_stats_p(rest, beyond, tail);
 }
 
 /* Half the sum and a quarter of the sum of squares of the ranks are mean and variance of W+,
