@@ -510,6 +510,9 @@ static int judge_live(const struct arguments *arguments, json_t *document, const
     if (status == PAB_OK) {
         status = pab_gate_case_of_arms(arms, &arguments->settings, &the_case, &err);
     }
+    if (status == PAB_NOT_COMPARABLE) {
+        pab_fail(&err, status, "base has no figure that head could be held to: no verdict");
+    }
     if (status != PAB_OK) {
         (void)keep_unjudged(document, path, NULL);
         return pab_cmd_fail(&err);

@@ -454,7 +454,7 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
         status = plan_workloads(plan, request, err);
     }
     for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
-        default_params(&plan->workloads[i], plan->preset->large_memory);
+        default_params(&plan->workloads[i], plan->preset->large_memory || request->large_memory);
     }
     for (size_t i = 0; status == PAB_OK && i < request->param_count; i++) {
         status = set_param(plan, request->params[i], err);

@@ -80,6 +80,7 @@ struct pab_request {
     const char *shard; /* "I/N", I from 1 */
     double budget_s;
     bool no_control;
+    bool large_memory; /* the memory pass takes the memory parameters, whatever the preset says */
     const char *params[32]; /* "workload.param=value" */
     size_t param_count;
     long rounds;

@@ -162,6 +162,7 @@ enum pab_status pab_gate_plan(struct pab_plan *plan, const struct pab_gate_reque
         run.passes = passes;
     }
     run.preset = "sprint";
+    run.large_memory = true; /* fragmentation, leaks, lost purges: of large heaps */
     run.backends = request->base_spec != NULL ? request->base_spec
                    : run.backends == NULL     ? "pymalloc"
                                               : run.backends;

@@ -50,7 +50,7 @@ static const char *word_of(const struct pab_gate_item *item)
 static void set_change(const struct pab_row *row, struct pab_gate_line *line)
 {
     bool has_interval = row->metric->family == PAB_FAMILY_TIME && isfinite(row->lo);
-    if (isfinite(row->ratio)) {
+    if (isfinite(row->ratio) && row->metric->family != PAB_FAMILY_STRUCTURE) {
         snprintf(line->change, sizeof(line->change), "%s",
                  pab_gate_change_text(row->ratio, (char[PAB_FIGURE_MAX]){0}));
     }

@@ -29,11 +29,14 @@ static const char *plural(size_t count)
     return count == 1 ? "" : "s";
 }
 
-/* Times before memory before counts, and within a family the largest change first. */
+/* Times before memory before counts, cells before means, and then the largest change first. */
 static bool goes_before(const struct pab_gate_item *a, const struct pab_gate_item *b)
 {
     if (a->family != b->family) {
         return a->family < b->family;
+    }
+    if ((a->workload == NULL) != (b->workload == NULL)) {
+        return a->workload != NULL;
     }
     double size[2] = {0, 0};
     const struct pab_gate_item *both[] = {a, b};
@@ -76,7 +79,7 @@ static void add_finding(struct text *text, const struct pab_gate_verdict *verdic
     } else if (line.change[0] != '\0') {
         add(text, " %s%s%s", line.change, line.interval[0] == '\0' ? "" : " ", line.interval);
     }
-    add(text, ", %s", line.verdict);
+    add(text, ", %s", item->row == NULL ? item->why : line.verdict);
 }
 
 static void add_findings(struct text *text, const struct pab_gate_verdict *verdict,
@@ -169,13 +172,14 @@ static void add_power(struct text *text, const struct pab_gate_case *the_case)
         return;
     }
     if (isfinite(verdict->detectable)) {
-        add(text, " Of 100 gates, %.0f would find a cell that is %s slower, and",
-            100 * numbers[PAB_GATE_POWER], pab_words_percent(verdict->detectable, percent));
+        add(text,
+            " Of 100 gates, %.0f would find a cell that is %s slower, and at most %.3g would call "
+            "a time slower where nothing changed.",
+            100 * numbers[PAB_GATE_POWER], pab_words_percent(verdict->detectable, percent),
+            100 * numbers[PAB_GATE_ALPHA]);
     } else {
-        add(text, " Too few rounds to say what slowdown would be found; of 100 gates");
+        add(text, " There are too few rounds to say which slowdown would be found.");
     }
-    add(text, " at most %.3g would call a time slower where nothing changed.",
-        100 * numbers[PAB_GATE_ALPHA]);
 }
 
 const char *pab_gate_sentence(const struct pab_gate_case *the_case, char out[PAB_GATE_SENTENCE_MAX])

@@ -94,8 +94,9 @@ static void print_case(FILE *file, const struct pab_gate_case *the_case, const s
     pab_gate_line_text(&line, text, sizeof(text));
     fputs("<testcase", file);
     pab_xml_attribute(file, "classname", line.label);
+    bool is_figure = group->first->row != NULL || group->first->family != PAB_FAMILY_DESCRIPTION;
     snprintf(text, sizeof(text), "%s %s", group->first->workload == NULL ? "all" : line.workload,
-             pab_family_name(group->first->family));
+             is_figure ? pab_family_name(group->first->family) : "open");
     pab_xml_attribute(file, "name", text);
     fputs(" time=\"0\">", file);
     pab_gate_line_text(&line, text, sizeof(text));

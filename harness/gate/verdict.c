@@ -36,7 +36,7 @@ const char *pab_gate_finding_word(enum pab_gate_finding finding)
 const char *pab_gate_change_text(double ratio, char out[PAB_GATE_CHANGE_MAX])
 {
     double percent = 100 * (ratio - 1);
-    int digits = fabs(percent) < 0.995 ? 2 : 1;
+    int digits = fabs(percent) < 0.995 ? 2 : fabs(percent) < 99.95 ? 1 : 0;
     out[0] = '\0';
     if (ratio == 1) {
         snprintf(out, PAB_GATE_CHANGE_MAX, "0 %%");
@@ -65,19 +65,24 @@ static bool is_confirmed_by_rounds(enum pab_family family)
     return family == PAB_FAMILY_TIME || family == PAB_FAMILY_MEMORY;
 }
 
-/* A body's count is that of an operation times its operations: the same question again. */
-static bool is_body_count(const struct pab_metric *metric)
+/* A body's count is that of an operation times its operations: the same question again. f_time is
+ * bytes by seconds: it moves with whatever else the machine does. */
+static bool is_left_out(const struct pab_metric *metric)
 {
-    const char *last = strrchr(metric->name, '.');
-    return metric->family == PAB_FAMILY_INSTRUCTIONS && last != NULL &&
-           (strcmp(last, ".body") == 0 || strcmp(last, ".cold_body") == 0);
+    static const char *const names[] = {"instructions.body", "instructions.cold_body", "f_time"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (strcmp(metric->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Of one machine among several only the mean over all is judged. */
 static bool is_judged(const struct pab_row *row, const struct pab_gate_limits *limits)
 {
     bool may_differ = (row->metric->family == PAB_FAMILY_STRUCTURE && limits->shows_structure) ||
-                      is_body_count(row->metric);
+                      is_left_out(row->metric);
     return row->host == NULL && (limits->families >> row->metric->family & 1u) != 0 &&
            row->metric->family != PAB_FAMILY_DESCRIPTION && !may_differ;
 }
@@ -237,7 +242,7 @@ static enum pab_family family_of_pass(const char *pass)
             return (enum pab_family)i;
         }
     }
-    return pass == NULL ? PAB_FAMILY_TIME : PAB_FAMILY_DESCRIPTION;
+    return PAB_FAMILY_DESCRIPTION;
 }
 
 /* Of two that fail alike only head's is told. */
@@ -334,6 +339,55 @@ static void judge_rows(struct pab_gate_verdict *verdict, const struct pab_gate_e
     }
 }
 
+static const char *last_word(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    return dot == NULL ? name : dot + 1;
+}
+
+#define COUNTS_NAMED 4u
+
+static bool is_changed_structure(const struct pab_gate_item *item)
+{
+    return item->family == PAB_FAMILY_STRUCTURE && item->finding == PAB_FINDING_REGRESSION;
+}
+
+/* Takes the other counts of the same cell into the first one's finding. */
+static void fold_cell(struct pab_gate_verdict *verdict, size_t index)
+{
+    struct pab_gate_item *first = &verdict->items[index];
+    size_t used = 0;
+    size_t others = 0;
+    for (size_t i = index + 1; i < verdict->count; i++) {
+        struct pab_gate_item *item = &verdict->items[i];
+        if (!is_changed_structure(item) || !is_same_text(first->workload, item->workload) ||
+            !is_same_text(first->label, item->label)) {
+            continue;
+        }
+        item->finding = PAB_FINDING_SHOWN;
+        if (others++ < COUNTS_NAMED && used < sizeof(first->why)) {
+            used += (size_t)snprintf(first->why + used, sizeof(first->why) - used,
+                                     "%s%.30s %.0f -> %.0f", used == 0 ? "also " : ", ",
+                                     last_word(item->row->metric->name), item->row->base,
+                                     item->row->head);
+        }
+    }
+    if (others > COUNTS_NAMED && used < sizeof(first->why)) {
+        snprintf(first->why + used, sizeof(first->why) - used, " and %zu more",
+                 others - COUNTS_NAMED);
+    }
+}
+
+/* What one change does to a structure shows in many counts: one finding a cell, which names them. */
+static void fold_structure(struct pab_gate_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++) {
+        if (is_changed_structure(&verdict->items[i])) {
+            fold_cell(verdict, i);
+        }
+    }
+}
+
 /* A finding of its own: it stands beside every time that was judged. */
 static void judge_control(struct pab_gate_verdict *verdict,
                           const struct pab_gate_evidence *evidence)
@@ -381,6 +435,7 @@ struct pab_gate_verdict *pab_gate_judge(const struct pab_gate_evidence *evidence
         }
     }
     judge_rows(verdict, evidence, limits);
+    fold_structure(verdict);
     judge_control(verdict, evidence);
     for (size_t i = 0; i < verdict->count; i++) {
         verdict->found[verdict->items[i].finding]++;

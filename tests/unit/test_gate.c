@@ -14,6 +14,7 @@ static const struct pab_metric cpu = {"cpu_ns_per_op", "ns", PAB_FAMILY_TIME, fa
 static const struct pab_metric rss = {"peak_rss_bytes", "bytes", PAB_FAMILY_MEMORY, false};
 static const struct pab_metric instructions = {"instructions.per_op", "count",
                                                PAB_FAMILY_INSTRUCTIONS, false};
+static const struct pab_metric f_time = {"f_time", "ratio", PAB_FAMILY_MEMORY, false};
 static const struct pab_metric body = {"instructions.body", "count", PAB_FAMILY_INSTRUCTIONS,
                                        false};
 static const struct pab_metric arenas = {"structure.arenas", "count", PAB_FAMILY_STRUCTURE, false};
@@ -194,8 +195,26 @@ static void test_what_repeats_needs_none(void **state)
         expect(&scene, PAB_FINDING_REGRESSION, PAB_GATE_REGRESSION);
     }
     struct scene scene = scene_new();
-    add(&scene, &body, PAB_CALL_WORSE); /* per_op says it */
+    add(&scene, &body, PAB_CALL_WORSE);   /* per_op says it */
+    add(&scene, &f_time, PAB_CALL_WORSE); /* bytes by seconds */
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_INCONCLUSIVE);
+}
+
+static void test_structure_is_one_finding_a_cell(void **state)
+{
+    (void)state;
+    static const struct pab_metric blocks = {"structure.gc.blocks", "count", PAB_FAMILY_STRUCTURE,
+                                             false};
+    struct scene scene = scene_new();
+    add(&scene, &arenas, PAB_CALL_WORSE);
+    add(&scene, &blocks, PAB_CALL_WORSE);
+    add(&scene, &arenas, PAB_CALL_WORSE)->workload = "small_ints";
+    struct pab_gate_verdict *verdict = judge(&scene);
+    assert_int_equal(verdict->found[PAB_FINDING_REGRESSION], 2);
+    assert_string_equal(verdict->items[0].why, "also gc.blocks 100 -> 105");
+    assert_int_equal(verdict->items[1].finding, PAB_FINDING_SHOWN);
+    assert_string_equal(verdict->items[2].why, "");
+    pab_gate_verdict_free(verdict);
 }
 
 static void test_structure_may_be_shown(void **state)
@@ -420,6 +439,7 @@ static void test_change(void **state)
     char text[PAB_GATE_CHANGE_MAX];
     assert_string_equal(pab_gate_change_text(1.0345, text), "+3.4 %");
     assert_string_equal(pab_gate_change_text(0.9, text), "-10.0 %");
+    assert_string_equal(pab_gate_change_text(26.792, text), "+2579 %");
     assert_string_equal(pab_gate_change_text(1.0012, text), "+0.12 %");
     assert_string_equal(pab_gate_change_text(1, text), "0 %");
     assert_string_equal(pab_gate_change_text(0.99999, text), "< 0.01 %");
@@ -434,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_worse_time_needs_confirmation),
         cmocka_unit_test(test_worse_memory_needs_its_own_confirmation),
         cmocka_unit_test(test_what_repeats_needs_none),
+        cmocka_unit_test(test_structure_is_one_finding_a_cell),
         cmocka_unit_test(test_structure_may_be_shown),
         cmocka_unit_test(test_a_gate_that_is_blind_is_not_green),
         cmocka_unit_test(test_undecided_memory),
