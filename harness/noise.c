@@ -191,11 +191,10 @@ static double number(const json_t *look, const char *part, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* What a counter grew by; NAN where it is not known or began anew. */
+/* What a counter grew by: NAN where it is not known, negative where it began anew. */
 static double growth(const json_t *before, const json_t *after, const char *part, const char *key)
 {
-    double grown = number(after, part, key) - number(before, part, key);
-    return grown >= 0 ? grown : NAN;
+    return number(after, part, key) - number(before, part, key);
 }
 
 static double share(double part, double whole)

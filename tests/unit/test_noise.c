@@ -23,6 +23,7 @@ static void put_quiet_machine(void)
     put("sys/fs/cgroup/user/cpu.stat", "usage_usec 5\nnr_periods 9\nnr_throttled 3\n"
                                        "throttled_usec 4000\n");
     put("sys/fs/cgroup/user/one/cpu.stat", "usage_usec 5\n");
+    put("sys/fs/cgroup/cpu.stat", "nr_throttled 0\nthrottled_usec 0\n"); /* above: the least */
     put("sys/class/thermal/thermal_zone0/temp", "41000\n");
     put("sys/class/thermal/thermal_zone1/temp", "63500\n");
     put("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "2400000\n");
