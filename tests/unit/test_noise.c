@@ -164,6 +164,7 @@ static void counters_that_begin_anew(void **state)
         json_pack("{s:f, s:i, s:i}", "uptime_s", 20.0, "cpu_ticks", 100, "steal_ticks", 1);
     assert_true(json_is_null(pab_noise_between(old, anew)));
     json_object_set_new(anew, "uptime_s", json_real(600));
+    json_object_set_new(anew, "cpu_ticks", json_integer(9500));
     json_t *during = pab_noise_between(old, anew);
     assert_true(json_is_null(json_object_get(during, "steal_ticks")));
     assert_true(json_is_null(json_object_get(during, "steal_share")));
