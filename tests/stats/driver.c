@@ -10,7 +10,7 @@
  *   shift LEVEL X Y                     has estimate lo hi
  *   suite SEED LEVEL COUNTS VECTOR      has estimate lo hi
  *   many P                              Holm's and Benjamini and Hochberg's p
- *   normal Z                            cdf of each, quantile of each cdf strictly within 0 and 1
+ *   normal Z                            distribution function of each
  *   quantile P                          normal quantile of each
  *   power LEVEL FLOOR ALPHA POWER LO HI EFFECT       error detectable power
  *   hosts LEVEL ESTIMATES LOS HIS       p of heterogeneity; an interval from above to below is none
