@@ -57,6 +57,7 @@ enum pab_status pab_self_run(const struct pab_spec *spec, const volatile int *in
         const struct pab_self_check *self = pab_self_check_at(i);
         tasks[i].spec = spec;
         tasks[i].timeout_ms = self->end == PAB_SELF_HANG ? HANG_MS : ORDINARY_MS;
+        tasks[i].job.protocol = PAB_PROTOCOL;
         tasks[i].job.kind = PAB_JOB_CHECK;
         snprintf(tasks[i].job.backend, sizeof(tasks[i].job.backend), "%s", spec->id);
         snprintf(tasks[i].job.subject, sizeof(tasks[i].job.subject), "%s", self->check.id);
