@@ -72,8 +72,9 @@ def write(picture, name, directory, title):
     return svg, png, table, text
 
 
-def draw_all(document, modules, directory):
-    """Draws what there is to draw; returns how many pictures that was."""
+def draw_all(document, modules, directory, named):
+    """Draws what there is to draw; returns how many pictures that was. `named`: the user asked for
+    these."""
     import style
     os.makedirs(directory, exist_ok=True)
     drawn = 0
@@ -81,7 +82,8 @@ def draw_all(document, modules, directory):
         try:
             picture = module.draw(document)
         except style.NothingToDraw as reason:
-            complain(f"no {name}: {reason}")
+            if named or not isinstance(reason, style.NotMade):
+                complain(f"no {name}: {reason}")
             continue
         for path in write(picture, name, directory, module.TITLE):
             print(path)
@@ -103,7 +105,8 @@ def main(argv):
     options = arguments(argv)
     try:
         document = load.load(options.file)
-        drawn = draw_all(document, chosen(pictures(), options.only), options.directory)
+        drawn = draw_all(document, chosen(pictures(), options.only), options.directory,
+                         options.only is not None)
     except load.Refused as error:
         complain(error)
         return error.exit_status

@@ -63,6 +63,14 @@ class NothingToDraw(Exception):
     """The document lacks what this picture is about; str() says what."""
 
 
+class NotMade(NothingToDraw):
+    """The pass that this picture is about was not asked for: no news, unless the picture was."""
+
+    def __init__(self, pass_name):
+        super().__init__(f"the document has no {pass_name} pass: run with --passes "
+                         f"time,memory,{pass_name}")
+
+
 @dataclass
 class Picture:
     """What a picture script hands to draw.py."""
