@@ -38,7 +38,7 @@ def percentile(counts, permille, max_ns):
 
 
 def longer(counts):
-    """[(ns, how many took at least as long)], from the first bucket to the last that is not empty."""
+    """[(ns, how many took at least as long)], up to the last bucket that is not empty."""
     left, points = sum(counts), []
     for bucket, here in enumerate(counts):
         if left > 0:

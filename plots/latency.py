@@ -51,8 +51,8 @@ def draw(document):
 def subtitle(samples):
     resolution = max(s.figures.get("timer_resolution_ns", 0) for s in samples)
     cost = recompute.median([s.figures.get("timer_cost_ns", 0) for s in samples])
-    return ("Lines: the share of calls that took that long or longer; left and low is better. Every call of one "
-            "body per round, rounds together. The clock's own "
+    return ("Lines: the share of calls that took that long or longer; left and low is better. "
+            "Every call of one body per round, rounds together. The clock's own "
             f"{cost:.0f} ns are taken off; in the grey band it cannot tell times apart "
             f"({resolution:.0f} ns). Far right are preemptions: the machine's doing; a floor "
             "shows how many.")

@@ -82,7 +82,7 @@ def set_up(axes, limits, height, name):
 
 
 def numbers(cell, generation):
-    """Of all rounds together: count a round, shortest, middle, p90, p99, longest; None: no times."""
+    """Of all rounds together: count a round, shortest, middle, p90, p99, longest; or None."""
     counts = histogram.added([s.series.get(generation, []) for s in cell])
     if not sum(counts):
         return None

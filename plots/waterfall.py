@@ -1,5 +1,5 @@
-"""From what was asked for to what the process grew by, at the peak: what each backend holds beyond the
-payload, by what it is for. One facet a workload. Depends on recompute.py and style.py."""
+"""From what was asked for to what the process grew by, at the peak: what each backend holds beyond
+the payload, by what it is for. One facet a workload. Depends on recompute.py and style.py."""
 
 from dataclasses import dataclass
 
