@@ -107,6 +107,17 @@ static json_t *control_of(struct pab_reading *reading)
     return out;
 }
 
+json_t *pab_derive_control(const json_t *run)
+{
+    struct pab_reading *reading = NULL;
+    if (pab_reading_of_run(run, &reading, NULL) != PAB_OK) {
+        return json_null();
+    }
+    json_t *control = control_of(reading);
+    pab_reading_close(reading);
+    return control;
+}
+
 void pab_derive(json_t *run)
 {
     struct pab_reading *reading = NULL;

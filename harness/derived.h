@@ -11,6 +11,9 @@
 /* Sets noise.control, summary and suite of `run`, the document's "pyallocbench". */
 void pab_derive(json_t *run);
 
+/* Only noise.control: a new object, or null where nothing was timed. */
+json_t *pab_derive_control(const json_t *run);
+
 /* Google Benchmark's rows, one a good sample of the time pass: a new array. */
 json_t *pab_derive_benchmarks(const json_t *run);
 

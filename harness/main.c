@@ -18,6 +18,7 @@ static const struct {
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
     {"compare", "tell what differs in a results document, or between two", pab_cmd_compare},
     {"gate", "judge a change for CI: did anything get worse?", pab_cmd_gate},
+    {"merge", "make one document of the parts of one experiment", pab_cmd_merge},
     {"plot", "draw the pictures of a results document", pab_cmd_plot},
     {"doctor", "look at this machine: what is missing, what makes figures noisy", pab_cmd_doctor},
 };
