@@ -191,11 +191,13 @@ static bool is_empty(const struct pab_script_block *group)
     return true;
 }
 
-/* Huge blocks only come and go: to copy them or to clear them would cost more than the rest. */
+/* Huge blocks only come and go: to copy them or to clear them would cost more than the rest. Debug
+ * hooks write every byte, so theirs are smaller. */
 static bool step_huge(struct pab_script *script)
 {
     struct pab_script_block *block = &script->huge[pab_rng_below(&script->rng, PAB_SCRIPT_HUGE)];
-    size_t size = ((size_t)64 << 20) + ((size_t)pab_rng_below(&script->rng, 128) << 20);
+    size_t unit = script->subject->heap->hooks == NULL ? (size_t)1 << 20 : (size_t)1 << 14;
+    size_t size = (64 + pab_rng_below(&script->rng, 128)) * unit;
     if (block->at != NULL) {
         return give(script, block);
     }
