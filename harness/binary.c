@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_NS UINT64_C(10000000000) /* for a program to say who it is */
+#define PATIENCE_NS UINT64_C(5000000000) /* for a program to say who it is */
 
 static _Noreturn void become(const char *path, const char *word, int output)
 {

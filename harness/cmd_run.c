@@ -280,6 +280,13 @@ static void strip_partial(char *path)
     }
 }
 
+static bool is_gate(const json_t *header)
+{
+    const json_t *backends = json_object_get(json_object_get(header, "plan"), "backends");
+    return json_integer_value(json_object_get(json_array_get(backends, 0), "role")) !=
+           PAB_ROLE_BACKEND;
+}
+
 static int run_resumed(const struct arguments *arguments)
 {
     char path[4096];
@@ -294,6 +301,11 @@ static int run_resumed(const struct arguments *arguments)
     }
     const json_t *header = json_object_get(pab_journal_record(journal), "header");
     status = check_same_host(header, &err);
+    if (status == PAB_OK && is_gate(header)) {
+        status =
+            pab_fail(&err, PAB_USAGE,
+                     "%s is of a gate, whose parts follow from each other: run it again", path);
+    }
     if (status == PAB_OK) {
         status = pab_plan_from_json(&plan, json_object_get(header, "plan"), &err);
     }

@@ -20,7 +20,7 @@ static bool is_member(const struct pab_gate_item *first, const struct pab_gate_i
            item->family == first->family;
 }
 
-/* The group that an item begins; false where an earlier one did. */
+/* The group that an item begins; false where an earlier one did, or nothing in it was judged. */
 static bool find_group(const struct pab_gate_verdict *verdict, size_t index, struct group *out)
 {
     const struct pab_gate_item *item = &verdict->items[index];
@@ -36,7 +36,7 @@ static bool find_group(const struct pab_gate_verdict *verdict, size_t index, str
             out->worst = other;
         }
     }
-    return true;
+    return out->worst->finding != PAB_FINDING_SHOWN;
 }
 
 /* What a case becomes; NULL: it has passed. */
@@ -51,8 +51,6 @@ static const char *element_of(const struct group *group, const struct pab_gate_l
     case PAB_FINDING_UNDECIDED:
     case PAB_FINDING_GONE:
         return limits->must_be_decided ? "error" : "skipped";
-    case PAB_FINDING_SHOWN:
-        return "skipped";
     default:
         return NULL;
     }

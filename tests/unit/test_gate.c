@@ -244,7 +244,7 @@ static void test_a_gate_that_is_blind_is_not_green(void **state)
     row->detectable = NAN;
     expect(&scene, PAB_FINDING_UNDECIDED, PAB_GATE_INCONCLUSIVE);
     row->workload = NULL; /* of a mean the cells say it */
-    row->workloads = 1;
+    row->workloads = 2;
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_INCONCLUSIVE);
 }
 
@@ -302,6 +302,9 @@ static void test_means_need_the_same_workloads(void **state)
     expect(&scene, PAB_FINDING_UNDECIDED, PAB_GATE_INCONCLUSIVE);
     again->workloads = 4;
     expect(&scene, PAB_FINDING_REGRESSION, PAB_GATE_REGRESSION);
+    row->workloads = again->workloads = 1; /* its cell says it all */
+    expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_INCONCLUSIVE);
+    row->workloads = again->workloads = 4;
     row->host = "1"; /* of one machine among several: the mean over all is judged */
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_INCONCLUSIVE);
 }

@@ -1,0 +1,502 @@
+"""`gate`: what it says of faults that were planted, in every report, and of what it cannot judge.
+
+Times of real runs decide nothing here: where a verdict depends on them, the document's are written
+by hand.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+import jsonschema
+
+from journal import wait_for_samples
+from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL,
+                     UNAVAILABLE, USAGE, CliTest)
+
+REGRESSION, INCONCLUSIVE = 3, 5
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8")))
+SMALL = ("gate", "-q", "-w", "small_ints", "-p", "small_ints.live=20000", "-p",
+         "small_ints.steps=20000")
+MEMORY_ROUNDS = 3
+ROUNDS = 32  # the control has a quarter of them, and needs 8
+
+
+def run_gate(folder, *words, **options):
+    return subprocess.run([TOOL, *SMALL, *words], cwd=folder, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
+                          **options)
+
+
+@functools.cache
+def real_gate():
+    """A real A/A gate: how it ended, and its document."""
+    with tempfile.TemporaryDirectory(prefix="pab-cli-") as folder:
+        made = run_gate(folder, "--base-bin", TOOL, "--rounds", str(ROUNDS), "--passes",
+                        "time,memory", "--confirm", "0", "-o", "real.json")
+        return made, pathlib.Path(folder, "real.json").read_text(encoding="utf-8")
+
+
+class Planted(CliTest):
+    """A real A/A gate, whose figures are then written by hand."""
+
+    def setUp(self):
+        super().setUp()
+        self.made, text = real_gate()
+        self.whole = json.loads(text)
+        self.run_part = self.whole["pyallocbench"]
+        self.run_part["gate"]["rules"]["confirm_rounds"] = None
+        self.quiet_control()
+        base = {sample["round"]: sample["mem"] for sample in self.samples("memory", "base")}
+        for sample in self.samples("memory", "head"):
+            sample["mem"] = json.loads(json.dumps(base[sample["round"]]))
+
+    def samples(self, kind, role=None):
+        return [sample for sample in self.run_part["samples"] if sample["pass"] == kind
+                and sample["backend"].endswith(f"@{role}" if role else "")]
+
+    def set_time(self, sample, factor):
+        """Times that scatter by a few parts in a thousand, alike in both arms."""
+        nominal = 1e6 * (1 + 0.004 * ((sample["round"] * 7) % 5 - 2))
+        wobble = 1 + 0.002 * ((sample["round"] * 3 + len(sample["backend"])) % 4 - 1.5)
+        if sample["backend"].endswith("@head"):
+            nominal *= factor * wobble
+        sample["reps_cpu_ns"] = [round(nominal)] * len(sample["reps_cpu_ns"])
+
+    def quiet_control(self, factor=1):
+        for sample in self.samples("time"):
+            self.set_time(sample, 1)
+        for sample in self.run_part["control"]:
+            self.set_time(sample, 1)
+            wobble = factor * (1 + 0.0004 * (sample["round"] % 3 - 1))
+            sample["reps_cpu_ns"] = [round(ns * wobble) for ns in sample["reps_cpu_ns"]]
+
+    def set_head(self, first, again=None):
+        """Head's factor in the first rounds and, where there are any, in those that confirm."""
+        for sample in self.samples("time"):
+            self.set_time(sample, first)
+        if again is not None:
+            for sample in self.samples("time"):
+                twin = dict(sample, round=sample["round"] + ROUNDS)
+                self.set_time(twin, again)
+                self.run_part["samples"].append(twin)
+
+    def judge(self, *words, name="gate.json"):
+        (self.dir / name).write_text(json.dumps(self.whole), encoding="utf-8")
+        return self.tool("gate", name, *words)
+
+    def expect(self, code, *words, options=()):
+        done = self.judge(*options)
+        self.expect_exit(done, code)
+        last = done.stdout.splitlines()[-1]
+        for word in words:
+            self.assertIn(word, last)
+        return done
+
+
+class JudgeTest(Planted):
+    def test_the_real_one(self):
+        self.assertIn(self.made.returncode, (GOOD, REGRESSION, INCONCLUSIVE), self.made.stderr)
+        whole = json.loads(real_gate()[1])
+        SCHEMA.validate(whole)
+        run = whole["pyallocbench"]
+        self.assertTrue(run["complete"])
+        self.assertEqual([(row["id"], row["label"], row["role"]) for row in run["backends"]],
+                         [("pymalloc@base", "pymalloc", "base"),
+                          ("pymalloc@head", "pymalloc", "head")])
+        self.assertEqual(run["backends"][0]["binary"], os.path.realpath(TOOL))
+        self.assertEqual(run["backends"][1]["binary"], "")
+        self.assertEqual(run["gate"]["time_rounds"], ROUNDS)
+        self.assertEqual(len(self.samples("time", "base")), ROUNDS)
+        self.assertEqual(len(self.samples("time", "head")), ROUNDS)
+        self.assertEqual(len(self.samples("memory")), 2 * MEMORY_ROUNDS)
+        self.assertTrue(run["control"])
+        self.assertEqual({row["backend"] for row in run["control"]}, {"pymalloc@base"})
+
+    def test_the_same_twice(self):
+        done = self.expect(GOOD, "GOOD: nothing of")
+        self.assertEqual(self.judge().stdout, done.stdout)
+
+    def test_slower_and_confirmed(self):
+        self.set_head(1.05, 1.05)
+        self.expect(REGRESSION, "REGRESSION", "small_ints cpu_ns_per_op +5", "slower: again +5")
+
+    def test_slower_at_first_only(self):
+        self.set_head(1.05, 1.0)
+        self.expect(GOOD, "looked worse at first, and not again")
+
+    def test_slower_without_confirmation(self):
+        self.set_head(1.05)
+        self.expect(INCONCLUSIVE, "no rounds to confirm it")
+        self.run_part["gate"]["rules"]["confirm_rounds"] = 0
+        self.expect(REGRESSION, "cpu_ns_per_op +5")
+
+    def test_faster(self):
+        self.set_head(1 / 1.05, 1.05)
+        self.expect(GOOD, "got better")
+
+    def test_below_the_floor(self):
+        self.set_head(1.008, 1.008)
+        self.expect(GOOD)
+        done = self.judge("--time-floor", "0.3")
+        self.expect_exit(done, REGRESSION)
+
+    def test_failed_control(self):
+        self.quiet_control(1.2)
+        self.expect(INCONCLUSIVE, "the A/A control failed")
+        done = self.judge("--inconclusive", "pass")
+        self.expect_exit(done, GOOD)
+        self.assertIn("INCONCLUSIVE", done.stdout)
+
+    def test_blind(self):
+        """Noise that hides 3 % is no good gate."""
+        for number, sample in enumerate(self.samples("time", "head")):
+            sample["reps_cpu_ns"] = [round(1e6 * (1 + 0.3 * (number % 5 - 2)))]
+        self.expect(INCONCLUSIVE, "would probably be missed")
+
+    def test_larger(self):
+        for sample in self.samples("memory", "head"):
+            sample["mem"]["peak_rss_bytes"] *= 2
+        self.expect(INCONCLUSIVE, "no rounds to confirm it")
+        for sample in self.samples("memory"):
+            self.run_part["samples"].append(dict(sample, round=sample["round"] + MEMORY_ROUNDS))
+        self.expect(REGRESSION, "peak_rss_bytes +100", "larger")
+        self.expect(GOOD, options=("--memory-limit", "120"))
+
+    def test_another_structure(self):
+        for sample in self.samples("memory", "head"):
+            sample["mem"]["structure"]["arenas_ever"] += 1
+        self.expect(REGRESSION, "structure.arenas_ever")
+        self.expect(GOOD, options=("--structure", "show"))
+        self.expect(GOOD, options=("--passes", "time"))
+
+    def test_crashed_among_good_rounds(self):
+        self.run_part["failures"].append({
+            "workload": "small_ints", "backend": "pymalloc@head", "pass": "time", "round": 7,
+            "kind": "crashed", "message": "killed by signal 11"})
+        self.expect(BAD_CELL, "BROKEN", "killed by signal 11")
+        self.run_part["failures"][0]["backend"] = "pymalloc@base"
+        self.expect(GOOD)
+
+    def test_cells_that_are_not_there(self):
+        self.run_part["samples"] = [sample for sample in self.run_part["samples"]
+                                    if sample["pass"] != "time"
+                                    or sample["backend"] == "pymalloc@base"]
+        self.expect(INCONCLUSIVE, "gone: head has none")
+        self.expect(GOOD, options=("--allow-gone",))
+
+    def test_interrupted_is_not_judged(self):
+        self.run_part["complete"] = False
+        done = self.judge()
+        self.expect_one_line(done, INCONCLUSIVE, "interrupted", "not judged")
+
+    def test_large_document(self):
+        """10^5 samples, and each figure is still told."""
+        base = self.samples("time")
+        for step in range(1, 100000 // len(base) + 1):
+            self.run_part["samples"] += [dict(sample, round=sample["round"] + step * ROUNDS)
+                                         for sample in base]
+        self.run_part["gate"]["time_rounds"] = 10**6
+        self.expect(GOOD, "nothing of")
+
+
+class ReportTest(Planted):
+    """All reports of one verdict: a slowdown, another structure, names as hostile as can be."""
+
+    LABEL = "a|b<c>\"d`*%e,f:g"
+
+    def setUp(self):
+        super().setUp()
+        self.set_head(1.05, 1.05)
+        for sample in self.samples("memory", "head"):
+            sample["mem"]["structure"]["arenas_ever"] += 1
+        for row in self.run_part["backends"]:
+            row["label"] = self.LABEL
+        self.summary = self.dir / "summary.md"
+        self.summary.write_text("before\n", encoding="utf-8")
+        (self.dir / "gate.json").write_text(json.dumps(self.whole), encoding="utf-8")
+        self.done = self.tool("gate", "gate.json", "--md", "out.md", "--junit", "out.xml",
+                              "--github",
+                              env={**os.environ, "GITHUB_STEP_SUMMARY": str(self.summary)})
+        self.markdown = (self.dir / "out.md").read_text(encoding="utf-8")
+
+    def test_junit(self):
+        self.expect_exit(self.done, REGRESSION)
+        root = xml.etree.ElementTree.parse(self.dir / "out.xml").getroot()
+        suite = root.find("testsuite")
+        self.assertEqual(suite.get("name"), self.LABEL)
+        cases = {case.get("name"): case for case in suite.findall("testcase")}
+        expected = {"small_ints time": "failure", "small_ints memory": "system-out",
+                    "small_ints structure": "failure"}
+        self.assertEqual({name: case[0].tag for name, case in cases.items()}, expected)
+        self.assertIn("cpu_ns_per_op", cases["small_ints time"].find("failure").get("message"))
+        for level in (root, suite):
+            self.assertEqual(int(level.get("tests")), len(cases))
+            self.assertEqual(int(level.get("failures")), len(suite.findall("testcase/failure")))
+            self.assertEqual((level.get("errors"), level.get("skipped")), ("0", "0"))
+
+    def test_markdown(self):
+        lines = self.markdown.splitlines()
+        self.assertEqual(lines[0], "<!-- pyallocbench gate -->")
+        self.assertTrue(lines[3].startswith("REGRESSION: 2 regressions: small_ints"), lines[3])
+        rows = [line for line in lines if line.startswith("| small_ints | cpu_ns_per_op")]
+        self.assertEqual(len(rows), 2, "above the fold, and in it")
+        self.assertIn("**slower: again +5", rows[0])
+        self.assertEqual(self.markdown.count("<details>"), self.markdown.count("</details>"))
+        self.assertIn("`pyallocbench gate ", self.markdown)
+        self.assertIn("\\|b\\<c>", lines[1])
+
+    def test_annotations(self):
+        lines = [line for line in self.done.stdout.splitlines() if line.startswith("::")]
+        self.assertTrue(lines[0].startswith("::error title=pyallocbench gate::REGRESSION"))
+        self.assertEqual(len([line for line in lines if line.startswith("::error")]), 3)
+        self.assertTrue(any("structure.arenas_ever 1 -> 2" in line for line in lines), lines)
+        self.assertTrue(any("a|b<c>\"d`*%25e,f:g" in line for line in lines), lines)
+        for line in lines:
+            self.assertNotRegex(line.replace("%25", "").replace("%0A", ""), "%")
+
+    def test_step_summary(self):
+        """Others write there, too: it grows."""
+        text = self.summary.read_text(encoding="utf-8")
+        self.assertEqual(text, "before\n" + self.markdown)
+
+    def test_files_of_others(self):
+        (self.dir / "mine.md").write_text("# Mine\n", encoding="utf-8")
+        done = self.tool("gate", "gate.json", "--md", "mine.md")
+        self.expect_one_line(done, USAGE, "mine.md", "none of ours")
+        done = self.tool("gate", "gate.json", "--md", "x", "--junit", "x")
+        self.expect_one_line(done, USAGE, "a file each")
+        done = self.tool("gate", "gate.json", "--md", "no/folder.md")
+        self.expect_one_line(done, IO_ERROR, "cannot write no/folder.md")
+
+
+class LiveTest(CliTest):
+    def test_more_instructions(self):
+        """Half a per cent is found, always: no clock takes part."""
+        if shutil.which("valgrind") is None:
+            self.skipTest("no valgrind")
+        done = run_gate(self.dir, "--base-spec", "pymalloc:slow=0", "--head-spec",
+                        "pymalloc:slow=1", "--passes", "instructions", "-o", "out.json")
+        self.expect_exit(done, REGRESSION)
+        self.assertIn("instructions.per_op", done.stdout.splitlines()[-1])
+        run = self.document()["pyallocbench"]
+        SCHEMA.validate(self.document())
+        self.assertEqual(run["gate"]["result"], "REGRESSION")
+        self.assertEqual({row["family"] for row in run["gate"]["findings"]}, {"instructions"})
+
+    def test_another_pool_size(self):
+        done = run_gate(self.dir, "--base-spec", "pymalloc", "--head-spec", "pymalloc:pool=4K",
+                        "--passes", "memory", "-o", "out.json")
+        self.expect_exit(done, REGRESSION)
+        self.assertIn("structure.", done.stdout.splitlines()[-1])
+        label = "pymalloc -> pymalloc:pool=4K"
+        self.assertEqual({row["label"] for row in self.document()["pyallocbench"]["backends"]},
+                         {label})
+        done = self.tool("gate", "out.json", "--structure", "show")
+        self.expect_exit(done, GOOD)
+
+    def test_a_leak_is_confirmed(self):
+        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system:leak=2",
+                        "--passes", "memory", "-o", "out.json")
+        self.expect_exit(done, REGRESSION)
+        self.assertIn("again", done.stdout.splitlines()[-1])
+        rounds = {(row["backend"], row["round"]) for row in
+                  self.document()["pyallocbench"]["samples"]}
+        self.assertEqual(rounds, {(arm, number) for arm in ("system@base", "system:leak=2@head")
+                                  for number in range(2 * MEMORY_ROUNDS)})
+
+    def test_head_is_not_there(self):
+        quick = ("--rounds", "2", "--passes", "time")
+        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "library:./none.so",
+                        *quick)
+        self.expect_exit(done, BAD_CELL)
+        self.assertIn("none.so", done.stdout.splitlines()[-1])
+        done = run_gate(self.dir, "--base-spec", "library:./none.so", "--head-spec",
+                        "library:./none.so", *quick)
+        self.expect_exit(done, UNAVAILABLE)
+
+    def test_a_side_crashes(self):
+        broken = f"library:{BROKEN / 'crash_late.so'}"
+        quick = ("--rounds", "2", "--passes", "time")
+        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", broken, *quick)
+        self.expect_exit(done, BAD_CELL)
+        self.assertIn("BROKEN", done.stdout.splitlines()[-1])
+        done = run_gate(self.dir, "--base-spec", broken, "--head-spec", "system", *quick)
+        self.expect_exit(done, NOT_COMPARABLE)
+        self.assertIn("base has no figure", done.stderr.splitlines()[-1])
+
+    def test_one_round(self):
+        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system", "--rounds",
+                        "1", "--passes", "time")
+        self.expect_exit(done, INCONCLUSIVE)
+        self.assertIn("too few", done.stdout.splitlines()[-1])
+
+    def test_interrupted(self):
+        process = self.start(*SMALL, "--base-spec", "system", "--head-spec", "system", "--rounds",
+                             "20000", "--passes", "time", "-o", "out.json", "--md", "out.md")
+        wait_for_samples(self.dir / "out.json.partial", 8, process)
+        with open(self.dir / "out.json.partial", "rb") as file:
+            journal = file.read()
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        self.assertEqual(process.returncode, 130)
+        lines = process.stderr.read().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("kept in out.json, and not judged", lines[0])
+        document = self.document()
+        SCHEMA.validate(document)
+        self.assertFalse(document["pyallocbench"]["complete"])
+        self.assertNotIn("result", document["pyallocbench"]["gate"])
+        self.assertGreaterEqual(len(document["pyallocbench"]["samples"]), 8)
+        self.assertFalse((self.dir / "out.md").exists())
+        self.expect_one_line(self.tool("gate", "out.json"), INCONCLUSIVE, "interrupted")
+        (self.dir / "dead.json.partial").write_bytes(journal)  # as SIGKILL would leave it
+        done = self.tool("run", "--resume", "dead.json")
+        self.expect_one_line(done, USAGE, "of a gate", "run it again")
+
+
+class BinaryTest(CliTest):
+    def script(self, *lines):
+        path = self.dir / "build"
+        path.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="ascii")
+        path.chmod(0o755)
+        return self.tool(*SMALL, "--base-bin", "./build", "--passes", "memory")
+
+    def test_what_is_no_build(self):
+        for lines in (["exit 0"], ["kill -SEGV $$"], ["echo hello"], ["cat"],
+                      ["yes | head -c 100000"]):
+            self.expect_one_line(self.script(*lines), USAGE, "no build of pyallocbench")
+        for path, word in (("./none", "No such file"), (".", "no build"), ("/dev/null", "")):
+            self.expect_one_line(self.tool(*SMALL, "--base-bin", path), USAGE, word)
+
+    def test_one_that_hangs(self):
+        self.expect_one_line(self.script("sleep 1000"), USAGE, "no build of pyallocbench")
+
+    def test_another_protocol(self):
+        done = self.script("echo pyallocbench worker protocol 4096")
+        self.expect_one_line(done, NOT_COMPARABLE, "4096", "another protocol")
+
+    def test_one_whose_workers_crash(self):
+        done = self.script(f'[ "$1" != --worker ] || kill -SEGV $$; exec {TOOL} "$@"')
+        self.expect_exit(done, NOT_COMPARABLE)
+        self.assertIn("base has no figure", done.stderr.splitlines()[-1])
+
+
+class DocumentTest(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="pab-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        for name, backends in (("a", "system,null"), ("b", "system,null"), ("c", "pymalloc")):
+            subprocess.run([TOOL, "run", "-q", "--preset", "smoke", "--rounds", "10", "-w",
+                            "small_ints", "-b", backends, "-o", f"{name}.json"], cwd=cls.folder,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+                           timeout=HANG_SECONDS)
+
+    def gate(self, *words):
+        for name in "abc":
+            shutil.copy(self.folder / f"{name}.json", self.dir)
+        return self.tool("gate", *words)
+
+    def change(self, name, edit):
+        whole = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        edit(whole["pyallocbench"])
+        (self.dir / "changed.json").write_text(json.dumps(whole), encoding="utf-8")
+
+    def test_base_equal_to_head(self):
+        done = self.gate("--base", "a.json", "--head", "a.json")
+        self.expect_exit(done, GOOD)
+        self.assertIn("nothing can differ", done.stdout)
+
+    def test_two_runs_only_advise_on_time(self):
+        def slow(run):
+            run["run_id"] = "another"
+            for sample in run["samples"]:
+                sample["reps_cpu_ns"] = [3 * ns for ns in sample["reps_cpu_ns"]]
+        self.change("a.json", slow)
+        done = self.gate("--base", "a.json", "--head", "changed.json")
+        self.expect_exit(done, INCONCLUSIVE)
+        self.assertIn("ran apart", done.stdout.splitlines()[-1])
+        done = self.gate("--base", "a.json", "--head", "changed.json", "--passes", "memory")
+        self.expect_exit(done, GOOD)
+
+    def test_larger(self):
+        def grow(run):
+            for sample in run["samples"]:
+                if sample["mem"]:
+                    sample["mem"]["peak_rss_bytes"] *= 3
+        self.change("a.json", grow)
+        done = self.gate("--base", "a.json", "--head", "changed.json")
+        self.expect_exit(done, REGRESSION)
+        done = self.gate("--base", "changed.json", "--head", "a.json")
+        self.expect_exit(done, GOOD)
+
+    def test_another_machine(self):
+        self.change("b.json", lambda run: run["provenance"].update(cpu_model="Z80"))
+        both = ("--base", "a.json", "--head", "changed.json", "--passes", "memory")
+        self.expect_one_line(self.gate(*both), NOT_COMPARABLE, "Z80", "--force")
+        done = self.gate(*both, "--force", "--md", "out.md")
+        self.assertIn(done.returncode, (GOOD, REGRESSION, INCONCLUSIVE))
+        self.assertIn("forced", done.stdout.splitlines()[-1])
+        self.assertIn("forced", (self.dir / "out.md").read_text(encoding="utf-8"))
+
+    def test_no_common_cells(self):
+        done = self.gate("--base", "a.json", "--head", "c.json")
+        self.expect_one_line(done, NOT_COMPARABLE, "no cell in common", "pymalloc")
+
+    def test_what_is_no_document(self):
+        shutil.copy(self.folder / "a.json", self.dir)
+        text = (self.dir / "a.json").read_text(encoding="utf-8")
+        for name, bad, code in (("cut.json", text[:-900], USAGE),
+                                ("other.json", '{"pyallocbench": {"schema": "other/1"}}', USAGE),
+                                ("newer.json", text.replace("-results/1", "-results/2"),
+                                 NOT_COMPARABLE),
+                                ("nan.json", text.replace('"cold_ns":', '"cold_ns":-'), USAGE),
+                                ("empty.json", "", USAGE)):
+            (self.dir / name).write_text(bad, encoding="utf-8")
+            for words in (("--base", "a.json", "--head", name), ("--base", name, "--head",
+                                                                 "a.json"), (name,)):
+                done = self.tool("gate", *words)
+                self.expect_one_line(done, code, name)
+        self.expect_one_line(self.tool("gate", "none.json"), IO_ERROR, "none.json")
+        self.expect_one_line(self.tool("gate", "a.json"), USAGE, "no document of a live gate")
+
+
+class UsageTest(CliTest):
+    def test_words(self):
+        spec = ("--base-spec", "system", "--head-spec", "system")
+        for words, said in (
+                ((), "what is compared?"),
+                (("--base", "a.json"), "belong together"),
+                (("--base-spec", "system"), "belong together"),
+                ((*spec, "-b", "pymalloc"), "one or the other"),
+                ((*spec, "--rounds", "2", "--budget", "1m"), "one or the other"),
+                ((*spec, "--passes", "latency"), "time, memory and instructions"),
+                ((*spec, "--passes", "tme"), "no pass is named 'tme'"),
+                ((*spec, "-w", "strngs"), "did you mean 'strings'"),
+                (("--base-spec", "system,null", "--head-spec", "system"), "name one backend"),
+                (("--base-spec", "sytem", "--head-spec", "system"), "did you mean 'system'"),
+                (("a.json", "--rounds", "3"), "nothing is measured"),
+                (("a.json", "-o", "b.json"), "nothing is measured"),
+                (("a.json", "--force"), "--force is for"),
+                (("a.json", "--base", "b.json", "--head", "c.json"), "one or the other"),
+                (("a.json", "--passes", "latency"), "time, memory and instructions"),
+                ((*spec, "--alpha", "0"), "--alpha 0"),
+                ((*spec, "--detect", "nan"), "--detect nan"),
+                ((*spec, "--structure", "maybe"), "fail or show"),
+                ((*spec, "--inconclusive", "perhaps"), "fail or pass"),
+                (("a.json", "b.json"), "one FILE"),
+        ):
+            self.expect_one_line(self.tool("gate", *words), USAGE, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
