@@ -17,6 +17,7 @@ COLUMNS = (
 
 
 def draw(document):
+    style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]
     workloads = [w for w in document.workloads

@@ -14,6 +14,7 @@ HEADER = ("workload", "backend", "ranked", "time_ratio", "time_lo", "time_hi", "
 
 
 def draw(document):
+    style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     points = {b.id: ratios(document, None, b.id) for b in backends}
     ranked = [b for b in backends if b.ranked and None not in points[b.id]]

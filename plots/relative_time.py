@@ -15,6 +15,7 @@ HEADER = ("workload", "backend", "metric", "n", "ratio", "lo", "hi", "missing")
 
 
 def draw(document):
+    style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     backends = style.in_order(document, backends, METRIC)
     rows = [row for row in document.summary + document.suite

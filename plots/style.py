@@ -63,6 +63,13 @@ class NothingToDraw(Exception):
     """The document lacks what this picture is about; str() says what."""
 
 
+def expect_one_machine(document):
+    """Ratios of several machines stand apart in a document, and a picture has room for one's."""
+    if len(document.hosts) > 1:
+        raise NothingToDraw(f"it shows one machine, and these are {len(document.hosts)}: "
+                            f"`pyallocbench compare {document.path}` tells of all")
+
+
 class NotMade(NothingToDraw):
     """The pass that this picture is about was not asked for: no news, unless the picture was."""
 

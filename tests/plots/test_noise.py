@@ -9,10 +9,13 @@ need("matplotlib")
 
 import matplotlib.text
 
+import fragmentation
 import load
 import noise
+import pareto
 import relative_time
 import rss_timeline
+import style
 import table
 
 BASE = "pymalloc"
@@ -114,6 +117,11 @@ class NoiseTest(unittest.TestCase):
         twice = self.rows()
         self.drawn(add_control, rss_timeline)
         self.assertEqual(twice, self.rows())
+
+    def test_ratios_are_of_one_machine(self):
+        for picture in (fragmentation, pareto, relative_time):
+            with self.assertRaisesRegex(style.NothingToDraw, "compare sample` tells of all"):
+                self.drawn(split_hosts, picture)
 
     def test_failed_control_is_in_every_footer(self):
         for picture in (relative_time, noise):
