@@ -203,8 +203,8 @@ void pab_versions_differ(const struct pab_reading *base, const struct pab_readin
     {
         const char *id = pab_json_text(backend, "id");
         const json_t *same = by_id(json_object_get(pab_reading_run(head), "backends"), id);
-        /* what is built in has our own build's id, which may differ */
-        if (same != NULL && !pab_json_is(backend, "kind", "builtin")) {
+        /* What is built in has our own build's id, which may differ. */
+        if (same != NULL && pab_json_is(backend, "kind", "library")) {
             compare_version(id, json_object_get(backend, "identity"),
                             json_object_get(same, "identity"), out);
         }

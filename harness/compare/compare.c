@@ -303,6 +303,18 @@ static enum pab_status refuse_without_cells(struct pab_sheet *sheet, struct pab_
                         names[2], names[3]);
 }
 
+/* Of one run, equal values are the same measurement, however few they are. */
+static void settle_same_values(struct pab_comparison *out)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        struct pab_row *row = &out->rows[i];
+        if (row->call == PAB_CALL_UNDECIDED && row->ratio == 1 && row->p == 1) {
+            row->call = PAB_CALL_EQUIVALENT;
+            snprintf(row->why, sizeof(row->why), "the same values");
+        }
+    }
+}
+
 enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading *head,
                                     const struct pab_rules *rules, struct pab_comparison **out,
                                     struct pab_error *err)
@@ -327,6 +339,9 @@ enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading
         }
     }
     pab_sheet_fill(&sheet);
+    if (sheet.paired) {
+        settle_same_values(sheet.out);
+    }
     if (!sheet.has_common) {
         return refuse_without_cells(&sheet, err);
     }

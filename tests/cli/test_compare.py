@@ -1,0 +1,314 @@
+"""`compare`: what it tells of one run and of two, to people and to other programs."""
+
+import copy
+import csv
+import io
+import json
+import os
+import pathlib
+import pty
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from support import (GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL, USAGE, CliTest)
+
+WORDS = {"faster", "slower", "smaller", "larger", "better", "worse", "equal", "differs",
+         "equivalent", "cannot tell", "not judged", "new", "gone", "failed"}
+FAMILIES = {"time", "memory", "instructions", "structure", "description"}
+TEXTS = ("workload", "backend", "host", "metric", "unit", "family", "verdict", "why")
+COUNTS = ("workloads", "n_base", "n_head")
+REALS = ("base", "head", "ratio", "lo", "hi", "p", "p_adjusted", "superiority", "detectable",
+         "heterogeneity")
+TRUTHS = ("paired", "advisory", "forced")
+
+
+def slowed(document, backend, factor):
+    """The document, as if another run had found `backend` that much slower."""
+    changed = copy.deepcopy(document)
+    run = changed["pyallocbench"]
+    run["run_id"] = "another"
+    run["control"] = []
+    for sample in run["samples"]:
+        if sample["backend"] == backend:
+            for key in ("reps_cpu_ns", "reps_wall_ns"):
+                sample[key] = [round(value * factor) for value in sample[key]]
+    return changed
+
+
+class CompareTest(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.kept = pathlib.Path(tempfile.mkdtemp(prefix="pab-compare-"))
+        cls.addClassCleanup(shutil.rmtree, cls.kept)
+        cls.run_file = cls.kept / "run.json"
+        done = subprocess.run(
+            [TOOL, "run", "-q", "--preset", "smoke", "-b", "system,pymalloc,null",
+             "-w", "small_ints", "--rounds", "10", "-o", cls.run_file],
+            capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+        if done.returncode != GOOD:
+            raise AssertionError(f"run failed: {done.returncode}\n{done.stderr}")
+        cls.made = json.loads(cls.run_file.read_text(encoding="utf-8"))
+
+    def put(self, name, document):
+        (self.dir / name).write_text(json.dumps(document), encoding="utf-8")
+        return name
+
+    def compare(self, *words, code=GOOD, **options):
+        done = self.tool("compare", *words, **options)
+        self.expect_exit(done, code)
+        return done.stdout
+
+    def rows(self, *words):
+        return json.loads(self.compare(*words, "--format", "json"))["rows"]
+
+    def row(self, rows, workload, backend, metric):
+        found = [row for row in rows if (row["workload"], row["backend"], row["metric"]) ==
+                 (workload, backend, metric)]
+        self.assertEqual(len(found), 1)
+        return found[0]
+
+    # --- what it says -------------------------------------------------------------------------
+
+    def test_table(self):
+        text = self.compare(self.run_file)
+        lines = text.splitlines()
+        self.assertIn(str(self.run_file), lines[0])
+        self.assertIn("against system", lines[0])
+        for words in ("small_ints", "cpu_ns_per_op", "peak_rss_bytes", "all workloads",
+                      "the baseline", "a floor, not an allocator", "cannot tell is not equal"):
+            self.assertIn(words, text)
+        self.assertNotIn("\033", text)
+        self.assertNotIn("wall_ns_per_op", text)
+        self.assertIn("wall_ns_per_op", self.compare(self.run_file, "--all"))
+
+    def test_ratios_are_those_of_the_summary(self):
+        rows = self.rows(self.run_file)
+        compared = 0
+        for known in self.made["pyallocbench"]["summary"]:
+            if known["n"] > 0 and known["metric"].endswith("_ns_per_op"):
+                row = self.row(rows, known["workload"], known["backend"], known["metric"])
+                for key in ("ratio", "lo", "hi"):
+                    self.assertAlmostEqual(row[key], known[key], delta=1e-9)
+                self.assertEqual(row["n_head"], known["n"])
+                compared += 1
+        self.assertEqual(compared, 9)
+
+    def test_another_baseline_turns_the_ratio_over(self):
+        ours = self.row(self.rows(self.run_file), "small_ints", "pymalloc", "cpu_ns_per_op")
+        theirs = self.row(self.rows(self.run_file, "--baseline", "pymalloc"), "small_ints",
+                          "system", "cpu_ns_per_op")
+        self.assertAlmostEqual(ours["ratio"] * theirs["ratio"], 1)
+        self.assertAlmostEqual(ours["p"], theirs["p"])
+
+    def test_old_and_new(self):
+        old = self.put("old.json", self.made)
+        new = self.put("new.json", slowed(self.made, "pymalloc", 3))
+        rows = self.rows(old, new)
+        self.assertEqual(self.row(rows, "small_ints", "pymalloc", "cpu_ns_per_op")["verdict"],
+                         "slower")
+        same = self.row(rows, "small_ints", "system", "cpu_ns_per_op")
+        self.assertIn(same["verdict"], ("equivalent", "cannot tell"))
+        self.assertFalse(same["paired"])
+        back = self.rows(new, old)
+        self.assertEqual(self.row(back, "small_ints", "pymalloc", "cpu_ns_per_op")["verdict"],
+                         "faster")
+        self.assertIn("**slower**", self.compare(old, new, "--format", "md"))
+
+    def test_same_file_twice(self):
+        rows = self.rows(self.run_file, self.run_file)
+        self.assertLessEqual({row["verdict"] for row in rows},
+                             {"equivalent", "equal", "not judged"})
+        self.assertIn("the same run", self.compare(self.run_file, self.run_file))
+
+    def test_failed_control_stands_beside_every_time(self):
+        document = copy.deepcopy(self.made)
+        control = document["pyallocbench"]["control"]
+        self.assertGreater(len(control), 0)
+        for sample in control:
+            sample["reps_cpu_ns"] = [value * 4 for value in sample["reps_cpu_ns"]]
+        name = self.put("bad.json", document)
+        rows = self.rows(name)
+        for row in rows:
+            self.assertEqual(row["advisory"], row["family"] == "time", row)
+        self.assertIn("A/A control failed", self.compare(name))
+        self.assertIn("(advisory)", self.compare(name))
+        self.assertIn("A/A control failed", self.compare(name, "--format", "md"))
+        self.assertNotIn("(advisory)", self.compare(self.run_file))
+
+    # --- for other programs -------------------------------------------------------------------
+
+    def test_csv(self):
+        text = self.compare(self.run_file, "--format", "csv")
+        table = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        self.assertEqual(set(table[0]), {*TEXTS, *COUNTS, *REALS, *TRUTHS})
+        for row in table:
+            self.assertNotIn(None, row)
+            self.assertIn(row["verdict"], WORDS)
+            self.assertIn(row["family"], FAMILIES)
+            for key in COUNTS:
+                self.assertGreaterEqual(int(row[key]), 0)
+            for key in REALS:
+                self.assertTrue(row[key] == "" or abs(float(row[key])) < 1e15, row)
+            for key in TRUTHS:
+                self.assertIn(row[key], ("true", "false"))
+        for row, same in zip(table, self.rows(self.run_file), strict=True):
+            self.assertEqual(row["workload"], same["workload"] or "")
+            self.assertEqual(row["why"], same["why"])
+            for key in REALS:
+                if same[key] is None:
+                    self.assertEqual(row[key], "")
+                else:
+                    self.assertAlmostEqual(float(row[key]) / (same[key] or 1),
+                                           1 if same[key] else 0)
+
+    def test_json(self):
+        told = json.loads(self.compare(self.run_file, "--format", "json"))
+        self.assertEqual(told["schema"], "pyallocbench-compare/1")
+        self.assertEqual(told["baseline"], "system")
+        self.assertIs(told["forced"], False)
+        self.assertEqual(told["head"]["run_id"], self.made["pyallocbench"]["run_id"])
+        self.assertEqual(told["rules"]["floor"]["time"], 0.03)
+        for row in told["rows"]:
+            self.assertEqual(set(row), {*TEXTS, *COUNTS, *REALS, "paired", "advisory"})
+
+    def test_pyperf(self):
+        """What pyperf 2's loader demands of version 1.0."""
+        suite = json.loads(self.compare(self.run_file, "--format", "pyperf"))
+        self.assertEqual(suite["version"], "1.0")
+        metadata = suite["metadata"]
+        self.assertEqual(metadata["unit"], "second")
+        self.assertRegex(metadata["date"], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
+        for value in metadata.values():
+            self.assertIsInstance(value, (str, int, float))
+            self.assertTrue(str(value).strip() and "\n" not in str(value))
+        names = [bench["metadata"]["name"] for bench in suite["benchmarks"]]
+        self.assertEqual(names, ["small_ints/system", "small_ints/pymalloc", "small_ints/null"])
+        for bench, backend in zip(suite["benchmarks"], ("system", "pymalloc", "null"),
+                                  strict=True):
+            values = [value for run in bench["runs"] for value in run["values"]]
+            self.assertEqual(len(values), 10)
+            self.assertTrue(all(isinstance(value, float) and 0 < value < 1e-3
+                                for value in values))
+            known = next(row for row in self.made["pyallocbench"]["summary"]
+                         if row["backend"] == backend and row["metric"] == "cpu_ns_per_op")
+            middle = sorted(values)[4:6]
+            self.assertAlmostEqual(sum(middle) / 2 * 1e9, known["median"])
+
+    def test_fields_that_ci_actions_read(self):
+        """The google-benchmark reader of the usual GitHub action takes these of each row."""
+        self.assertGreater(len(self.made["benchmarks"]), 0)
+        self.assertIsInstance(self.made["context"]["date"], str)
+        for row in self.made["benchmarks"]:
+            self.assertIsInstance(row["name"], str)
+            self.assertIsInstance(row["iterations"], int)
+            self.assertIsInstance(row["threads"], int)
+            self.assertEqual(row["time_unit"], "ns")
+            for key in ("real_time", "cpu_time"):
+                self.assertIsInstance(row[key], (int, float))
+                self.assertGreater(row[key], 0)
+
+    # --- files --------------------------------------------------------------------------------
+
+    def test_output_file(self):
+        for form, begin in (("table", "pyallocbench compare"), ("md", "<!-- pyallocbench"),
+                            ("csv", "workload,"), ("json", "{"), ("pyperf", "{")):
+            with self.subTest(form=form):
+                for _ in range(2):  # its own file may be written over
+                    done = self.tool("compare", self.run_file, "--format", form, "-o", "out")
+                    self.expect_exit(done, GOOD)
+                self.assertEqual(done.stdout, "")
+                text = (self.dir / "out").read_text(encoding="utf-8")
+                self.assertTrue(text.startswith(begin))
+                self.assertEqual(len(list(self.dir.iterdir())), 1)
+                (self.dir / "out").unlink()
+
+    def test_no_results_are_written_over(self):
+        name = self.put("run.json", self.made)
+        before = (self.dir / name).read_bytes()
+        for form in ("table", "json", "pyperf"):
+            done = self.tool("compare", name, "--format", form, "-o", name)
+            self.expect_one_line(done, USAGE, name, "none of ours")
+        self.assertEqual((self.dir / name).read_bytes(), before)
+
+    def test_colour_is_for_terminals(self):
+        def told(**environment):
+            leader, follower = pty.openpty()
+            try:
+                subprocess.run([TOOL, "compare", self.put("new.json", self.made),
+                                "--baseline", "null"], stdout=follower, check=True,
+                               timeout=HANG_SECONDS,
+                               cwd=self.dir, env={**os.environ, "TERM": "xterm", **environment})
+                os.set_blocking(leader, False)
+                return os.read(leader, 1 << 16).decode()
+            finally:
+                os.close(leader)
+                os.close(follower)
+        self.assertIn("\033[3", told(NO_COLOR=""))
+        self.assertNotIn("\033", told(NO_COLOR="1"))
+        self.assertNotIn("\033", told(NO_COLOR="", TERM="dumb"))
+
+    # --- what is refused ----------------------------------------------------------------------
+
+    def refuse(self, code, *words, says):
+        self.expect_one_line(self.tool("compare", *words), code, *says)
+
+    def test_usage(self):
+        run = self.put("run.json", self.made)
+        self.refuse(USAGE, says=["FILE"])
+        self.refuse(USAGE, run, run, run, says=["two FILEs"])
+        self.refuse(USAGE, run, run, "--baseline", "system", says=["--baseline"])
+        self.refuse(USAGE, run, "--baseline", "sytem", says=["sytem", "system, pymalloc"])
+        self.refuse(USAGE, run, "--format", "jsn", says=["jsn", "json"])
+        self.refuse(USAGE, run, "--metrics", "nothing*", says=["nothing*", "--all"])
+        self.refuse(USAGE, run, "--alpha", "2", says=["--alpha 2"])
+        self.refuse(USAGE, run, "--floor", "-1", says=["--floor -1"])
+        self.refuse(USAGE, run, run, "--format", "pyperf", says=["one FILE"])
+
+    def test_files_that_cannot_be_compared(self):
+        run = self.put("run.json", self.made)
+        text = (self.dir / run).read_text(encoding="utf-8")
+        (self.dir / "cut.json").write_text(text[:len(text) // 2], encoding="utf-8")
+        self.refuse(IO_ERROR, "nowhere.json", says=["nowhere.json"])
+        self.refuse(USAGE, "cut.json", says=["cut.json"])
+        self.refuse(USAGE, run, "cut.json", says=["cut.json"])
+        checks = ROOT / "tests/golden/checks.json"
+        self.refuse(USAGE, checks, says=["no measurements"])
+        newer = copy.deepcopy(self.made)
+        newer["pyallocbench"]["schema"] = "pyallocbench-results/2"
+        self.refuse(NOT_COMPARABLE, self.put("newer.json", newer), says=["newer.json"])
+
+    def test_unlike_machines(self):
+        old = self.put("old.json", self.made)
+        document = slowed(self.made, "system", 1)
+        document["pyallocbench"]["provenance"]["cpu_model"] = "Another"
+        document["pyallocbench"]["provenance"]["cflags"] = "-O0"
+        new = self.put("new.json", document)
+        self.refuse(NOT_COMPARABLE, old, new,
+                    says=["cpu_model", "Another", "cflags", "--force"])
+        for form in ("table", "md"):
+            self.assertIn("orced", self.compare(old, new, "--force", "--format", form))
+        told = json.loads(self.compare(old, new, "--force", "--format", "json"))
+        self.assertIs(told["forced"], True)
+        self.assertIn("cpu_model", " ".join(told["notes"]))
+        table = csv.DictReader(io.StringIO(self.compare(old, new, "--force", "--format", "csv")))
+        self.assertEqual({row["forced"] for row in table}, {"true"})
+
+    def test_nothing_in_common(self):
+        old = self.put("old.json", self.made)
+        document = slowed(self.made, "system", 1)
+        text = json.dumps(document).replace("small_ints", "other_ints")
+        (self.dir / "new.json").write_text(text, encoding="utf-8")
+        self.refuse(NOT_COMPARABLE, old, "new.json",
+                    says=["no cell in common", "small_ints", "other_ints"])
+        alone = copy.deepcopy(self.made)
+        run = alone["pyallocbench"]
+        run["backends"] = run["backends"][:1]
+        for array in ("samples", "control", "timelines", "failures", "summary", "suite"):
+            run[array] = [row for row in run[array] if row["backend"] == "system"]
+        self.refuse(NOT_COMPARABLE, self.put("alone.json", alone), says=["holds system alone"])
+
+
+if __name__ == "__main__":
+    unittest.main()
