@@ -151,6 +151,10 @@ def notes(document):
 
 def text(document, link):
     """The whole block."""
+    if len(document.hosts) > 1:
+        raise load.Refused(f"{document.path}: this table shows one machine, and these are "
+                           f"{len(document.hosts)}: `pyallocbench compare {document.path}` tells "
+                           "of all", load.EXIT_NOT_OURS)
     lines = circumstances(document)
     lines += ["", f"Ratios are to `{document.baseline}`, the geometric mean over "
               f"{len(document.workloads)} workloads; below 1 is faster or smaller. "

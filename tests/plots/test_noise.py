@@ -122,6 +122,8 @@ class NoiseTest(unittest.TestCase):
         for picture in (fragmentation, pareto, relative_time):
             with self.assertRaisesRegex(style.NothingToDraw, "compare sample` tells of all"):
                 self.drawn(split_hosts, picture)
+        with self.assertRaisesRegex(load.Refused, "compare sample` tells of all"):
+            self.table(split_hosts)
 
     def test_failed_control_is_in_every_footer(self):
         for picture in (relative_time, noise):
