@@ -2,6 +2,7 @@
 #include "harness/cmd.h"
 #include "harness/document.h"
 #include "harness/gate/live.h"
+#include "harness/gate/self_test.h"
 #include "harness/gate/show.h"
 #include "harness/output.h"
 
@@ -32,6 +33,7 @@ enum option_key {
     OPTION_JUNIT,
     OPTION_MARKDOWN,
     OPTION_GITHUB,
+    OPTION_SELF_TEST,
     OPTION_NUMBER, /* and PAB_GATE_NUMBER_COUNT - 1 more */
 };
 
@@ -88,6 +90,11 @@ static const struct argp_option options[] = {
      "Annotations for GitHub Actions on stdout, and the Markdown into its step summary", 4},
     {"verbose", 'v', NULL, 0, "Every figure that was judged, not only the main ones", 4},
     {"quiet", 'q', NULL, 0, "No progress on stderr", 4},
+    {NULL, 0, NULL, 0, "Instead of all that:", 5},
+    {"self-test", OPTION_SELF_TEST, "live", OPTION_ARG_OPTIONAL,
+     "Puts the gate itself to the test: false alarms, power, known-bad comparators, in seconds; "
+     "live: real gates on dialled backends, too, in minutes",
+     5},
     {0},
 };
 
@@ -115,6 +122,7 @@ struct arguments {
     const char *base, *head, *file;
     const char *output, *markdown, *junit;
     bool github, quiet, verbose;
+    bool tests_itself, tests_live;
 };
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -238,6 +246,13 @@ static bool parse_told(int key, char *value, struct argp_state *state, struct ar
         return true;
     case OPTION_ALLOW_GONE:
         arguments->settings.allows_gone = true;
+        return true;
+    case OPTION_SELF_TEST:
+        arguments->tests_itself = true;
+        arguments->tests_live = value != NULL;
+        if (value != NULL && strcmp(value, "live") != 0) {
+            argp_failure(state, PAB_EXIT_USAGE, 0, "--self-test=%s: it is --self-test=live", value);
+        }
         return true;
     default:
         return parse_number(key, value, state, &arguments->settings);
@@ -599,6 +614,18 @@ static int run_live(struct arguments *arguments, int argc, char **argv)
     return code;
 }
 
+/* Of what is said for a gate only the seed counts. */
+static int test_itself(const struct arguments *arguments)
+{
+    const struct pab_request *run = &arguments->request.run;
+    struct pab_gate_self_test_options asked = {
+        .seed = run->has_seed ? run->seed : 1,
+        .live = arguments->tests_live,
+        .quiet = arguments->quiet,
+    };
+    return pab_gate_self_test(&asked, stdout) == 0 ? PAB_EXIT_GOOD : PAB_EXIT_ERROR;
+}
+
 int pab_cmd_gate(int argc, char **argv)
 {
     static const struct argp parser = {
@@ -610,6 +637,9 @@ int pab_cmd_gate(int argc, char **argv)
     argp_err_exit_status = PAB_EXIT_USAGE;
     if (argp_parse(&parser, argc, argv, 0, NULL, &arguments) != 0) {
         return PAB_EXIT_USAGE;
+    }
+    if (arguments.tests_itself) {
+        return test_itself(&arguments);
     }
     argv[0] = "gate";
     enum pab_status status = find_form(&arguments, &form, &err);

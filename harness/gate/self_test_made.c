@@ -7,6 +7,14 @@
 #define OPS      1000
 #define CHECKSUM "00000000000000aa"
 
+void pab_made_rng(struct pab_rng *rng, uint64_t seed, unsigned stream, unsigned trial)
+{
+    uint64_t state = seed;
+    state = pab_splitmix64(&state) + stream; /* mixed: near seeds have nothing in common */
+    state = pab_splitmix64(&state) + trial;
+    pab_rng_seed(rng, state);
+}
+
 double pab_made_normal(struct pab_rng *rng)
 {
     double radius = sqrt(-2 * log(1 - pab_rng_unit(rng))); /* Box and Muller */

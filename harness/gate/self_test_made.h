@@ -34,6 +34,8 @@ void pab_made_init(struct pab_made_gate *gate, size_t cells, double noise, struc
 /* Makes head's times longer, in one cell. */
 void pab_made_slow(struct pab_made_cell *cell, double ratio);
 
+/* The random numbers of one trial: those of two trials, streams or seeds are unlike. */
+void pab_made_rng(struct pab_rng *rng, uint64_t seed, unsigned stream, unsigned trial);
 double pab_made_normal(struct pab_rng *rng);
 
 /* What a comparator says of a gate. */

@@ -23,15 +23,19 @@ struct pairs {
     double differences[PAB_MADE_ROUNDS * PAB_MADE_REPS];
 };
 
-static void take_pairs(struct pairs *out, const struct pab_made_gate *gate,
-                       const struct pab_made_cell *cell, unsigned faults, unsigned first,
-                       unsigned end)
+/* Which rounds of a gate are looked at, and with which faults. */
+struct look {
+    const struct pab_made_gate *gate;
+    unsigned faults, first, end;
+};
+
+static void take_pairs(struct pairs *out, const struct look *look, const struct pab_made_cell *cell)
 {
-    unsigned copies = (faults & PAB_FAULT_POOLED) != 0 ? gate->reps : 1;
+    unsigned copies = (look->faults & PAB_FAULT_POOLED) != 0 ? look->gate->reps : 1;
+    bool is_absolute = (look->faults & PAB_FAULT_ABSOLUTE) != 0;
     out->n = 0;
-    for (unsigned r = first; r < end; r++) {
+    for (unsigned r = look->first; r < look->end; r++) {
         for (unsigned i = 0; i < copies; i++, out->n++) {
-            bool is_absolute = (faults & PAB_FAULT_ABSOLUTE) != 0;
             double base = cell->base_ns[r];
             double head = cell->head_ns[r];
             out->base[out->n] = log(base);
@@ -99,26 +103,26 @@ static struct evidence weigh(const struct pairs *pairs, unsigned faults)
 
 enum call { CALL_NONE, CALL_EQUAL, CALL_WORSE, CALL_BETTER, CALL_OPEN };
 
-static enum call call_of(const struct evidence *evidence, double p_worse, double p_better,
-                         size_t tests, const struct pab_made_gate *gate, unsigned faults)
+/* `tests`: how many share alpha. */
+static enum call call_of(const struct look *look, const struct evidence *evidence, size_t tests)
 {
-    double floor = log1p(gate->floor);
-    bool asks_p = (faults & PAB_FAULT_FLOOR_ALONE) == 0;
-    double bar = (faults & PAB_FAULT_P_ALONE) != 0 ? 0 : floor;
-    if ((faults & PAB_FAULT_EQUALITY) != 0) {
+    double alpha = look->gate->alpha;
+    double floor = log1p(look->gate->floor);
+    bool asks_p = (look->faults & PAB_FAULT_FLOOR_ALONE) == 0;
+    double bar = (look->faults & PAB_FAULT_P_ALONE) != 0 ? 0 : floor;
+    if ((look->faults & PAB_FAULT_EQUALITY) != 0) {
         return fabs(evidence->estimate) > 0 ? CALL_WORSE : CALL_EQUAL;
     }
-    if (evidence->estimate > bar && (!asks_p || p_worse < gate->alpha)) {
+    if (evidence->estimate > bar && (!asks_p || evidence->p_worse < alpha)) {
         return CALL_WORSE;
     }
-    if (evidence->estimate < -bar && (!asks_p || p_better < gate->alpha)) {
+    if (evidence->estimate < -bar && (!asks_p || evidence->p_better < alpha)) {
         return CALL_BETTER;
     }
-    double detectable =
-        pab_detectable_effect(evidence->error, floor, gate->alpha / (double)tests, POWER);
+    double detectable = pab_detectable_effect(evidence->error, floor, alpha / (double)tests, POWER);
     bool is_equal = evidence->lo > -floor && evidence->hi < floor;
     bool has_seen = is_equal || detectable <= log1p(DETECT);
-    return has_seen || (faults & PAB_FAULT_BLIND) != 0 ? CALL_EQUAL : CALL_OPEN;
+    return has_seen || (look->faults & PAB_FAULT_BLIND) != 0 ? CALL_EQUAL : CALL_OPEN;
 }
 
 static bool is_measured(const struct pab_made_cell *cell)
@@ -126,55 +130,70 @@ static bool is_measured(const struct pab_made_cell *cell)
     return !cell->lacks_base && !cell->lacks_head && !cell->head_failed;
 }
 
-/* Every cell, and behind them the mean of all. */
-static void call_times(const struct pab_made_gate *gate, unsigned faults, unsigned first,
-                       unsigned end, enum call calls[TESTS])
+static void add_pairs(struct pairs *sum, const struct pairs *pairs, double weight)
+{
+    sum->n = pairs->n;
+    for (size_t i = 0; i < pairs->n; i++) {
+        sum->base[i] += weight * pairs->base[i];
+        sum->head[i] += weight * pairs->head[i];
+        sum->differences[i] += weight * pairs->differences[i];
+    }
+}
+
+/* Of every cell and, behind them, of the mean of all; returns how many are there. */
+static size_t weigh_all(const struct look *look, struct evidence evidence[TESTS])
 {
     static struct pairs pairs;
     static struct pairs mean;
-    struct evidence evidence[TESTS] = {0};
+    const struct pab_made_gate *gate = look->gate;
+    size_t measured = 0;
+    memset(&mean, 0, sizeof(mean));
+    for (size_t c = 0; c < gate->cells; c++) {
+        measured += is_measured(&gate->cell[c]);
+    }
+    for (size_t c = 0; c < gate->cells; c++) {
+        if (is_measured(&gate->cell[c])) {
+            take_pairs(&pairs, look, &gate->cell[c]);
+            evidence[c] = weigh(&pairs, look->faults);
+            add_pairs(&mean, &pairs, 1 / (double)measured);
+        }
+    }
+    if (measured > 0) {
+        evidence[gate->cells] = weigh(&mean, look->faults);
+    }
+    return measured + (measured > 0);
+}
+
+static void share_alpha(struct evidence evidence[TESTS])
+{
     double worse[TESTS];
     double better[TESTS];
     size_t tests = 0;
-    size_t cells = 0;
-    memset(&mean, 0, sizeof(mean));
-    for (size_t c = 0; c < gate->cells; c++) {
-        if (is_measured(&gate->cell[c])) {
-            take_pairs(&pairs, gate, &gate->cell[c], faults, first, end);
-            evidence[c] = weigh(&pairs, faults);
-            cells++;
-            mean.n = pairs.n;
-            for (size_t i = 0; i < pairs.n; i++) {
-                mean.base[i] += pairs.base[i];
-                mean.head[i] += pairs.head[i];
-                mean.differences[i] += pairs.differences[i];
-            }
-        }
-    }
-    for (size_t i = 0; i < mean.n; i++) {
-        mean.base[i] /= (double)cells;
-        mean.head[i] /= (double)cells;
-        mean.differences[i] /= (double)cells;
-    }
-    if (mean.n > 0) {
-        evidence[gate->cells] = weigh(&mean, faults);
-    }
-    for (size_t c = 0; c <= gate->cells; c++) {
+    for (size_t c = 0; c < TESTS; c++) {
         if (evidence[c].is_there) {
             worse[tests] = evidence[c].p_worse;
             better[tests++] = evidence[c].p_better;
         }
     }
-    if ((faults & PAB_FAULT_MANY) == 0) {
-        pab_holm(worse, tests, worse);
-        pab_holm(better, tests, better);
-    }
-    for (size_t c = 0, t = 0; c <= gate->cells; c++) {
-        calls[c] = CALL_NONE;
+    pab_holm(worse, tests, worse);
+    pab_holm(better, tests, better);
+    for (size_t c = TESTS; c-- > 0;) {
         if (evidence[c].is_there) {
-            calls[c] = call_of(&evidence[c], worse[t], better[t], tests, gate, faults);
-            t++;
+            evidence[c].p_worse = worse[--tests];
+            evidence[c].p_better = better[tests];
         }
+    }
+}
+
+static void call_times(const struct look *look, enum call calls[TESTS])
+{
+    struct evidence evidence[TESTS] = {0};
+    size_t tests = weigh_all(look, evidence);
+    if ((look->faults & PAB_FAULT_MANY) == 0) {
+        share_alpha(evidence);
+    }
+    for (size_t c = 0; c < TESTS; c++) {
+        calls[c] = evidence[c].is_there ? call_of(look, &evidence[c], tests) : CALL_NONE;
     }
 }
 
@@ -184,9 +203,11 @@ static void count_repeats(const struct pab_made_cell *cell, struct pab_said *sai
     double bytes = cell->base_bytes > 0 ? cell->head_bytes / cell->base_bytes : 1;
     double instructions =
         cell->base_instructions > 0 ? cell->head_instructions / cell->base_instructions : 1;
-    said->worse +=
-        (bytes > 1.01) + (instructions > 1.001) + (cell->base_arenas != cell->head_arenas);
-    said->better += (bytes < 1 / 1.01) + (instructions < 1 / 1.001);
+    said->worse += bytes > 1.01;
+    said->worse += instructions > 1.001;
+    said->worse += cell->base_arenas != cell->head_arenas;
+    said->better += bytes < 1 / 1.01;
+    said->better += instructions < 1 / 1.001;
 }
 
 static enum pab_gate_result result_of(const struct pab_said *said, bool has_failed, size_t open)
@@ -209,8 +230,13 @@ void pab_judge_simply(const struct pab_made_gate *gate, unsigned faults, struct 
     size_t open = 0;
     bool has_failed = false;
     *said = (struct pab_said){0};
-    call_times(gate, faults, 0, end, first);
-    call_times(gate, faults, confirms ? end : 0, confirms ? gate->rounds : end, again);
+    struct look look = {gate, faults, 0, end};
+    call_times(&look, first);
+    if (confirms) {
+        look.first = end;
+        look.end = gate->rounds;
+    }
+    call_times(&look, again);
     for (size_t c = 0; c <= gate->cells; c++) {
         said->worse += first[c] == CALL_WORSE && again[c] == CALL_WORSE;
         said->better += first[c] == CALL_BETTER;
