@@ -145,7 +145,7 @@ static void add_subject(json_t *rows, const char *name, const json_t *document)
         say_power(rows, name, control, pairs, &power);
     } else {
         pab_doctor_add(rows, PAB_DOCTOR_NOTE, name, "give it more time: --measure=30s",
-                       "%.0f pairs are too few", pairs == NULL ? 0.0 : number(pairs, "n"));
+                       "pairs of samples: %.0f, too few", pairs == NULL ? 0.0 : number(pairs, "n"));
     }
     json_object_set_new(json_array_get(rows, place), "figures",
                         json_pack("{s:O?, s:o, s:o, s:o, s:o}", "control", control, "pair_spread",

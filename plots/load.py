@@ -341,20 +341,36 @@ def document(path, run):
 
 
 def host(row):
-    return Host(dict(row["provenance"]), noise(row["noise"]))
+    parts = [part["noise"] for part in row.get("parts", [])]
+    return Host(dict(row["provenance"]), noise(row["noise"], parts))
 
 
-def noise(row):
-    during = row.get("during") or {}
-    waited = during.get("pressure_us") or {}
-    seconds = during.get("s") or 0
-    shares = {f"waited_for_{what}": min(us / 1e6 / seconds, 1.0)
-              for what, us in waited.items() if us is not None and seconds > 0}
-    told = {key: during.get(key) for key in ("steal_share", "idle_share", "throttled_count")}
+def noise(row, parts=()):
+    """Of a host with several parts, `row` has what is theirs together; what passed meanwhile stands
+    with each of them."""
     control = row.get("control")
     if control is not None and not control["words"]:
         raise ValueError("noise.control has no words")
-    return Noise(row["load_before"], row["load_after"], told | shares, control)
+    spans = [part["during"] for part in parts or [row] if part.get("during")]
+    return Noise(row["load_before"], row["load_after"], together(spans), control)
+
+
+def together(spans):
+    """Shares of the time that the spans have together; None where one of them was not told."""
+    seconds = sum(span["s"] for span in spans)
+
+    def total(value):
+        values = [value(span) for span in spans]
+        return None if None in values or not seconds else sum(values)
+
+    told = {key: total(lambda span, key=key: None if span[key] is None
+                       else span[key] * span["s"] / seconds)
+            for key in ("steal_share", "idle_share")}
+    waited = {what: total(lambda span, what=what: span["pressure_us"][what])
+              for what in ("cpu", "memory", "io")}
+    told |= {f"waited_for_{what}": None if us is None else min(us / 1e6 / seconds, 1.0)
+             for what, us in waited.items()}
+    return told | {"throttled_count": total(lambda span: span["throttled_count"])}
 
 
 def backend(row, baseline):

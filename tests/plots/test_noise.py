@@ -108,6 +108,23 @@ class NoiseTest(unittest.TestCase):
                    if (r["host"], r["workload"], r["backend"]) == (host, "strings", "null")]
             self.assertEqual(sum(o < 1 for o in off), sum(o > 1 for o in off))
 
+    def test_parts_of_a_host_add_up(self):
+        def part(seconds, steal, cpu_us):
+            return {"noise": {"during": {
+                "s": seconds, "steal_share": steal, "idle_share": None, "throttled_count": 1,
+                "pressure_us": {"cpu": cpu_us, "memory": 0, "io": None}}}}
+
+        def add(document):
+            split_hosts(document)
+            first = document["pyallocbench"]["hosts"][0]
+            first["noise"] = {key: value for key, value in first["noise"].items()
+                              if key != "during"}
+            first["parts"] = [part(10.0, 0.1, 5000000), part(30.0, 0.5, 5000000)]
+        self.drawn(add)
+        for said in ("host 0: ", "(steal) 40 %", "a CPU 25 %", "memory 0 %"):
+            self.assertIn(said, self.picture.alt.split("host 1")[0])
+        self.assertNotIn("idle", self.picture.alt.split("host 1")[0])
+
     def test_timelines_of_one_host(self):
         def two(document):
             split_hosts(document)
