@@ -30,6 +30,8 @@ static json_t *metadata_of_all(const json_t *run)
                             "CPU time of one operation; a value is the median of one process");
     set_text(out, "pyallocbench_run_id", pab_json_text(run, "run_id"));
     set_text(out, "pyallocbench_version", pab_json_text(provenance, "version"));
+    const json_t *control = json_object_get(json_object_get(run, "noise"), "control");
+    set_text(out, "pyallocbench_control", pab_json_text(control, "verdict"));
     set_text(out, "cpu_model_name", pab_json_text(provenance, "cpu_model"));
     set_text(out, "platform", pab_json_text(provenance, "kernel"));
     if (json_is_integer(cpus)) {

@@ -109,7 +109,7 @@ class PlantedTest(CliTest):
     def hold_compare(self):
         """Every format of `compare`, beside every verdict."""
         shown = {}
-        for form in ("table", "md", "csv", "json"):
+        for form in ("table", "md", "csv", "json", "pyperf"):
             done = self.tool("compare", "out.json", "--format", form)
             self.expect_exit(done, GOOD)
             shown[form] = done.stdout
@@ -121,6 +121,8 @@ class PlantedTest(CliTest):
                 self.assertGreater(len(verdicts), 0, shown[form])
                 self.assertEqual([v for v in verdicts if "advisory" not in v], [])
         self.assertIs(json.loads(shown["json"])["control_failed"], True)
+        pyperf = json.loads(shown["pyperf"])  # has no verdicts, but those who make some read this
+        self.assertEqual(pyperf["metadata"]["pyallocbench_control"], "failed")
         rows = list(csv.DictReader(io.StringIO(shown["csv"])))
         self.assertEqual({row["advisory"] for row in rows}, {"true"})
 
