@@ -11,6 +11,7 @@ Sets, each a table NAME.toml here:
     shim        evil/evil.c over the system's malloc, or with --under over another allocator
     exactness   what only a comparison with a real CPython shows; proofs must find them
     statistics  tests, intervals and corrections; a comparison with scipy must find them
+    comparison  rules of verdicts, the A/A control; their unit tests must find them
 
 Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
 over every allocator that is installed. Nothing in the source tree or in the build folder changes.
@@ -35,7 +36,7 @@ import trials
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SETS = ("allocator", "collector", "shim", "exactness", "statistics")
+SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison")
 CATALOGUED = re.compile(r"([MG])(\d\d)")
 
 

@@ -82,6 +82,31 @@ static void power_is_told(void **state)
     assert_true(tight.detectable < wide.detectable / 2);
 }
 
+/* Each round has a level of its own, and some have one sample alone: those make no pair. */
+static void pairs_by_round(void **state)
+{
+    (void)state;
+    json_t *document = made("w", "a,b");
+    for (unsigned r = 0; r < 20; r++) {
+        double level = r % 2 == 0 ? 100 : 1000;
+        if (r != 3) {
+            made_time(document, "w", "a", r, level);
+        }
+        if (r != 11) {
+            made_time(document, "w", "b", 19 - r, 1.1 * (1100 - level));
+        }
+    }
+    struct pab_reading *reading = made_reading(document);
+    struct pab_comparison *comparison = within(reading, exploring());
+    const struct pab_row *row = the_row(comparison, "w", "b", "cpu_ns_per_op");
+    assert_int_equal(row->n_head, 18);
+    expect_near(row->ratio, 1.1, 1e-9);
+    expect_near(row->hi, 1.1, 1e-9);
+    expect_call(row, PAB_CALL_WORSE);
+    pab_comparison_free(comparison);
+    pab_reading_close(reading);
+}
+
 static void too_few_rounds(void **state)
 {
     (void)state;
@@ -448,6 +473,7 @@ int main(void)
         cmocka_unit_test(direction),
         cmocka_unit_test(floor_of_time),
         cmocka_unit_test(power_is_told),
+        cmocka_unit_test(pairs_by_round),
         cmocka_unit_test(too_few_rounds),
         cmocka_unit_test(ties),
         cmocka_unit_test(zeros),
