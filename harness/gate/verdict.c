@@ -127,7 +127,7 @@ static bool could_see(const struct pab_row *row, double detect)
 {
     if (row->metric->family == PAB_FAMILY_TIME) {
         return row->call == PAB_CALL_EQUIVALENT || row->call == PAB_CALL_BETTER ||
-               (isfinite(row->detectable) && row->detectable <= detect);
+               row->detectable <= detect /* not where it is NAN */;
     }
     return row->call != PAB_CALL_UNDECIDED || (isfinite(row->hi) && row->hi <= 1 + detect);
 }
@@ -272,7 +272,7 @@ static bool judge_failure(struct pab_gate_item *item, const struct pab_gate_evid
     } else if (twin != NULL && !is_missing) {
         find(item, PAB_FINDING_UNDECIDED, "failed on both sides: %s: %s", failure->kind,
              failure->message);
-    } else if (twin != NULL || failure->is_head) {
+    } else if (failure->is_head) {
         find(item, PAB_FINDING_BROKEN, "%s: %s", failure->kind, failure->message);
     } else {
         find(item, PAB_FINDING_NEW, "base failed there: %s: %s", failure->kind, failure->message);

@@ -198,6 +198,8 @@ static void test_what_repeats_needs_none(void **state)
     add(&scene, &body, PAB_CALL_WORSE);   /* per_op says it */
     add(&scene, &f_time, PAB_CALL_WORSE); /* bytes by seconds */
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_INCONCLUSIVE);
+    add(&scene, &rss, PAB_CALL_EQUIVALENT);
+    expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_GOOD);
 }
 
 static void test_structure_is_one_finding_a_cell(void **state)
@@ -226,6 +228,7 @@ static void test_structure_may_be_shown(void **state)
     scene.limits.shows_structure = true;
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_GOOD);
     scene.rows[0].call = PAB_CALL_UNDECIDED; /* not deterministic */
+    scene.rows[0].hi = 1;
     expect(&scene, PAB_FINDING_SHOWN, PAB_GATE_GOOD);
     scene.limits.shows_structure = false;
     expect(&scene, PAB_FINDING_UNDECIDED, PAB_GATE_INCONCLUSIVE);
