@@ -9,6 +9,7 @@ import pathlib
 import pty
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -208,6 +209,43 @@ class CompareTest(CliTest):
             for key in ("real_time", "cpu_time"):
                 self.assertIsInstance(row[key], (int, float))
                 self.assertGreater(row[key], 0)
+
+    def merged(self):
+        """The run, and the same as from a machine that takes twice as long, in one document."""
+        other = slowed(self.made, "nobody", 1)
+        other["context"]["host_name"] += "-2"
+        other["pyallocbench"]["control"] = copy.deepcopy(self.made["pyallocbench"]["control"])
+        for array in ("samples", "control"):
+            for sample in other["pyallocbench"][array]:
+                for key in ("reps_cpu_ns", "reps_wall_ns"):
+                    sample[key] = [2 * value for value in sample[key]]
+        self.put("one.json", self.made)
+        self.put("two.json", other)
+        self.expect_exit(self.tool("merge", "one.json", "two.json", "-o", "both.json"), GOOD)
+        return "both.json"
+
+    def test_merged(self):
+        name = self.merged()
+        ours = self.row(self.rows(name), "small_ints", "pymalloc", "cpu_ns_per_op")
+        alone = self.row(self.rows("one.json"), "small_ints", "pymalloc", "cpu_ns_per_op")
+        self.assertAlmostEqual(ours["ratio"], alone["ratio"])  # twice as long, both of them
+        self.assertEqual(ours["n_head"], 2 * alone["n_head"])
+        self.assertIsNone(ours["base"])
+        self.refuse(USAGE, name, "--format", "pyperf", says=["2 hosts"])
+        self.refuse(NOT_COMPARABLE, "one.json", name, says=["hosts 1 against 2"])
+        rows = self.document(name)["benchmarks"]
+        self.assertEqual(len(rows), 2 * len(self.made["benchmarks"]))
+        self.assertEqual(len({row["name"] for row in rows}), 6)
+
+    def test_google_benchmarks_own_tool_reads_merged_documents(self):
+        names = sorted({row["name"] for row in self.document(self.merged())["benchmarks"]})
+        system = [name for name in names if "/backend:system" in name]
+        self.assertEqual(len(system), 2)
+        done = subprocess.run(
+            [sys.executable, "/usr/share/benchmark/compare.py", "filters", self.dir / "both.json",
+             system[0], system[1]], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, GOOD, done.stderr)
+        self.assertIn("+1.0", done.stdout)  # the second machine takes twice as long
 
     # --- files --------------------------------------------------------------------------------
 
