@@ -12,6 +12,7 @@ Sets, each a table NAME.toml here:
     exactness   what only a comparison with a real CPython shows; proofs must find them
     statistics  tests, intervals and corrections; a comparison with scipy must find them
     comparison  rules of verdicts, the A/A control; their unit tests must find them
+    gate        the judge of the gate; its unit test must find them
 
 Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
 over every allocator that is installed. Nothing in the source tree or in the build folder changes.
@@ -36,7 +37,7 @@ import trials
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison")
+SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate")
 CATALOGUED = re.compile(r"([MG])(\d\d)")
 
 
