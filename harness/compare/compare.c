@@ -16,7 +16,7 @@ struct pab_rules pab_rules_exploring(void)
         .floor = {[PAB_FAMILY_TIME] = 0.03,
                   [PAB_FAMILY_MEMORY] = 0.02,
                   [PAB_FAMILY_INSTRUCTIONS] = 0.001},
-        .memory_step_bytes = 128 * 1024.0, /* what layout alone moves an RSS by */
+        .memory_step_bytes = 256 * 1024.0, /* what layout alone moves an RSS by */
         .jemalloc_factor = 5,
     };
 }
