@@ -13,6 +13,7 @@ Sets, each a table NAME.toml here:
     statistics  tests, intervals and corrections; a comparison with scipy must find them
     comparison  rules of verdicts, the A/A control; their unit tests must find them
     gate        the judge of the gate; its unit test must find them
+    reading     the reader of documents and what follows from it; their unit tests must find them
 
 Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
 over every allocator that is installed. Nothing in the source tree or in the build folder changes.
@@ -37,7 +38,7 @@ import trials
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate")
+SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate", "reading")
 CATALOGUED = re.compile(r"([MG])(\d\d)")
 
 

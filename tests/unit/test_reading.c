@@ -169,6 +169,9 @@ static void which_checksum_holds(void **state)
     expect_other_count("\"large\":true,", "", "system", "kernel.mmap", 1);
     expect_other_count(BB ",\"large\":true", AA ",\"large\":false", "system", "kernel.mmap", 1);
     expect_other_count(BB ",\"large\":true", DD, "system", "kernel.mmap", 0);
+    expect_other_count(BB ",\"large\":true", AA ",\"large\":true", "system", "kernel.mmap", 0);
+    expect_other_count("\"reps_cpu_ns\":[],\"checksum\":" BB, "\"reps_cpu_ns\":[],\"checksum\":" CC,
+                       "pymalloc", "peak_rss_bytes", 0);
 }
 
 /* Two machines: a round of one is not that of the other. */

@@ -103,6 +103,54 @@ static void check_document(const char *name)
     json_decref(document);
 }
 
+static bool is_row(const json_t *row, const char *backend, const char *metric, int round)
+{
+    const json_t *named = json_object_get(row, metric == NULL ? "pass" : "metric");
+    const char *text = json_string_value(json_object_get(row, "backend"));
+    const char *workload = json_string_value(json_object_get(row, "workload"));
+    return strcmp(workload, "small_ints") == 0 && strcmp(text, backend) == 0 &&
+           strcmp(json_string_value(named), metric == NULL ? "time" : metric) == 0 &&
+           (round < 0 || json_integer_value(json_object_get(row, "round")) == round);
+}
+
+/* Where the baseline lacks a round, the others' stands alone: it is paired with no other. In every
+ * round the rival takes half of the baseline's time, so its interval has no width. */
+static void round_without_baseline(void **state)
+{
+    (void)state;
+    json_t *document = json_load_file(PAB_GOLDEN_DIR "/mixed.json", 0, NULL);
+    json_t *run = json_object_get(document, "pyallocbench");
+    json_t *samples = json_object_get(run, "samples");
+    struct pab_reading *reading = NULL;
+    json_t *summary = json_array();
+    json_t *suite = json_array();
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(samples, index, row)
+    {
+        if (is_row(row, "pymalloc", NULL, 3)) {
+            break;
+        }
+    }
+    assert_int_equal(json_array_remove(samples, index), 0);
+    assert_int_equal(pab_reading_of_run(run, &reading, NULL), PAB_OK);
+    pab_summary_add(reading, summary, suite);
+    json_array_foreach(summary, index, row)
+    {
+        if (is_row(row, "mimalloc", "cpu_ns_per_op", -1)) {
+            break;
+        }
+    }
+    assert_int_equal(json_integer_value(json_object_get(row, "n")), 7);
+    expect_same_value("lo", json_object_get(row, "lo"), json_object_get(row, "ratio"));
+    expect_same_value("hi", json_object_get(row, "hi"), json_object_get(row, "ratio"));
+    assert_true(fabs(json_number_value(json_object_get(row, "ratio")) - 0.5) < 1e-9);
+    pab_reading_close(reading);
+    json_decref(summary);
+    json_decref(suite);
+    json_decref(document);
+}
+
 static void mixed(void **state)
 {
     (void)state;
@@ -169,6 +217,7 @@ static void suite_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_without_baseline),
         cmocka_unit_test(mixed),
         cmocka_unit_test(one_round),
         cmocka_unit_test(rounds),
