@@ -32,7 +32,7 @@ enum pab_family {
 const char *pab_family_name(enum pab_family family);
 
 /* A quantity of a cell. The fixed ones (cpu_ns_per_op, ...) come first, then those that the passes
- * of this document name: "structure.arenas", "latency.malloc.p99_ns", "instructions_per_op". */
+ * of this document name: "structure.arenas", "latency.malloc.p99_ns", "instructions.per_op". */
 struct pab_metric {
     const char *name; /* owned by the reading */
     const char *unit; /* "ns", "bytes", "ratio", "count" */
