@@ -14,7 +14,7 @@
 
 static char machine_root[64];
 
-static void put(const char *path, const char *text)
+static inline void put(const char *path, const char *text)
 {
     char command[512];
     snprintf(command, sizeof(command), "mkdir -p \"$(dirname %s/%s)\"", machine_root, path);
@@ -27,14 +27,14 @@ static void put(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static int make_machine(void **state)
+static inline int make_machine(void **state)
 {
     (void)state;
     snprintf(machine_root, sizeof(machine_root), "/tmp/pab-machine-XXXXXX");
     return mkdtemp(machine_root) == NULL ? -1 : 0;
 }
 
-static int remove_machine(void **state)
+static inline int remove_machine(void **state)
 {
     (void)state;
     char command[128];
