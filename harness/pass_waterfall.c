@@ -60,6 +60,20 @@ static void tell(const struct pab_waterfall_input *input)
     pab_worker_figure("is_told", input->has_own ? 1 : 0);
 }
 
+/* Blocks hold at least what they were asked for, or this is not the moment of the peak. A runtime of
+ * its own has its peak elsewhere. */
+static void expect_room(const struct pab_waterfall_input *input, unsigned caps)
+{
+    if ((caps & PAB_CAP_RUNTIME) == 0 && input->usable_bytes > 0 &&
+        input->usable_bytes < input->live_bytes) {
+        struct pab_error err;
+        pab_fail(&err, PAB_BAD_DATA,
+                 "at the peak its blocks hold %llu bytes by usable_size, but were asked for %llu",
+                 (unsigned long long)input->usable_bytes, (unsigned long long)input->live_bytes);
+        pab_worker_refuse("requests", &err);
+    }
+}
+
 static void run_waterfall(const struct pab_workload *workload, struct pab_run *run,
                           const struct pab_job *job)
 {
@@ -80,6 +94,7 @@ static void run_waterfall(const struct pab_workload *workload, struct pab_run *r
                  (unsigned long long)job->peak_calls);
         pab_worker_refuse("internal", &err);
     }
+    expect_room(&waterfall.at_peak, run->heap->backend->caps);
     tell(&waterfall.at_peak);
     pab_worker_body(run, waterfall.meter.hash);
 }

@@ -184,7 +184,7 @@ static void pymalloc_accounts_for_its_arenas(void **state)
 static void inventories_hold_what_was_taken(void **state)
 {
     (void)state;
-    static const char *const specs[] = {"system", "tcmalloc", "mimalloc"};
+    static const char *const specs[] = {"system", "mimalloc"};
     static void *blocks[BLOCKS];
     for (size_t i = 0; i < ARRAY_COUNT(specs); i++) {
         struct pab_spec *spec = NULL;
