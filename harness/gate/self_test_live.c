@@ -21,10 +21,10 @@ static const struct live_gate {
 } gates[] = {
     {"nothing differs", "pymalloc:slow=0", "pymalloc:slow=0", "time", "300", false},
     {"nothing differs, memory", "pymalloc", "pymalloc", "memory", "20", false},
-    {"slower, some 5 %", "pymalloc:slow=0", "pymalloc:slow=2", "time", "600", true},
-    {"slower, some 10 %", "pymalloc:slow=0", "pymalloc:slow=4", "time", "300", true},
-    {"slower, some 20 %", "pymalloc:slow=0", "pymalloc:slow=8", "time", "100", true},
-    {"slower, some 50 %", "pymalloc:slow=0", "pymalloc:slow=20", "time", "40", true},
+    {"slower, some 5 %", "pymalloc:slow=0", "pymalloc:slow=4", "time", "400", true},
+    {"slower, some 10 %", "pymalloc:slow=0", "pymalloc:slow=7", "time", "200", true},
+    {"slower, some 20 %", "pymalloc:slow=0", "pymalloc:slow=11", "time", "100", true},
+    {"slower, some 50 %", "pymalloc:slow=0", "pymalloc:slow=22", "time", "40", true},
     {"every 100th free is lost", "pymalloc:leak=0", "pymalloc:leak=100", "memory", "20", true},
     {"nothing is given back", "pymalloc", "pymalloc:release=never", "memory", "20", true},
 };
