@@ -152,7 +152,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     return 0;
 }
 
-/* --- what is shown ------------------------------------------------------------------------------ */
+/* --- what is shown ---------------------------------------------------------------------------- */
 
 struct wish {
     const struct arguments *arguments;

@@ -201,7 +201,7 @@ static void list_names(const struct pab_reading *reading, size_t count,
     }
 }
 
-/* --- within one document ------------------------------------------------------------------------ */
+/* --- within one document ---------------------------------------------------------------------- */
 
 static enum pab_status find_baseline(const struct pab_reading *reading, const char *baseline,
                                      size_t *out, struct pab_error *err)
@@ -257,7 +257,7 @@ enum pab_status pab_compare_within(struct pab_reading *reading, const char *base
     return sheet_end(&sheet, out);
 }
 
-/* --- between two documents ---------------------------------------------------------------------- */
+/* --- between two documents -------------------------------------------------------------------- */
 
 static bool are_of_one_run(const struct pab_reading *base, const struct pab_reading *head)
 {
@@ -349,7 +349,7 @@ enum pab_status pab_compare_between(struct pab_reading *base, struct pab_reading
     return sheet_end(&sheet, out);
 }
 
-/* --- the arms of a gate ------------------------------------------------------------------------- */
+/* --- the arms of a gate ----------------------------------------------------------------------- */
 
 /* The backend with that label and role, or PAB_NOWHERE. */
 static size_t find_arm(const struct pab_reading *reading, const char *label, const char *role)

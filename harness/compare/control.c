@@ -16,7 +16,7 @@ const char *pab_control_word(enum pab_control_verdict verdict)
     return words[verdict];
 }
 
-/* --- the baseline against itself ---------------------------------------------------------------- */
+/* --- the baseline against itself -------------------------------------------------------------- */
 
 static void add_row(struct pab_control *control, const char *workload, const char *backend,
                     const struct pab_numbers *logs)
@@ -112,7 +112,7 @@ static void judge(struct pab_control *control)
     free(p);
 }
 
-/* --- words ---------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 __attribute__((format(printf, 2, 3))) static void say(struct pab_control *control,
                                                       const char *format, ...)
@@ -222,7 +222,7 @@ static void say_influences(struct pab_control *control)
     }
 }
 
-/* --- the whole -------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 struct pab_control *pab_control_of_pairs(struct pab_reading *reading)
 {
@@ -257,7 +257,7 @@ void pab_control_free(struct pab_control *control)
     free(control);
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static json_t *real_or_null(double value)
 {

@@ -96,7 +96,7 @@ struct pab_limits pab_sheet_limits(const struct pab_sheet *sheet,
     return out;
 }
 
-/* --- cells that one side does not have ---------------------------------------------------------- */
+/* --- cells that one side does not have -------------------------------------------------------- */
 
 static const json_t *failure_of(struct pab_reading *reading, size_t workload, size_t backend)
 {
@@ -160,7 +160,7 @@ static void add_one_sided(struct pab_sheet *sheet, struct pab_row *row, size_t w
     }
 }
 
-/* --- cells that both have ------------------------------------------------------------------------ */
+/* --- cells that both have --------------------------------------------------------------------- */
 
 static const char *host_name(struct pab_comparison *comparison, uint16_t host)
 {
@@ -243,7 +243,7 @@ static void add_cell(struct pab_sheet *sheet, size_t workload, const struct pab_
     pab_numbers_free(&head);
 }
 
-/* --- all of them ------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static void name_metrics(struct pab_sheet *sheet)
 {

@@ -39,8 +39,8 @@ bool pab_show_markdown(FILE *file, const void *show);
 bool pab_show_csv(FILE *file, const void *show);
 bool pab_show_json(FILE *file, const void *show);
 
-/* A struct pab_reading ** as a pyperf suite: a benchmark for each workload and backend, a run of one value for
- * each process: seconds of CPU time for one operation. */
+/* A struct pab_reading ** as a pyperf suite: a benchmark for each workload and backend, a run of one
+ * value for each process: seconds of CPU time for one operation. */
 bool pab_show_pyperf(FILE *file, const void *reading_at);
 
 /* --- for the printers ------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ static bool is_advisory(const struct pab_comparison *comparison, const struct pa
     return comparison->control_failed && row->metric->family == PAB_FAMILY_TIME;
 }
 
-/* --- CSV ---------------------------------------------------------------------------------------- */
+/* --- CSV -------------------------------------------------------------------------------------- */
 
 /* RFC 4180: quoted where it must be, quotes doubled. */
 static void print_field(FILE *file, const char *text)
@@ -75,7 +75,7 @@ bool pab_show_csv(FILE *file, const void *arg)
     return ferror(file) == 0;
 }
 
-/* --- JSON --------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void set_real(json_t *object, const char *key, double value)
 {
@@ -144,7 +144,8 @@ bool pab_show_json(FILE *file, const void *arg)
                   json_of_side(show->head), "baseline", comparison->baseline, "control_failed",
                   comparison->control_failed, "forced", comparison->forced, "rules",
                   json_of_rules(&comparison->rules), "notes", notes, "rows", rows);
-    bool good = document != NULL && json_dumpf(document, file, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) == 0;
+    bool good = document != NULL &&
+                json_dumpf(document, file, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) == 0;
     json_decref(document);
     fprintf(file, "\n");
     return good && ferror(file) == 0;

@@ -1,4 +1,4 @@
-/* Calls within one document and between the arms of a gate: each rule, on samples made up for it. */
+/* Calls within one document and between the arms of a gate: each rule on samples made for it. */
 #include "tests/unit/made_document.h"
 
 static const struct pab_rules *exploring(void)
@@ -202,7 +202,7 @@ static void scale(void **state)
     }
 }
 
-/* --- what is not a time --------------------------------------------------------------------------- */
+/* --- what is not a time ----------------------------------------------------------------------- */
 
 #define MIB 1048576.0
 
@@ -332,7 +332,7 @@ static void descriptions(void **state)
     expect_figure("latency.malloc.p99_ns", "glibc 2.36", 3, PAB_CALL_NOT_JUDGED);
 }
 
-/* --- the gate ------------------------------------------------------------------------------------- */
+/* --- the gate --------------------------------------------------------------------------------- */
 
 /* Rounds of the first look are slower, those of the confirmation are not. */
 static void windows(void **state)
@@ -393,7 +393,7 @@ static void one_time_is_judged(void **state)
     pab_reading_close(reading);
 }
 
-/* --- the suite ------------------------------------------------------------------------------------ */
+/* --- the suite -------------------------------------------------------------------------------- */
 
 static void suite(void **state)
 {
@@ -429,7 +429,7 @@ static void suite(void **state)
     pab_reading_close(reading);
 }
 
-/* --- many rows ------------------------------------------------------------------------------------ */
+/* --- many rows -------------------------------------------------------------------------------- */
 
 /* Adjusted p are Benjamini and Hochberg's over all judged rows, the suite's too. */
 static void adjustment(void **state)

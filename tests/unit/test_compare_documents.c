@@ -141,7 +141,7 @@ static void counters_come_and_go(void **state)
     pab_reading_close(new);
 }
 
-/* --- what may be compared ------------------------------------------------------------------------- */
+/* --- what may be compared --------------------------------------------------------------------- */
 
 static void expect_refused(json_t *base, json_t *head, const char *words)
 {
@@ -266,7 +266,7 @@ static void nothing_to_compare(void **state)
     pab_reading_close(reading);
 }
 
-/* --- hosts ---------------------------------------------------------------------------------------- */
+/* --- hosts ------------------------------------------------------------------------------------ */
 
 /* Two hosts, the second ten times as slow; there the head is `ratio` times the base. */
 static struct pab_reading *two_hosts(double first, double second)

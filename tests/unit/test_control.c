@@ -114,7 +114,7 @@ static void sound_runs_pass(void **state)
     assert_in_range(failed, 0, 11);
 }
 
-/* --- influences ----------------------------------------------------------------------------------- */
+/* --- influences ------------------------------------------------------------------------------- */
 
 /* Backends a, b, c in an order of their own each round; what the place, the one before, the round
  * or the repetition add to the logarithm. */
