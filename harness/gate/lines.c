@@ -34,7 +34,7 @@ bool pab_gate_is_quiet(const struct pab_gate_item *item)
            (item->finding == PAB_FINDING_GOOD && (!is_main || item->workload == NULL));
 }
 
-/* "slower", "cannot tell", "no change of 3 % or more": what a row alone says. */
+/* "slower", "cannot tell", "no change above 3 %": what a row alone says. */
 static const char *word_of(const struct pab_gate_item *item)
 {
     bool is_call =

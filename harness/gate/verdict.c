@@ -122,6 +122,13 @@ static const struct pab_row *find_again(const struct pab_comparison *again,
     return NULL;
 }
 
+/* Some allocators give memory back by the clock: then F_ret scatters, however many rounds there
+ * are, and that it does is no reason to distrust the rest. */
+static bool follows_a_clock(const struct pab_metric *metric)
+{
+    return strcmp(metric->name, "f_ret") == 0;
+}
+
 /* Whether rounds that did not find a change again would have found one of the size asked for. */
 static bool could_see(const struct pab_row *row, double detect)
 {
@@ -129,7 +136,8 @@ static bool could_see(const struct pab_row *row, double detect)
         return row->call == PAB_CALL_EQUIVALENT || row->call == PAB_CALL_BETTER ||
                row->detectable <= detect /* not where it is NAN */;
     }
-    return row->call != PAB_CALL_UNDECIDED || (isfinite(row->hi) && row->hi <= 1 + detect);
+    return row->call != PAB_CALL_UNDECIDED || (isfinite(row->hi) && row->hi <= 1 + detect) ||
+           follows_a_clock(row->metric);
 }
 
 static void judge_flagged(struct pab_gate_item *item, const struct pab_gate_evidence *evidence,
@@ -159,8 +167,9 @@ static void judge_undecided(struct pab_gate_item *item, const struct pab_gate_li
     bool is_structure = item->family == PAB_FAMILY_STRUCTURE;
     char text[PAB_FIGURE_MAX];
     if (!is_structure && could_see(item->row, limits->detect)) {
-        find(item, PAB_FINDING_GOOD, "no change of %s or more",
-             pab_words_percent(limits->detect, text));
+        bool is_seen = !follows_a_clock(item->row->metric);
+        find(item, PAB_FINDING_GOOD, "%s%s", is_seen ? "no change above " : "within its noise: ",
+             is_seen ? pab_words_percent(limits->detect, text) : item->row->why);
     } else { /* of a mean its cells say it, too */
         find(item, item->workload == NULL ? PAB_FINDING_SHOWN : PAB_FINDING_UNDECIDED, "%s",
              item->row->why);

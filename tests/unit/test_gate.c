@@ -15,6 +15,7 @@ static const struct pab_metric rss = {"peak_rss_bytes", "bytes", PAB_FAMILY_MEMO
 static const struct pab_metric instructions = {"instructions.per_op", "count",
                                                PAB_FAMILY_INSTRUCTIONS, false};
 static const struct pab_metric f_time = {"f_time", "ratio", PAB_FAMILY_MEMORY, false};
+static const struct pab_metric f_ret = {"f_ret", "ratio", PAB_FAMILY_MEMORY, false};
 static const struct pab_metric body = {"instructions.body", "count", PAB_FAMILY_INSTRUCTIONS,
                                        false};
 static const struct pab_metric arenas = {"structure.arenas", "count", PAB_FAMILY_STRUCTURE, false};
@@ -264,6 +265,24 @@ static void test_undecided_memory(void **state)
     expect(&scene, PAB_FINDING_UNDECIDED, PAB_GATE_INCONCLUSIVE);
 }
 
+static void test_what_follows_a_clock(void **state)
+{
+    (void)state;
+    struct scene scene = scene_new();
+    struct pab_row *row = add(&scene, &f_ret, PAB_CALL_UNDECIDED);
+    row->hi = 2;
+    snprintf(row->why, sizeof(row->why), "values from 0.1 to 0.9");
+    expect(&scene, PAB_FINDING_GOOD, PAB_GATE_GOOD);
+    struct pab_gate_verdict *verdict = judge(&scene);
+    assert_string_equal(verdict->items[0].why, "within its noise: values from 0.1 to 0.9");
+    pab_gate_verdict_free(verdict);
+    row->call = PAB_CALL_WORSE;
+    add_again(&scene, &f_ret, PAB_CALL_UNDECIDED)->hi = 2;
+    expect(&scene, PAB_FINDING_CLEARED, PAB_GATE_GOOD);
+    scene.memory_rows[0].call = PAB_CALL_WORSE; /* a lost purge is found all the same */
+    expect(&scene, PAB_FINDING_REGRESSION, PAB_GATE_REGRESSION);
+}
+
 static void test_failed_control(void **state)
 {
     (void)state;
@@ -464,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_structure_may_be_shown),
         cmocka_unit_test(test_a_gate_that_is_blind_is_not_green),
         cmocka_unit_test(test_undecided_memory),
+        cmocka_unit_test(test_what_follows_a_clock),
         cmocka_unit_test(test_failed_control),
         cmocka_unit_test(test_runs_apart_only_advise),
         cmocka_unit_test(test_means_need_the_same_workloads),
