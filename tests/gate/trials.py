@@ -86,12 +86,21 @@ def one_gate(args, kind, seed):
 
 # --- gates out of a long one ----------------------------------------------------------------------
 
-def by_round(run):
-    """The pairs of a long gate: the rows of each round that has both sides."""
+def factor(run, effect):
+    """What head's times are multiplied with, so that the long gate would have found this effect."""
+    found = [f["ratio"] for f in run["gate"]["findings"]
+             if f["metric"] == "cpu_ns_per_op" and f.get("workload")]
+    return 1.0 if effect is None else (1 + effect / 100) / found[0]
+
+
+def by_round(run, scale):
+    """The pairs of a long gate: the rows, as text but for their round, of each that has both."""
     rows = collections.defaultdict(list)
     for sample in run["samples"]:
         if sample["pass"] == "time":
-            rows[sample["round"]].append(sample)
+            if sample["backend"].endswith("@head"):
+                sample["reps_cpu_ns"] = [scale * ns for ns in sample["reps_cpu_ns"]]
+            rows[sample.pop("round")].append(json.dumps(sample)[1:])
     sides = 2 * len(run["workloads"])
     return [rows[number] for number in sorted(rows) if len(rows[number]) == sides]
 
@@ -105,31 +114,31 @@ def draw(rounds, count, rng):
     return drawn[:count]
 
 
-def cut_gate(args, document, rounds, seed):
+def cut_gate(args, run, rounds, seed):
     """One gate of drawn rounds, judged by the tool: a line of STATE."""
-    rng = random.Random(seed)
-    run = dict(document["pyallocbench"])
-    drawn = draw(rounds, 2 * args.rounds, rng)
-    run["samples"] = [dict(sample, round=number) for number, rows in enumerate(drawn)
-                      for sample in rows]
-    run["control"] = []
-    run["gate"] = {"time_rounds": args.rounds, "memory_rounds": 0,
-                   "rules": dict(run["gate"]["rules"], confirm_rounds=None)}
+    drawn = draw(rounds, 2 * args.rounds, random.Random(seed))
+    samples = ",".join(f'{{"round":{number},{row}' for number, rows in enumerate(drawn)
+                       for row in rows)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(dict(document, pyallocbench=run), file)
+        file.write(f'{{"pyallocbench":{json.dumps(run)[:-1]},"samples":[{samples}]}}}}')
         file.flush()
         line = judged([args.tool, "gate", file.name], "cut", args.slow, seed)
     line.update(backend=args.backend, cells=len(run["workloads"]), rounds=args.rounds, flagged=0,
-                ratios={}, build=run["provenance"]["binary_build_id"])
+                effect=args.effect, ratios={}, build=run["provenance"]["binary_build_id"])
     return line
 
 
 def cut(args):
-    document = json.loads(pathlib.Path(args.long).read_text())
-    rounds = by_round(document["pyallocbench"])
+    run = json.loads(pathlib.Path(args.long).read_text())["pyallocbench"]
+    rounds = by_round(run, factor(run, args.effect))
+    for key in ("samples", "benchmarks", "summary", "suite", "timelines"):
+        run.pop(key, None)
+    run["control"] = []
+    run["gate"] = {"time_rounds": args.rounds, "memory_rounds": 0,
+                   "rules": dict(run["gate"]["rules"], confirm_rounds=None)}
     with pathlib.Path(args.state[0]).open("a") as file:
         for seed in range(args.seed, args.seed + args.gates):
-            print(json.dumps(cut_gate(args, document, rounds, seed)), file=file)
+            print(json.dumps(cut_gate(args, run, rounds, seed)), file=file, flush=True)
 
 
 def collect(args, kind):
@@ -183,14 +192,15 @@ def summarize(lines):
     groups = collections.defaultdict(list)
     for line in lines:
         size = line["rounds"] if line["kind"] == "cut" else 0
-        groups[line["kind"], line["slow"], line["backend"], line["cells"], size].append(line)
-    for (kind, slow, backend, cells, _), group in sorted(groups.items()):
+        groups[line["kind"], line["slow"], line["backend"], line["cells"], size,
+               line.get("effect") or 0].append(line)
+    for (kind, slow, backend, cells, _, effect), group in sorted(groups.items()):
         found = sum(line["exit"] == REGRESSION for line in group)
         loads = sorted(line["load"] for line in group)
         rounds = sorted(line["rounds"] for line in group)
         ratios = sorted(ratio for line in group for ratio in line["ratios"].values())
         yield {
-            "kind": kind, "slow": slow, "backend": backend, "cells": cells,
+            "kind": kind, "slow": slow, "effect_percent": effect or None, "backend": backend, "cells": cells,
             "rounds": [rounds[0], rounds[-1]], "load": [loads[0], loads[-1]],
             "seconds": round(sum(line["seconds"] for line in group)),
             "median_ratio": ratios[len(ratios) // 2] if ratios else None,
@@ -205,7 +215,8 @@ def tell(row):
     share, first = row["regression"], row["flagged_first"]
     what = "A/A: false alarms" if row["kind"] == "aa" else f"slow={row['slow']}: found"
     if row["kind"] == "cut":
-        what = f"cut from a long gate, {what}"
+        scaled = f", scaled to {row['effect_percent']} %" if row["effect_percent"] else ""
+        what = f"cut from a long gate{scaled}, {what}"
     elif row["kind"] == "power":
         what = f"{what} (median ratio {row['median_ratio']:.4f})"
     print(f"{what} {share['count']} of {share['of']} gates, rate {100 * share['low']:.1f} to "
@@ -228,6 +239,9 @@ def main():
     parser.add_argument("--budget", help="of time, in place of rounds: 2m")
     parser.add_argument("--seed", type=int, default=1, help="of the first gate")
     parser.add_argument("--long", help="of cut: the document of a long gate")
+    parser.add_argument("--effect", type=float,
+                        help="of cut: head's times scaled, so that the long gate shows this change "
+                             "in per cent")
     parser.add_argument("--json", help="the rows of the report, as a file")
     args = parser.parse_args()
     if args.what == "cut":
