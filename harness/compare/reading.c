@@ -1,5 +1,7 @@
 #include "harness/compare/reading_state.h"
 
+#include "harness/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -21,6 +23,13 @@ struct pab_reading_shown pab_reading_show(const char *text, size_t length)
         shown.text[i + 1] = '\0';
     }
     return shown;
+}
+
+bool pab_reading_is_plain(const char *name)
+{
+    char clean[2 * PAB_READING_NAME_MAX + 2];
+    pab_text_clean(name, false, clean, sizeof(clean));
+    return strcmp(name, clean) == 0;
 }
 
 enum pab_status pab_reading_refuse(const struct pab_reading *reading, struct pab_error *err,
@@ -69,6 +78,7 @@ void pab_reading_close(struct pab_reading *reading)
     free(reading->cells);
     free(reading->rows);
     free(reading->figures);
+    free(reading->last_row);
     free(reading->metrics);
     free(reading->metric_places);
     free(reading->sorted);
@@ -95,6 +105,17 @@ static enum pab_status read_file(int fd, struct pab_reading_parser *parser,
     } while (bytes < 0 || (bytes > 0 && pab_reading_parser_feed(parser, piece, (size_t)bytes)));
     free(piece);
     return status == PAB_OK ? pab_reading_parser_end(parser) : status;
+}
+
+static enum pab_status check_names(const struct pab_reading *reading, const char *array,
+                                   const struct pab_names *ids, struct pab_error *err)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        if (!pab_reading_is_plain(ids->texts[i])) {
+            return pab_reading_refuse(reading, err, array, i, "its id is no plain text");
+        }
+    }
+    return PAB_OK;
 }
 
 /* A document of `check` says what is correct, not what is fast. */
@@ -129,6 +150,9 @@ static enum pab_status finish(struct pab_reading *reading, enum pab_status statu
 static enum pab_status arrange_document(struct pab_reading *reading, struct pab_error *err)
 {
     enum pab_status status = pab_reading_arrange(reading, err);
+    status =
+        status == PAB_OK ? check_names(reading, "workloads", &reading->workloads, err) : status;
+    status = status == PAB_OK ? check_names(reading, "backends", &reading->backends, err) : status;
     return status == PAB_OK ? check_cells(reading, err) : status;
 }
 

@@ -150,6 +150,7 @@ struct pattern {
 struct failures {
     struct pattern *patterns; /* sorted */
     size_t count;
+    bool names_all; /* one of them is of every cell */
     uint32_t masks; /* bit M: ANY occurs at the keys whose bits are set in M, and at no other */
 };
 
@@ -185,16 +186,26 @@ static uint32_t counted(const json_t *value, uint32_t otherwise)
                                                         : (uint32_t)number;
 }
 
+/* The indices that a key names: all, one, or none. */
+struct span {
+    size_t first, end;
+};
+
+static struct span span_of(uint32_t key, size_t count)
+{
+    return key == ANY ? (struct span){0, count}
+                      : (struct span){key, key < count ? (size_t)key + 1 : key};
+}
+
 static void note_failure(struct pab_reading *reading, const json_t *failure,
                          const struct pattern *pattern)
 {
-    size_t workloads = reading->workload_count;
-    size_t backends = reading->backend_count;
-    for (size_t cell = 0; cell < workloads * backends; cell++) {
-        bool is_named = (pattern->keys[0] == ANY || pattern->keys[0] == cell / backends) &&
-                        (pattern->keys[1] == ANY || pattern->keys[1] == cell % backends);
-        if (is_named && reading->failures[cell] == NULL) {
-            reading->failures[cell] = failure;
+    struct span workloads = span_of(pattern->keys[0], reading->workload_count);
+    struct span backends = span_of(pattern->keys[1], reading->backend_count);
+    for (size_t w = workloads.first; w < workloads.end; w++) {
+        for (size_t b = backends.first; b < backends.end; b++) {
+            const json_t **first = &reading->failures[w * reading->backend_count + b];
+            *first = *first == NULL ? failure : *first;
         }
     }
 }
@@ -232,7 +243,11 @@ static enum pab_status read_failures(struct pab_reading *reading, const json_t *
         }
         out->patterns[index] = read_pattern(reading, row);
         out->masks |= mask_of(&out->patterns[index]);
-        note_failure(reading, row, &out->patterns[index]);
+        if (!out->names_all) { /* else each cell has its first one */
+            note_failure(reading, row, &out->patterns[index]);
+        }
+        out->names_all |=
+            out->patterns[index].keys[0] == ANY && out->patterns[index].keys[1] == ANY;
     }
     out->count = index;
     qsort(out->patterns, out->count, sizeof(*out->patterns), compare_patterns);
@@ -367,12 +382,16 @@ static enum pab_status refuse_twice(const struct pab_reading *reading, uint32_t 
                                     struct pab_error *err)
 {
     const struct pab_reading_row *row = &reading->rows[index];
-    char what[600];
-    snprintf(what, sizeof(what), "%s, %s, round %u of pass %s",
-             reading->workloads.texts[row->workload], reading->backends.texts[row->backend],
-             row->round, reading->names.texts[row->pass]);
+    const char *const names[] = {reading->workloads.texts[row->workload],
+                                 reading->backends.texts[row->backend],
+                                 reading->names.texts[row->pass]};
+    struct pab_reading_shown shown[ARRAY_COUNT(names)];
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        shown[i] = pab_reading_show(names[i], strlen(names[i]));
+    }
     return pab_reading_refuse(reading, err, row->is_control ? "control" : "samples", row->index,
-                              "a second sample of %.200s", what);
+                              "a second sample of %s, %s, round %u of pass %s", shown[0].text,
+                              shown[1].text, row->round, shown[2].text);
 }
 
 /* Sorts a cell, and keeps of it the rows that count. */
@@ -413,6 +432,20 @@ static enum pab_status settle_cells(struct pab_reading *reading, struct pab_erro
     return status;
 }
 
+/* Each may have a series here, and a row in a comparison. */
+static enum pab_status check_size(const struct pab_reading *reading, struct pab_error *err)
+{
+    size_t cells = reading->workload_count * reading->backend_count * reading->metric_count;
+    if (cells > PAB_READING_CELLS_MAX) {
+        return pab_reading_refuse(reading, err, "samples", SIZE_MAX,
+                                  "%zu workloads, %zu backends and %zu metrics are more than any "
+                                  "of ours",
+                                  reading->workload_count, reading->backend_count,
+                                  reading->metric_count);
+    }
+    return PAB_OK;
+}
+
 enum pab_status pab_reading_arrange(struct pab_reading *reading, struct pab_error *err)
 {
     enum pab_status status = read_ids(reading, "workloads", &reading->workloads, err);
@@ -432,6 +465,9 @@ enum pab_status pab_reading_arrange(struct pab_reading *reading, struct pab_erro
     }
     if (status == PAB_OK) {
         pab_reading_name_metrics(reading);
+        status = check_size(reading, err);
+    }
+    if (status == PAB_OK) {
         status = settle_cells(reading, err);
     }
     return status;

@@ -25,6 +25,7 @@ enum kind {
     KIND_HASH,   /* or null */
     KIND_WHOLE,  /* 0..most */
     KIND_AMOUNT, /* of time or bytes, not negative; or null */
+    KIND_COUNT,  /* 0..2^53, whole: what is divided by it stays finite; or null */
     KIND_REAL,   /* or null */
     KIND_OPENS,  /* an object or array; or null */
 };
@@ -82,7 +83,7 @@ static const struct {
     [FIELD_HOST] = {"host", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false, PAB_READING_IDS_MAX - 1},
     [FIELD_STARTED] = {"started_ms", SPOT_ROW, SPOT_IGNORED, KIND_WHOLE, false,
                        PAB_READING_NUMBER_MAX},
-    [FIELD_OPS] = {"ops", SPOT_ROW, SPOT_IGNORED, KIND_AMOUNT, false, 0},
+    [FIELD_OPS] = {"ops", SPOT_ROW, SPOT_IGNORED, KIND_COUNT, false, PAB_READING_NUMBER_MAX},
     [FIELD_ITERATIONS] = {"iterations", SPOT_ROW, SPOT_IGNORED, KIND_IGNORED, false, 0},
     [FIELD_COLD] = {"cold_ns", SPOT_ROW, SPOT_IGNORED, KIND_AMOUNT, false, 0},
     [FIELD_REPS_WALL] = {"reps_wall_ns", SPOT_ROW, SPOT_REPS, KIND_OPENS, false, 0},
@@ -143,8 +144,6 @@ struct pab_row_reader {
     char key[PAB_READING_NAME_MAX + 1]; /* of a figure */
     struct named *named;
     size_t named_count;
-    uint32_t *last_row; /* by named metric: the last row (number + 1) that has it */
-    size_t last_row_room;
 };
 
 struct pab_row_reader *pab_row_reader_new(struct pab_reading *reading, struct pab_error *err)
@@ -165,7 +164,6 @@ void pab_row_reader_free(struct pab_row_reader *reader)
 {
     if (reader != NULL) {
         free(reader->named);
-        free(reader->last_row);
         free(reader);
     }
 }
@@ -262,7 +260,7 @@ bool pab_row_reader_key(struct pab_row_reader *reader, const char *text, size_t 
 
 static bool refuse_number(struct pab_row_reader *reader, enum field field, double value)
 {
-    if (fields[field].kind == KIND_WHOLE) {
+    if (fields[field].kind == KIND_WHOLE || fields[field].kind == KIND_COUNT) {
         return refuse(reader, "%s is %.17g, not a whole number within 0..%.0f", field_name(field),
                       value, fields[field].most);
     }
@@ -294,6 +292,7 @@ static bool take_field(struct pab_row_reader *reader, double value)
     case KIND_IGNORED:
         return true;
     case KIND_WHOLE:
+    case KIND_COUNT:
         good = value >= 0 && value <= fields[field].most && value == floor(value);
         break;
     case KIND_AMOUNT:
@@ -485,18 +484,9 @@ void pab_row_reader_close(struct pab_row_reader *reader)
 
 static void add_figure(struct pab_row_reader *reader, uint32_t metric, double value)
 {
-    struct pab_reading *reading = reader->reading;
-    if (isnan(value)) {
-        return;
+    if (!isnan(value)) {
+        pab_reading_add_figure(reader->reading, &reader->row, metric, value);
     }
-    if (reading->figure_count == reading->figure_room) {
-        reading->figure_room = reading->figure_room == 0 ? 1024 : 2 * reading->figure_room;
-        reading->figures =
-            realloc(reading->figures, reading->figure_room * sizeof(*reading->figures));
-        PAB_CHECK(reading->figures != NULL);
-    }
-    reading->figures[reading->figure_count++] = (struct pab_reading_figure){metric, value};
-    reader->row.figure_count++;
 }
 
 static double median_per_op(struct reps *reps, double ops)
@@ -525,23 +515,6 @@ static void add_memory(struct pab_row_reader *reader)
     add_figure(reader, METRIC_INTERNAL, reader->numbers[FIELD_INTERNAL]);
 }
 
-/* False where this row has that metric already. */
-static bool is_first_of_row(struct pab_row_reader *reader, uint32_t number)
-{
-    if (number >= reader->last_row_room) {
-        size_t room = 2 * (size_t)number + 64;
-        reader->last_row = realloc(reader->last_row, room * sizeof(*reader->last_row));
-        PAB_CHECK(reader->last_row != NULL);
-        memset(reader->last_row + reader->last_row_room, 0,
-               (room - reader->last_row_room) * sizeof(*reader->last_row));
-        reader->last_row_room = room;
-    }
-    uint32_t row = (uint32_t)reader->reading->row_count + 1;
-    bool is_first = reader->last_row[number] != row;
-    reader->last_row[number] = row;
-    return is_first;
-}
-
 /* "PASS.FIGURE", and "structure.NAME" of the memory pass. */
 static bool add_named(struct pab_row_reader *reader, const char *pass)
 {
@@ -551,12 +524,17 @@ static bool add_named(struct pab_row_reader *reader, const char *pass)
         char name[2 * PAB_READING_NAME_MAX + 2];
         int length = snprintf(name, sizeof(name), "%s.%s", named->is_structure ? "structure" : pass,
                               named->name);
+        size_t known = reading->metric_names.count;
         uint32_t number = pab_names_add(&reading->metric_names, name, (size_t)length);
+        if (number == known && !pab_reading_is_plain(name)) {
+            return refuse(reader, "the name of its figure %s is no plain text",
+                          pab_reading_show(name, (size_t)length).text);
+        }
         if (reading->metric_names.count > PAB_READING_METRICS_MAX) {
             return refuse(reader, "with it there are more than %u different figures",
                           PAB_READING_METRICS_MAX);
         }
-        if (!is_first_of_row(reader, number)) {
+        if (!pab_reading_is_first_of_row(reading, number)) {
             return refuse(reader, "%s is there twice", pab_reading_show(name, (size_t)length).text);
         }
         add_figure(reader, METRIC_FIXED + number, named->value);
@@ -587,17 +565,6 @@ static bool add_figures(struct pab_row_reader *reader)
     return add_named(reader, pass);
 }
 
-static void add_row(struct pab_reading *reading, const struct pab_reading_row *row)
-{
-    if (reading->row_count == reading->row_room) {
-        reading->row_room = reading->row_room == 0 ? 1024 : 2 * reading->row_room;
-        reading->rows = realloc(reading->rows, reading->row_room * sizeof(*reading->rows));
-        PAB_CHECK(reading->rows != NULL);
-    }
-    reading->rows[reading->row_count++] = *row;
-    reading->sample_count += !row->is_control;
-}
-
 static double or_zero(double value)
 {
     return isnan(value) ? 0 : value;
@@ -620,6 +587,6 @@ bool pab_row_reader_end(struct pab_row_reader *reader)
     if (!add_figures(reader)) {
         return false;
     }
-    add_row(reader->reading, row);
+    pab_reading_add_row(reader->reading, row);
     return true;
 }

@@ -3,6 +3,7 @@
  *
  *   reading_text.c     yajl's events   --+--> reading_tree.c   small parts, as jansson's values
  *   reading_json.c     a run's own JSON -+--> reading_row.c    a sample -> struct pab_reading_row
+ *   reading_figures.c  rows and their figures, one behind the other
  *   reading_cells.c    rows + small parts -> which rows count, sorted into cells
  *   reading_metrics.c  which metrics there are, and of what kind
  *   reading.c          what others ask for: series, failures, places
@@ -21,6 +22,7 @@
 #define PAB_READING_REPS_MAX    64u
 #define PAB_READING_IDS_MAX     256u /* workloads; backends; hosts */
 #define PAB_READING_METRICS_MAX 1024u
+#define PAB_READING_CELLS_MAX   4000000u           /* workloads * backends * metrics */
 #define PAB_READING_FIGURES_MAX 512u               /* of one sample */
 #define PAB_READING_ROUND_MAX   9999999u           /* also of a position */
 #define PAB_READING_NUMBER_MAX  9007199254740992.0 /* 2^53: what every reader of JSON holds */
@@ -83,6 +85,8 @@ struct pab_reading {
     struct pab_reading_figure *figures;
     size_t figure_count, figure_room;
     size_t sample_count; /* of the rows: those of samples[] */
+    uint32_t *last_row;  /* by named metric: the last row (number + 1) that has it */
+    size_t last_row_room;
 
     /* From pab_reading_arrange(). */
     struct pab_names workloads, backends; /* ids, by index */
@@ -106,6 +110,18 @@ struct pab_reading_shown {
     char text[48];
 };
 struct pab_reading_shown pab_reading_show(const char *text, size_t length);
+
+/* Whether a name is one line of text wherever it is shown: UTF-8 without control characters. */
+bool pab_reading_is_plain(const char *name);
+
+/* --- what rows are kept in (reading_figures.c) ------------------------------------------------ */
+
+/* `row` is the one in the making, the next to be added. */
+void pab_reading_add_figure(struct pab_reading *reading, struct pab_reading_row *row,
+                            uint32_t metric, double value);
+/* False where that row has this named metric already. */
+bool pab_reading_is_first_of_row(struct pab_reading *reading, uint32_t number);
+void pab_reading_add_row(struct pab_reading *reading, const struct pab_reading_row *row);
 
 /* --- one sample after the other (reading_row.c) ----------------------------------------------- */
 
