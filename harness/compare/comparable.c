@@ -1,17 +1,20 @@
 #include "harness/compare/comparable.h"
 
 #include "harness/json_text.h"
+#include "harness/text.h"
 
 #include <stdarg.h>
 
 __attribute__((format(printf, 2, 3))) static void add(struct pab_joined *joined, const char *format,
                                                       ...)
 {
+    char raw[200];
     char text[200];
     va_list values;
     va_start(values, format);
-    vsnprintf(text, sizeof(text), format, values);
+    vsnprintf(raw, sizeof(raw), format, values);
     va_end(values);
+    pab_text_clean(raw, false, text, sizeof(text));
     size_t room = sizeof(joined->text) - joined->used;
     if (strlen(text) + 8 < room) { /* "; " before it, "; ..." behind */
         joined->used += (size_t)snprintf(joined->text + joined->used, room, "%s%s",
@@ -77,25 +80,32 @@ static void compare_provenance(const json_t *base, const json_t *head, const cha
     }
 }
 
+/* A run that was not merged is of one machine. */
+static size_t count_hosts(const json_t *run)
+{
+    size_t count = json_array_size(json_object_get(run, "hosts"));
+    return count == 0 ? 1 : count;
+}
+
+static const json_t *provenance_of(const json_t *run, size_t host)
+{
+    const json_t *hosts = json_object_get(run, "hosts");
+    return json_object_get(hosts == NULL ? run : json_array_get(hosts, host), "provenance");
+}
+
 static void compare_hosts(const json_t *base, const json_t *head, struct pab_joined *out)
 {
-    const json_t *own = json_object_get(base, "hosts");
-    const json_t *other = json_object_get(head, "hosts");
-    size_t count = json_array_size(own);
-    if (count != json_array_size(other)) {
-        add(out, "hosts %zu against %zu", count == 0 ? 1 : count,
-            json_array_size(other) == 0 ? 1 : json_array_size(other));
+    size_t count = count_hosts(base);
+    if (count != count_hosts(head)) {
+        add(out, "hosts %zu against %zu", count, count_hosts(head));
         return;
     }
-    if (count == 0) {
-        compare_provenance(json_object_get(base, "provenance"), json_object_get(head, "provenance"),
-                           "", out);
-    }
     for (size_t i = 0; i < count; i++) {
-        char host[32];
-        snprintf(host, sizeof(host), "host %zu: ", i);
-        compare_provenance(json_object_get(json_array_get(own, i), "provenance"),
-                           json_object_get(json_array_get(other, i), "provenance"), host, out);
+        char host[32] = "";
+        if (count > 1) {
+            snprintf(host, sizeof(host), "host %zu: ", i);
+        }
+        compare_provenance(provenance_of(base, i), provenance_of(head, i), host, out);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "harness/compare/control.h"
 #include "harness/compare/sheet.h"
 #include "harness/json_text.h"
+#include "harness/text.h"
 
 #include <stdarg.h>
 
@@ -37,11 +38,13 @@ struct pab_rules pab_rules_gating(void)
 __attribute__((format(printf, 2, 3))) static void note(struct pab_comparison *comparison,
                                                        const char *format, ...)
 {
-    char text[1024];
+    char raw[1024];
+    char text[1024]; /* a document may hold any text; a note is one line of it */
     va_list values;
     va_start(values, format);
-    vsnprintf(text, sizeof(text), format, values);
+    vsnprintf(raw, sizeof(raw), format, values);
     va_end(values);
+    pab_text_clean(raw, false, text, sizeof(text));
     char **grown =
         realloc(comparison->notes, (comparison->note_count + 1) * sizeof(*comparison->notes));
     PAB_CHECK(grown != NULL);
@@ -91,7 +94,8 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
     json_t *warning = NULL;
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
     {
-        note(out, "%s%s", prefix, json_string_value(warning));
+        note(out, "%s%s", prefix,
+             json_is_string(warning) ? json_string_value(warning) : "a warning that is no text");
     }
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)

@@ -1,6 +1,7 @@
 #include "harness/compare/judge.h"
 
 #include "harness/compare/words.h"
+#include "harness/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -8,10 +9,12 @@
 
 __attribute__((format(printf, 2, 3))) static void say(struct pab_row *row, const char *format, ...)
 {
+    char text[sizeof(row->why)];
     va_list values;
     va_start(values, format);
-    vsnprintf(row->why, sizeof(row->why), format, values);
+    vsnprintf(text, sizeof(text), format, values);
     va_end(values);
+    pab_text_clean(text, false, row->why, sizeof(row->why));
 }
 
 /* --- times ------------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 #include "harness/compare/sheet.h"
 
 #include "harness/json_text.h"
+#include "harness/text.h"
 
 #include <math.h>
 
@@ -107,8 +108,10 @@ static const json_t *failure_of(struct pab_reading *reading, size_t workload, si
 
 static void say_failure(struct pab_row *row, const char *side, const json_t *failure)
 {
-    snprintf(row->why, sizeof(row->why), "%s%s: %s", side, pab_json_text(failure, "kind"),
+    char text[2 * sizeof(row->why)];
+    snprintf(text, sizeof(text), "%s%s: %s", side, pab_json_text(failure, "kind"),
              pab_json_text(failure, "message"));
+    pab_text_clean(text, false, row->why, sizeof(row->why));
 }
 
 /* Within a document an allocator that cannot be asked for a figure is neither new nor gone. */

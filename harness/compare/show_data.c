@@ -1,7 +1,9 @@
 /* harness/compare/show_data.c -- for other programs: CSV and JSON, a row each, full precision. */
 #include "harness/compare/show.h"
 #include "harness/compare/words.h"
+#include "harness/text.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -108,9 +110,11 @@ static json_t *json_of_row(const struct pab_comparison *comparison, const struct
 
 static json_t *json_of_side(const struct pab_reading *reading)
 {
+    char path[PATH_MAX]; /* the system's may be any bytes, JSON's is UTF-8 */
     const json_t *run = pab_reading_run(reading);
-    return json_pack("{s:s, s:O?, s:O?}", "file", pab_reading_path(reading), "run_id",
-                     json_object_get(run, "run_id"), "started", json_object_get(run, "started"));
+    pab_text_clean(pab_reading_path(reading), false, path, sizeof(path));
+    return json_pack("{s:s, s:O?, s:O?}", "file", path, "run_id", json_object_get(run, "run_id"),
+                     "started", json_object_get(run, "started"));
 }
 
 static json_t *json_of_rules(const struct pab_rules *rules)

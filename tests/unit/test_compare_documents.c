@@ -221,6 +221,63 @@ static void alike(void **state)
     pab_reading_close(new);
 }
 
+/* Shards of one machine, merged, are beside a run that was whole. */
+static void merged_of_one_machine(void **state)
+{
+    (void)state;
+    json_t *head = made_side("new", 1);
+    json_t *provenance = json_object_get(made_run(head), "provenance");
+    json_object_set_new(made_run(head), "hosts", json_pack("[{s:O}]", "provenance", provenance));
+    struct pab_reading *old = made_reading(made_side("old", 1));
+    struct pab_reading *new = made_reading(head);
+    struct pab_comparison *comparison = between(old, new, exploring());
+    assert_false(comparison->forced);
+    pab_comparison_free(comparison);
+    pab_reading_close(old);
+    pab_reading_close(new);
+
+    head = made_side("new", 1);
+    provenance = json_deep_copy(json_object_get(made_run(head), "provenance"));
+    json_object_set_new(provenance, "cpu_model", json_string("Other"));
+    json_object_set_new(made_run(head), "hosts", json_pack("[{s:o}]", "provenance", provenance));
+    expect_refused(made_side("old", 1), head, "comparable: cpu_model Made against Other;");
+}
+
+/* Whatever a document says stays one line, and text for terminals and for JSON. */
+static void texts_of_documents_are_tamed(void **state)
+{
+    (void)state;
+    json_t *base = made("w", "a,b");
+    json_t *head = made("w", "a,b");
+    json_object_set_new(made_run(head), "run_id", json_string("two"));
+    char message[400];
+    memset(message, 0, sizeof(message));
+    for (size_t i = 0; i + 2 < sizeof(message); i += 2) {
+        memcpy(message + i, "\xc3\xa9", 2); /* two bytes each: the limit is amid one */
+    }
+    memcpy(message, "\033[2J\nx", 6);
+    made_time(base, "w", "a", 0, 100);
+    made_time(base, "w", "b", 0, 100);
+    made_time(head, "w", "a", 0, 100);
+    made_failure(head, "w", "b");
+    json_object_set_new(json_array_get(json_object_get(made_run(head), "failures"), 0), "message",
+                        json_string(message));
+    json_object_set_new(made_run(head), "noise",
+                        json_pack("{s:[s, i]}", "warnings", "a\nb\033[1m", 7));
+    struct pab_reading *old = made_reading(base);
+    struct pab_reading *new = made_reading(head);
+    struct pab_comparison *comparison = between(old, new, exploring());
+    const struct pab_row *row = the_row(comparison, "w", "b", "cpu_ns_per_op");
+    assert_int_equal(strncmp(row->why, "crashed: ?[2J x", 15), 0);
+    json_t *why = json_string(row->why);
+    assert_non_null(why);
+    json_decref(why);
+    assert_true(has_note(comparison, "head: a b?[1m"));
+    pab_comparison_free(comparison);
+    pab_reading_close(old);
+    pab_reading_close(new);
+}
+
 static void forced(void **state)
 {
     (void)state;
@@ -333,11 +390,18 @@ static void hosts_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(swapped),         cmocka_unit_test(same_file_twice),
-        cmocka_unit_test(new_gone_failed), cmocka_unit_test(counters_come_and_go),
-        cmocka_unit_test(unlike),          cmocka_unit_test(alike),
-        cmocka_unit_test(forced),          cmocka_unit_test(nothing_to_compare),
-        cmocka_unit_test(hosts_agree),     cmocka_unit_test(hosts_differ),
+        cmocka_unit_test(swapped),
+        cmocka_unit_test(same_file_twice),
+        cmocka_unit_test(new_gone_failed),
+        cmocka_unit_test(counters_come_and_go),
+        cmocka_unit_test(unlike),
+        cmocka_unit_test(alike),
+        cmocka_unit_test(merged_of_one_machine),
+        cmocka_unit_test(texts_of_documents_are_tamed),
+        cmocka_unit_test(forced),
+        cmocka_unit_test(nothing_to_compare),
+        cmocka_unit_test(hosts_agree),
+        cmocka_unit_test(hosts_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
