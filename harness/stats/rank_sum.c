@@ -89,7 +89,8 @@ static double exact_p(uint64_t u, size_t nx, size_t ny, enum pab_tail tail)
 static double sigma_of_u(double nx, double ny, double ties)
 {
     double n = nx + ny;
-    return sqrt(nx * ny / 12 * (n + 1 - ties / (n * (n - 1))));
+    double rest = n + 1 - ties / (n * (n - 1)); /* 0 where all are equal, but for rounding */
+    return sqrt(nx * ny / 12 * fmax(0, rest));
 }
 
 struct pab_test pab_rank_sum(const double *x, size_t nx, const double *y, size_t ny,
