@@ -1,4 +1,4 @@
-/* harness/pass_time.c -- one cold body, then, where there is time, Google Benchmark's repetitions. */
+/* harness/pass_time.c -- one cold body, then, if there is time, Google Benchmark's repetitions. */
 #include "harness/pass.h"
 #include "harness/self.h"
 #include "harness/timer.h"
@@ -6,9 +6,8 @@
 struct timed_body {
     const struct pab_workload *workload;
     struct pab_run *run;
-    uint64_t checksum; /* of the first body; every other one must agree */
-    uint64_t wrong_checksum;
-    bool wrong;
+    uint64_t checksum;       /* of the first body; every other one must agree */
+    uint64_t later_checksum; /* of one that does not, or the same */
 };
 
 /* What Google Benchmark times: the body, one comparison, and for `null` a pointer's reset. */
@@ -17,8 +16,7 @@ static void timed_body(void *arg)
     struct timed_body *timed = arg;
     timed->workload->body(timed->run);
     if (__builtin_expect(timed->run->checksum != timed->checksum, 0)) {
-        timed->wrong = true;
-        timed->wrong_checksum = timed->run->checksum;
+        timed->later_checksum = timed->run->checksum;
     }
     if (timed->run->heap->backend->reset != NULL) {
         timed->run->heap->backend->reset(timed->run->heap);
@@ -49,7 +47,10 @@ static void time_first(const struct pab_workload *workload, struct pab_run *run,
 static void time_others(const struct pab_workload *workload, struct pab_run *run,
                         const struct pab_job *job, struct pab_time_sample *sample)
 {
-    struct timed_body body = {.workload = workload, .run = run, .checksum = run->checksum};
+    struct timed_body body = {.workload = workload,
+                              .run = run,
+                              .checksum = run->checksum,
+                              .later_checksum = run->checksum};
     struct pab_timed timed = {timed_body, &body, job->min_time_s, job->reps};
     struct pab_timing timing = {.wall_ns = sample->rep_wall_ns, .cpu_ns = sample->rep_cpu_ns};
     struct pab_error err;
@@ -58,9 +59,7 @@ static void time_others(const struct pab_workload *workload, struct pab_run *run
         pab_fail(&err, PAB_UNAVAILABLE, "%s", missing);
         pab_worker_refuse("unavailable", &err);
     }
-    if (body.wrong) {
-        sample->checksum = body.wrong_checksum; /* the parent knows the right one */
-    }
+    pab_worker_expect_alike(body.checksum, body.later_checksum);
     if (timing.rep_count != job->reps) {
         pab_fail(&err, PAB_IO, "the timer gave %u repetitions, not %u", timing.rep_count,
                  job->reps);

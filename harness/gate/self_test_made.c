@@ -1,4 +1,4 @@
-/* harness/gate/self_test_made.c -- made-up gates as documents, through the real reader and judge. */
+/* harness/gate/self_test_made.c -- made-up gates as documents, for the real reader and judge. */
 #include "harness/gate/self_test_made.h"
 
 #include <math.h>

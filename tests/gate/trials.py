@@ -200,7 +200,8 @@ def summarize(lines):
         rounds = sorted(line["rounds"] for line in group)
         ratios = sorted(ratio for line in group for ratio in line["ratios"].values())
         yield {
-            "kind": kind, "slow": slow, "effect_percent": effect or None, "backend": backend, "cells": cells,
+            "kind": kind, "slow": slow, "effect_percent": effect or None,
+            "backend": backend, "cells": cells,
             "rounds": [rounds[0], rounds[-1]], "load": [loads[0], loads[-1]],
             "seconds": round(sum(line["seconds"] for line in group)),
             "median_ratio": ratios[len(ratios) // 2] if ratios else None,
