@@ -162,8 +162,8 @@ static void plan_descriptors(posix_spawn_file_actions_t *actions, const struct p
     }
 }
 
-/* A child has the personality that its parent has when it is made: one that is to hold still takes it
- * from there. */
+/* A child has the personality that its parent has when it is made: one that is to hold still takes
+ * it from there. */
 static int spawn(const struct pab_launch *launch, const struct words *words,
                  const posix_spawn_file_actions_t *actions, char **variables, pid_t *out)
 {
