@@ -2,8 +2,8 @@
  *
  * It calibrates how many bodies fill the minimum time and times them; it does not drive the
  * experiment (README.md, "Google Benchmark only times"). It lives in a library of its own, which
- * only a worker that calibrates loads: it brings the C++ library with it, and to load both takes as long
- * as to start all the rest of a worker.
+ * only a worker that calibrates loads: it brings the C++ library with it, and to load both takes as
+ * long as to start all the rest of a worker.
  */
 #ifndef PAB_HARNESS_TIMER_H
 #define PAB_HARNESS_TIMER_H
