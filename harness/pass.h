@@ -65,6 +65,10 @@ void pab_worker_series(const char *name, const uint64_t *values, size_t count);
 /* For passes: result, checksum and operations of the body; before the pass's last word. */
 void pab_worker_body(const struct pab_run *run, uint64_t request_hash);
 
+/* For passes of several bodies: ends the worker unless a later body gave what the first one did.
+ * The parent holds one checksum to the demand pass; this holds the others to that one. */
+void pab_worker_expect_alike(uint64_t first_checksum, uint64_t later_checksum);
+
 /* Exact accounting of one body: demand curve, peak, checksum, request hash. No pass of a run: it
  * is made once for a workload, on `system`, and what the others tell is held against it. */
 void pab_measure_demand(const struct pab_workload *workload, struct pab_run *run);

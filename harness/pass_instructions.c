@@ -24,7 +24,7 @@ static const char *const wrapper[] = {
     "--toggle-collect=pab_counted_body",
     "--dump-after=pab_counted_body",
     "--combine-dumps=yes",
-    "--callgrind-out-file=" DUMP_PATH,
+    ("--callgrind-out-file=" DUMP_PATH),
     NULL,
 };
 
@@ -96,9 +96,7 @@ static void run_instructions(const struct pab_workload *workload, struct pab_run
     double both = read_totals();
     expect_counts(cold, both);
     double ops = run->op_count > 0 ? (double)run->op_count : 1;
-    if (run->checksum != checksum) {
-        checksum = run->checksum; /* the parent knows the right one */
-    }
+    pab_worker_expect_alike(checksum, run->checksum);
     pab_worker_figure("body", both - cold);
     pab_worker_figure("per_op", (both - cold) / ops);
     pab_worker_figure("cold_body", cold);

@@ -26,9 +26,10 @@ void pab_worker_send(enum pab_message_type type, const void *payload, size_t byt
 {
     struct pab_message header = {(uint32_t)type, (uint32_t)bytes};
     struct iovec parts[] = {{&header, sizeof(header)}, {(void *)(uintptr_t)payload, bytes}};
+    int count = bytes > 0 ? 2 : 1;
     size_t size = sizeof(header) + bytes;
     while (size > 0) {
-        ssize_t wrote = writev(PAB_MESSAGE_FD, parts, ARRAY_COUNT(parts));
+        ssize_t wrote = writev(PAB_MESSAGE_FD, parts, count);
         if (wrote < 0 && errno == EINTR) {
             continue;
         }
@@ -36,7 +37,7 @@ void pab_worker_send(enum pab_message_type type, const void *payload, size_t byt
             _exit(1); /* the parent is gone: there is nobody to tell */
         }
         size -= (size_t)wrote;
-        for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        for (int i = 0; i < count; i++) {
             size_t done = (size_t)wrote < parts[i].iov_len ? (size_t)wrote : parts[i].iov_len;
             parts[i].iov_base = (char *)parts[i].iov_base + done;
             parts[i].iov_len -= done;
@@ -77,6 +78,18 @@ void pab_worker_body(const struct pab_run *run, uint64_t request_hash)
     struct pab_body_note note = {
         .op_count = run->op_count, .checksum = run->checksum, .request_hash = request_hash};
     pab_worker_send(PAB_MESSAGE_BODY, &note, sizeof(note));
+}
+
+void pab_worker_expect_alike(uint64_t first_checksum, uint64_t later_checksum)
+{
+    struct pab_error err;
+    if (later_checksum != first_checksum) {
+        pab_fail(&err, PAB_BAD_DATA,
+                 "a later body has checksum %016llx, the first one %016llx: the allocator lost or "
+                 "mixed up bytes",
+                 (unsigned long long)later_checksum, (unsigned long long)first_checksum);
+        pab_worker_refuse("checksum", &err);
+    }
 }
 
 static void stage(const char *what)

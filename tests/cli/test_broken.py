@@ -67,6 +67,16 @@ class BrokenLibraryTest(CliTest):
     def test_overlapping_blocks_get_no_number(self):
         self.expect_isolated("overlap.so", {"preflight"})
 
+    def test_a_wrong_first_body_is_no_sample(self):
+        """What comes later is right again, and must not stand for all of them."""
+        done = self.tool("run", "--preset", "smoke", "-w", "small_ints", "--passes", "time", "-p",
+                         "small_ints.steps=1500000", "-o", "out.json", "-b",
+                         f"system,library:{BROKEN / 'early_overlap.so'}")
+        self.expect_exit(done, BAD_CELL)
+        found = failures_of(self.document(), f"library:{BROKEN / 'early_overlap.so'}")
+        self.assertEqual({failure["kind"] for failure in found}, {"checksum"})
+        self.assertEqual(failures_of(self.document(), "system"), [])
+
     def test_forged_messages_are_not_believed(self):
         self.expect_isolated("forger.so", {"crashed"})
 
