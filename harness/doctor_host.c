@@ -176,6 +176,10 @@ static void add_load(json_t *rows, const json_t *look)
 static void add_steal(json_t *rows, const json_t *look)
 {
     double since_boot = number(look, NULL, "steal_ticks") / number(look, NULL, "cpu_ticks");
+    if (isnan(since_boot)) {
+        pab_doctor_add(rows, PAB_DOCTOR_GOOD, "steal", NULL, "not told by this kernel");
+        return;
+    }
     bool is_noted = since_boot > STEAL_NOTED;
     pab_doctor_add(rows, is_noted ? PAB_DOCTOR_NOTE : PAB_DOCTOR_GOOD, "steal",
                    is_noted ? "the hypervisor gives CPU time to other machines: CPU times suffer "

@@ -21,6 +21,15 @@ static void set_count(json_t *object, const char *key, uint64_t value)
     json_object_set_new(object, key, json_integer((json_int_t)(value & INT64_MAX)));
 }
 
+static void set_count_if(json_t *object, bool known, const char *key, uint64_t value)
+{
+    if (known) {
+        set_count(object, key, value);
+    } else {
+        json_object_set_new(object, key, json_null());
+    }
+}
+
 /* The line of a file of "KEY VALUE..." that begins with `key`: what stands behind it. */
 static bool read_keyed(const char *path, const char *key, char *out, size_t size)
 {
@@ -55,11 +64,11 @@ static void look_at_ticks(json_t *out, const char *root)
         ticks[i] = strtoull(at, &at, 10);
         all += ticks[i];
     }
-    set_count(out, "cpu_ticks", all);
-    set_count(out, "idle_ticks", ticks[TICK_IDLE] + ticks[TICK_WAIT]);
-    set_count(out, "steal_ticks", ticks[TICK_STEAL]);
+    set_count_if(out, found, "cpu_ticks", all);
+    set_count_if(out, found, "idle_ticks", ticks[TICK_IDLE] + ticks[TICK_WAIT]);
+    set_count_if(out, found, "steal_ticks", ticks[TICK_STEAL]);
     found = read_keyed(path, "ctxt", text, sizeof(text));
-    set_count(out, "switches", found ? strtoull(text, NULL, 10) : 0);
+    set_count_if(out, found, "switches", strtoull(text, NULL, 10));
 }
 
 /* "some avg10=0.12 avg60=0.34 avg300=0.56 total=789": tasks that waited, in % and in us. */
@@ -263,7 +272,9 @@ static void warn_of_pressure(const json_t *during, json_t *warnings)
     };
     double seconds = number(during, NULL, "s");
     for (size_t i = 0; i < ARRAY_COUNT(resources); i++) {
-        double waited = share(1e-6 * number(during, "pressure_us", resources[i]), seconds);
+        /* The kernel adds up every two seconds: a run can seem to have waited longer than it took. */
+        double us = number(during, "pressure_us", resources[i]);
+        double waited = us > 1e6 * seconds ? 1 : share(1e-6 * us, seconds);
         if (waited > said[i].noted) {
             char text[192];
             snprintf(text, sizeof(text), "tasks waited for %s during %.0f %% of the run: %s",

@@ -72,11 +72,14 @@ static void what_is_not_told_is_null(void **state)
     assert_true(json_is_null(json_object_get(pressure, "cpu")));
     assert_true(json_is_null(json_object_get(pressure, "memory")));
     assert_true(json_is_null(json_object_get(pressure, "io")));
-    assert_true(json_is_null(json_object_get(look, "throttled")));
-    assert_true(json_is_null(json_object_get(look, "celsius")));
-    assert_true(json_is_null(json_object_get(look, "mhz")));
+    static const char *const untold[] = {"throttled",  "celsius",     "mhz",     "cpu_ticks",
+                                         "idle_ticks", "steal_ticks", "switches"};
+    for (size_t i = 0; i < sizeof(untold) / sizeof(untold[0]); i++) {
+        assert_true(json_is_null(json_object_get(look, untold[i])));
+    }
     json_t *during = pab_noise_between(look, look);
-    static const char *const keys[] = {"steal_share", "throttled_count", "throttled_us"};
+    static const char *const keys[] = {"steal_ticks",     "steal_share",  "idle_share",
+                                       "throttled_count", "throttled_us", "switches"};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         assert_true(json_is_null(json_object_get(during, keys[i])));
     }
@@ -147,6 +150,8 @@ static void a_reader_is_told(void **state)
     expect_warnings(between(21, 0, 0, 0), (const char *const[]){"1.1 % of the CPU time", NULL});
     expect_warnings(between(0, 5000000, 0, 0),
                     (const char *const[]){"waited for a CPU during 50 %", NULL});
+    expect_warnings(between(0, 10900000, 0, 0), /* total moves in steps of 2 s */
+                    (const char *const[]){"waited for a CPU during 100 %", NULL});
     expect_warnings(between(0, 0, 300000, 0),
                     (const char *const[]){"waited for memory during 3 %", NULL});
     expect_warnings(between(0, 0, 0, 2),
