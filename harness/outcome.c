@@ -123,6 +123,20 @@ static bool is_memory_sample(const struct pab_memory_sample *sample)
     return good;
 }
 
+static bool is_demand(const struct pab_demand *demand)
+{
+    bool good = is_count(demand->calls) && is_count(demand->peak_live_bytes) &&
+                is_count(demand->peak_blocks) && is_count(demand->peak_calls) &&
+                is_count(demand->op_count) && is_count(demand->tick_calls);
+    for (size_t i = 0; i < PAB_DOMAIN_COUNT; i++) {
+        good = good && is_count(demand->domain_calls[i]);
+    }
+    for (size_t i = 0; i < PAB_PHASE_COUNT; i++) {
+        good = good && is_count(demand->phase_live_bytes[i]);
+    }
+    return good;
+}
+
 static bool is_curve(const struct pab_curve_point *points, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -188,7 +202,12 @@ static bool take_series(struct pab_outcome *out, const unsigned char *payload, s
     memcpy(note, payload, bytes);
     CLEAN_TEXT(note->name);
     out->series_count++;
-    return note->count == (bytes - SERIES_HEAD_BYTES) / sizeof(uint64_t);
+    bool good =
+        note->name[0] != '\0' && note->count == (bytes - SERIES_HEAD_BYTES) / sizeof(uint64_t);
+    for (size_t i = 0; good && i < note->count; i++) {
+        good = is_count(note->values[i]);
+    }
+    return good;
 }
 
 bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
@@ -214,7 +233,7 @@ bool pab_outcome_take(struct pab_outcome *out, const struct pab_message *header,
         return (unsigned)out->verdict.verdict < PAB_VERDICT_COUNT;
     case PAB_MESSAGE_DEMAND:
         memcpy(&out->demand, payload, bytes);
-        return true;
+        return is_demand(&out->demand);
     case PAB_MESSAGE_TIME:
         memcpy(&out->time, payload, bytes);
         return is_time_sample(&out->time);

@@ -33,6 +33,8 @@ static void sizes_are_held(void **state)
         {PAB_MESSAGE_MEMORY, sizeof(struct pab_memory_sample)},
         {PAB_MESSAGE_STAT, sizeof(struct pab_stat_note)},
         {PAB_MESSAGE_RETAINED, sizeof(struct pab_retained)},
+        {PAB_MESSAGE_BODY, sizeof(struct pab_body_note)},
+        {PAB_MESSAGE_FIGURE, sizeof(struct pab_figure_note)},
         {PAB_MESSAGE_REFUSED, sizeof(struct pab_refusal)},
     };
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
@@ -143,6 +145,9 @@ static void what_no_document_can_hold(void **state)
     struct pab_memory_sample phase = {.phases[1].bytes = large};
     struct pab_curve_point point = {.bytes = large};
     struct pab_body_note body = {.op_count = large};
+    struct pab_demand demand = {.phase_live_bytes[1] = large};
+    struct pab_series_note series = {.name = "a", .count = 2, .values = {1, large}};
+    const size_t series_bytes = offsetof(struct pab_series_note, values[2]);
     assert_false(believes(PAB_MESSAGE_FIGURE, &nameless, sizeof(nameless)));
     assert_false(believes(PAB_MESSAGE_STAT, &stat, sizeof(stat)));
     assert_false(believes(PAB_MESSAGE_STAT, &nobody, sizeof(nobody)));
@@ -152,6 +157,12 @@ static void what_no_document_can_hold(void **state)
     assert_false(believes(PAB_MESSAGE_MEMORY, &phase, sizeof(phase)));
     assert_false(believes(PAB_MESSAGE_CURVE, &point, sizeof(point)));
     assert_false(believes(PAB_MESSAGE_BODY, &body, sizeof(body)));
+    assert_false(believes(PAB_MESSAGE_DEMAND, &demand, sizeof(demand)));
+    assert_false(believes(PAB_MESSAGE_SERIES, &series, series_bytes));
+    series.values[1] = large - 1;
+    assert_true(believes(PAB_MESSAGE_SERIES, &series, series_bytes));
+    series.count = 3;
+    assert_false(believes(PAB_MESSAGE_SERIES, &series, series_bytes));
     stat.value = large - 1;
     peak.peak_rss_bytes = large - 1;
     assert_true(believes(PAB_MESSAGE_STAT, &stat, sizeof(stat)));
