@@ -9,7 +9,8 @@
 bool pab_read_line(const char *folder, const char *name, char *out, size_t size)
 {
     char path[FOLDER_MAX + 64];
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s%s%s", folder == NULL ? "" : folder, folder == NULL ? "" : "/",
+             name);
     FILE *file = fopen(path, "re");
     bool read = file != NULL && fgets(out, (int)size, file) != NULL;
     if (file != NULL) {

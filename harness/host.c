@@ -1,6 +1,7 @@
 #include "harness/host.h"
 
 #include "allocators/dso.h"
+#include "harness/groups.h"
 #include "harness/version.h"
 
 #include <ctype.h>
@@ -11,27 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The first line of a small file, without its end; false when it cannot be read. */
-static bool read_line(const char *path, char *out, size_t size)
-{
-    FILE *file = fopen(path, "re");
-    bool read = file != NULL && fgets(out, (int)size, file) != NULL;
-    if (file != NULL) {
-        fclose(file);
-    }
-    if (!read) {
-        out[0] = '\0';
-    }
-    out[strcspn(out, "\n")] = '\0';
-    return read;
-}
-
 /* The value behind "key<separator>" in a file of such lines; quotes around it are dropped. */
 static void read_value(const char *path, const char *key, char separator, char *out, size_t size)
 {
     snprintf(out, size, "unknown");
     FILE *file = fopen(path, "re");
-    char line[512];
+    char line[4096]; /* the flags of a CPU fill more than a terminal */
     size_t length = strlen(key);
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         const char *at = strchr(line, separator);
@@ -52,7 +38,7 @@ static void read_value(const char *path, const char *key, char separator, char *
 static void read_chosen(const char *path, char *out, size_t size)
 {
     char line[128];
-    const char *open = read_line(path, line, sizeof(line)) ? strchr(line, '[') : NULL;
+    const char *open = pab_read_line(NULL, path, line, sizeof(line)) ? strchr(line, '[') : NULL;
     if (open == NULL) {
         snprintf(out, size, "unknown");
         return;
@@ -62,7 +48,7 @@ static void read_chosen(const char *path, char *out, size_t size)
 
 static void read_word(const char *path, char *out, size_t size)
 {
-    if (!read_line(path, out, size)) {
+    if (!pab_read_line(NULL, path, out, size)) {
         snprintf(out, size, "unknown");
     }
 }
@@ -161,7 +147,7 @@ json_t *pab_host_context(const char *started)
     char governor[64];
     gethostname(host, sizeof(host) - 1);
     read_value("/proc/cpuinfo", "cpu MHz", ':', mhz, sizeof(mhz));
-    bool scaling = read_line(GOVERNOR_FILE, governor, sizeof(governor)) &&
+    bool scaling = pab_read_line(NULL, GOVERNOR_FILE, governor, sizeof(governor)) &&
                    strcmp(governor, "performance") != 0;
     return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:[], s:o, s:s}", "date", started, "host_name",
                      host, "executable", "pyallocbench", "num_cpus",
@@ -200,7 +186,8 @@ json_t *pab_host_advice(void)
                  load[0], cpus);
         advise(out, "load", text);
     }
-    if (read_line(GOVERNOR_FILE, text, sizeof(text)) && strcmp(text, "performance") != 0) {
+    if (pab_read_line(NULL, GOVERNOR_FILE, text, sizeof(text)) &&
+        strcmp(text, "performance") != 0) {
         advise(out, "governor",
                "CPU frequency follows the load: `cpupower frequency-set -g performance` "
                "steadies it");
