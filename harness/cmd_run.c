@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
     {"exclude", 'x', "GLOBS", 0, "Workloads to leave out", 1},
     {"param", 'p', "W.PARAM=VALUE", 0, "Sets a workload's parameter; W may be a glob", 1},
     {"baseline", OPTION_BASELINE, "SPEC", 0, "Whom ratios refer to (default: the first of -b)", 1},
-    {"preset", OPTION_PRESET, "NAME", 0, "smoke, quick, default or rigorous", 2},
+    {"preset", OPTION_PRESET, "NAME", 0, "sprint, smoke, quick, default or rigorous", 2},
     {"rounds", OPTION_ROUNDS, "N", 0, "Rounds of the time pass, in place of the preset's", 2},
     {"budget", OPTION_BUDGET, "TIME", 0,
      "As many rounds as fit, in place of a number: 90s, 10m, 1h", 2},

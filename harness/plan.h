@@ -1,7 +1,8 @@
 /* harness/plan.h -- what a run will do, before anything is started. Depends on pass.h, jansson.
  *
  * A plan is a value: it is written into the journal as it is and read back by --resume, so that a
- * resumed run does exactly what the first one would have done.
+ * resumed run does exactly what the first one would have done. A gate's is only written: its parts
+ * follow from each other.
  */
 #ifndef PAB_HARNESS_PLAN_H
 #define PAB_HARNESS_PLAN_H

@@ -125,12 +125,44 @@ static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
     return plan->workload_count > 0 ? PAB_OK : damaged(err, "no workloads");
 }
 
+/* A whole number of least..PAB_ROUNDS_MAX, or false. */
+static bool read_count(const json_t *json, const char *key, unsigned least, unsigned *out)
+{
+    const json_t *value = json_object_get(json, key);
+    json_int_t number = json_integer_value(value);
+    *out = (unsigned)number;
+    return json_is_integer(value) && number >= (json_int_t)least && number <= PAB_ROUNDS_MAX;
+}
+
+/* The index counts from 1 in the file. */
+static bool read_shard(struct pab_plan *plan, const json_t *shard)
+{
+    unsigned index = 0;
+    if (shard == NULL || json_is_null(shard)) {
+        return true;
+    }
+    bool good = read_count(shard, "count", 1, &plan->shard_count) &&
+                read_count(shard, "index", 1, &index) && index <= plan->shard_count;
+    plan->shard_index = index - 1;
+    return good;
+}
+
+static bool read_numbers(struct pab_plan *plan, const json_t *json)
+{
+    plan->budget_s = json_number_value(json_object_get(json, "budget_s"));
+    plan->seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
+    plan->timeout_s = json_number_value(json_object_get(json, "timeout_s"));
+    return read_count(json, "rounds", 1, &plan->rounds) &&
+           read_count(json, "memory_rounds", 1, &plan->memory_rounds) &&
+           read_count(json, "control_every", 0, &plan->control_every) &&
+           read_shard(plan, json_object_get(json, "shard")) && plan->budget_s >= 0 &&
+           plan->timeout_s > 0;
+}
+
 enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json, struct pab_error *err)
 {
     memset(plan, 0, sizeof(*plan));
     const char *preset = json_string_value(json_object_get(json, "preset"));
-    plan->rounds = (unsigned)json_integer_value(json_object_get(json, "rounds"));
-    plan->memory_rounds = (unsigned)json_integer_value(json_object_get(json, "memory_rounds"));
     size_t index = 0;
     json_t *pass = NULL;
     json_array_foreach(json_object_get(json, "passes"), index, pass)
@@ -142,14 +174,7 @@ enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json, st
         }
         plan->passes |= 1u << pab_pass_index(known);
     }
-    const json_t *shard = json_object_get(json, "shard");
-    plan->shard_count = (unsigned)json_integer_value(json_object_get(shard, "count"));
-    plan->shard_index = (unsigned)json_integer_value(json_object_get(shard, "index")) - 1;
-    plan->budget_s = json_number_value(json_object_get(json, "budget_s"));
-    plan->control_every = (unsigned)json_integer_value(json_object_get(json, "control_every"));
-    plan->seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
-    plan->timeout_s = json_number_value(json_object_get(json, "timeout_s"));
-    if (preset == NULL || plan->rounds == 0 || plan->passes == 0 || !(plan->timeout_s > 0)) {
+    if (preset == NULL || plan->passes == 0 || !read_numbers(plan, json)) {
         return damaged(err, "its numbers");
     }
     enum pab_status status = pab_preset_find(preset, &plan->preset, err);

@@ -154,12 +154,49 @@ static void json_round_trip(void **state)
     pab_plan_fini(&plan);
 }
 
+/* Numbers that somebody edited: with these a run would never begin, or never end. */
+static void numbers_out_of_range_are_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        long long value;
+    } bad[] = {
+        {"rounds", 0},         {"rounds", -1},        {"rounds", PAB_ROUNDS_MAX + 1},
+        {"memory_rounds", 0},  {"memory_rounds", -1}, {"control_every", -1},
+        {"timeout_s", 0},      {"budget_s", -1},      {"shard.index", 0},
+        {"shard.index", 4},    {"shard.count", 0},    {"shard.count", -3},
+        {"rounds", 1LL << 32},
+    };
+    struct pab_plan plan;
+    struct pab_plan back;
+    struct pab_error err = {0};
+    make(&plan, &(struct pab_request){.preset = "quick", .backends = "system", .shard = "2/3"});
+    json_t *json = pab_plan_to_json(&plan);
+    assert_int_equal(pab_plan_from_json(&back, json, &err), PAB_OK);
+    assert_int_equal(back.shard_index, 1);
+    assert_int_equal(back.shard_count, 3);
+    pab_plan_fini(&back);
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        json_t *edited = json_deep_copy(json);
+        const char *key = strchr(bad[i].key, '.');
+        json_object_set_new(key == NULL ? edited : json_object_get(edited, "shard"),
+                            key == NULL ? bad[i].key : key + 1, json_integer(bad[i].value));
+        if (pab_plan_from_json(&back, edited, &err) != PAB_BAD_DATA) {
+            fail_msg("%s = %lld was taken", bad[i].key, bad[i].value);
+        }
+        json_decref(edited);
+    }
+    json_decref(json);
+    pab_plan_fini(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),           cmocka_unit_test(requests_are_honoured),
         cmocka_unit_test(mistakes_are_named), cmocka_unit_test(rounds_are_permutations),
-        cmocka_unit_test(json_round_trip),
+        cmocka_unit_test(json_round_trip),    cmocka_unit_test(numbers_out_of_range_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
