@@ -31,6 +31,50 @@ static json_t *value_or_null(const json_t *object, const char *key)
     return value == NULL ? json_null() : json_incref(value);
 }
 
+static bool are_texts(const json_t *array)
+{
+    size_t index = 0;
+    json_t *text = NULL;
+    json_array_foreach(array, index, text)
+    {
+        if (!json_is_string(text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool knows_machines(const json_t *run)
+{
+    const json_t *hosts = json_object_get(run, "hosts");
+    bool good = hosts != NULL || json_is_object(json_object_get(run, "provenance"));
+    for (size_t i = 0; i < json_array_size(hosts); i++) {
+        good = good && json_is_object(json_object_get(json_array_get(hosts, i), "provenance"));
+    }
+    return good;
+}
+
+/* What a comparison can do without, and a merger cannot. */
+static enum pab_status check_parts(const struct pab_merge_part *parts, size_t count,
+                                   struct pab_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *run = run_of(&parts[i]);
+        const char *lacks = !json_is_object(json_object_get(parts[i].document, "context"))
+                                ? "context"
+                            : !knows_machines(run)                       ? "provenance"
+                            : !are_texts(json_object_get(run, "passes")) ? "names of its passes"
+                                                                         : NULL;
+        if (lacks != NULL) {
+            return pab_fail(err, PAB_BAD_DATA,
+                            "%.200s: has no %s, so it cannot be merged: take the file as "
+                            "pyallocbench wrote it",
+                            parts[i].path, lacks);
+        }
+    }
+    return PAB_OK;
+}
+
 static enum pab_status check_plans(const struct pab_merge_part *parts, size_t count,
                                    struct pab_error *err)
 {
@@ -283,8 +327,9 @@ static json_t *noise_of(const json_t *rows)
     {
         const json_t *noise = json_object_get(row, "noise");
         const json_t *ticks = json_object_get(noise, "steal_ticks");
-        knows_steal = knows_steal && json_is_integer(ticks);
-        steal += json_integer_value(ticks);
+        double sum = (double)steal + json_number_value(ticks);
+        knows_steal = knows_steal && json_is_integer(ticks) && sum >= 0 && sum < 0x1p53;
+        steal += knows_steal ? json_integer_value(ticks) : 0;
         json_array_extend(warnings, json_object_get(noise, "warnings"));
     }
     const json_t *first = json_object_get(json_array_get(rows, 0), "noise");
@@ -419,7 +464,8 @@ enum pab_status pab_merge(struct pab_merge_part *parts, size_t count, json_t **o
                           struct pab_error *err)
 {
     qsort(parts, count, sizeof(*parts), compare_parts);
-    enum pab_status status = check_plans(parts, count, err);
+    enum pab_status status = check_parts(parts, count, err);
+    status = status == PAB_OK ? check_plans(parts, count, err) : status;
     if (status != PAB_OK) {
         return status;
     }

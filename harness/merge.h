@@ -18,7 +18,8 @@ struct pab_merge_part {
 };
 
 /* A new document, the same whatever the order of the parts (which are sorted). PAB_USAGE: a part
- * that is there twice, or two that hold the same sample; PAB_NOT_COMPARABLE: they are of different
+ * that is there twice, or two that hold the same sample; PAB_BAD_DATA: a part does not say of which
+ * machine it is; PAB_NOT_COMPARABLE: they are of different
  * plans, builds or allocators, and which. */
 enum pab_status pab_merge(struct pab_merge_part *parts, size_t count, json_t **out,
                           struct pab_error *err);

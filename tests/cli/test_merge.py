@@ -161,6 +161,22 @@ class MergeTest(CliTest):
         shutil.copy(ROOT / "tests/golden/checks.json", self.dir)
         self.refused(USAGE, ["checks.json: holds no measurements"], "one.json", "checks.json")
 
+    def test_parts_of_unknown_machines(self):
+        def without(*keys):
+            def edit(document):
+                for key in keys[:-1]:
+                    document = document[key]
+                del document[keys[-1]]
+            return edit
+
+        def numbered_pass(document):
+            document["pyallocbench"]["passes"] = [1]
+
+        for edit, lacks in ((without("context"), "context"), (numbered_pass, "passes"),
+                            (without("pyallocbench", "provenance"), "provenance")):
+            changed = [self.change(name, edit, f"changed_{name}") for name in SHARDS[:2]]
+            self.refused(USAGE, ["changed_one.json: has no", lacks], *changed)
+
     def test_other_plans_and_builds(self):
         def run_key(key, value):
             return lambda document: document["pyallocbench"].update({key: value})
