@@ -106,7 +106,7 @@ static struct logs paired_logs(struct values mine, struct values base)
         }
         if (b < base.count && base.rounds[b] == mine.rounds[i] && base.at[b] > 0 &&
             mine.at[i] > 0) {
-            out.at[out.count] = log(mine.at[i] / base.at[b]);
+            out.at[out.count] = log(mine.at[i]) - log(base.at[b]); /* their quotient may overflow */
             out.rounds[out.count++] = mine.rounds[i];
         }
     }

@@ -334,7 +334,7 @@ static struct pab_influence trend_of(const struct pab_reading *reading)
     for (size_t i = 0; i < places; i++) {
         struct pab_row_place place = pab_reading_place(reading, i);
         if (place.counts && place.first_rep_ns > 0 && place.last_rep_ns > 0) {
-            logs[out.n++] = log(place.last_rep_ns / place.first_rep_ns);
+            logs[out.n++] = log(place.last_rep_ns) - log(place.first_rep_ns);
         }
     }
     if (out.n >= POINTS_MIN) {

@@ -33,11 +33,15 @@ struct ordered {
     size_t block; /* place of its workload and metric among all rows */
 };
 
-bool pab_show_same_block(const struct pab_row *a, const struct pab_row *b)
+static bool is_same_workload(const struct pab_row *a, const struct pab_row *b)
 {
     bool is_suite = a->workload == NULL || b->workload == NULL;
-    bool same = is_suite ? a->workload == b->workload : strcmp(a->workload, b->workload) == 0;
-    return same && strcmp(a->metric->name, b->metric->name) == 0;
+    return is_suite ? a->workload == b->workload : strcmp(a->workload, b->workload) == 0;
+}
+
+bool pab_show_same_block(const struct pab_row *a, const struct pab_row *b)
+{
+    return is_same_workload(a, b) && strcmp(a->metric->name, b->metric->name) == 0;
 }
 
 /* Workload by workload as they come; within it metric by metric, the lowest ratio first. */
@@ -56,26 +60,15 @@ static int by_block(const void *left, const void *right)
     return a->row < b->row ? -1 : 1;
 }
 
-/* The first row of a workload is where its blocks begin, that of its metric orders them. */
-static size_t block_of(const struct pab_comparison *comparison, size_t index)
+/* The first row of its metric from `first` on, where its workload begins. */
+static size_t block_of(const struct pab_comparison *comparison, size_t first, size_t index)
 {
-    const struct pab_row *row = &comparison->rows[index];
-    size_t workload = index;
-    while (workload > 0) {
-        const struct pab_row *above = &comparison->rows[workload - 1];
-        bool same =
-            above->workload == row->workload || (above->workload != NULL && row->workload != NULL &&
-                                                 strcmp(above->workload, row->workload) == 0);
-        if (!same) {
-            break;
-        }
-        workload--;
+    size_t block = first;
+    while (strcmp(comparison->rows[block].metric->name, comparison->rows[index].metric->name) !=
+           0) {
+        block++;
     }
-    size_t metric = workload;
-    while (!pab_show_same_block(&comparison->rows[metric], row)) {
-        metric++;
-    }
-    return metric;
+    return block;
 }
 
 void pab_show_init(struct pab_show *show, const struct pab_comparison *comparison,
@@ -87,10 +80,12 @@ void pab_show_init(struct pab_show *show, const struct pab_comparison *compariso
         .rows = calloc(comparison->count + 1, sizeof(const struct pab_row *)),
     };
     PAB_CHECK(ordered != NULL && show->rows != NULL);
+    size_t first = 0;
     for (size_t i = 0; i < comparison->count; i++) {
         const struct pab_row *row = &comparison->rows[i];
+        first = is_same_workload(&comparison->rows[first], row) ? first : i;
         if (wants(row, arg)) {
-            ordered[show->count++] = (struct ordered){row, block_of(comparison, i)};
+            ordered[show->count++] = (struct ordered){row, block_of(comparison, first, i)};
         } else {
             show->hidden[row->call][row->metric->family]++;
         }

@@ -84,6 +84,12 @@ class CompareTest(CliTest):
         self.assertNotIn("wall_ns_per_op", text)
         self.assertIn("wall_ns_per_op", self.compare(self.run_file, "--all"))
 
+    def test_name_that_is_not_utf_8(self):
+        name = os.fsdecode(b"r\xe9sultats.json")
+        shutil.copy(self.run_file, self.dir / name)
+        document = json.loads(self.compare(name, "--format", "json"))
+        self.assertEqual(document["base"]["file"], "r?sultats.json")
+
     def test_ratios_are_those_of_the_summary(self):
         rows = self.rows(self.run_file)
         compared = 0

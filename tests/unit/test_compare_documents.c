@@ -250,12 +250,11 @@ static void texts_of_documents_are_tamed(void **state)
     json_t *base = made("w", "a,b");
     json_t *head = made("w", "a,b");
     json_object_set_new(made_run(head), "run_id", json_string("two"));
-    char message[400];
-    memset(message, 0, sizeof(message));
-    for (size_t i = 0; i + 2 < sizeof(message); i += 2) {
-        memcpy(message + i, "\xc3\xa9", 2); /* two bytes each: the limit is amid one */
+    char message[400] = "\033[2J\nxx";
+    for (size_t i = strlen(message); i + 2 < sizeof(message); i += 2) {
+        message[i] = '\xc3'; /* two bytes each: the limit of `why` is amid one */
+        message[i + 1] = '\xa9';
     }
-    memcpy(message, "\033[2J\nx", 6);
     made_time(base, "w", "a", 0, 100);
     made_time(base, "w", "b", 0, 100);
     made_time(head, "w", "a", 0, 100);
@@ -268,7 +267,7 @@ static void texts_of_documents_are_tamed(void **state)
     struct pab_reading *new = made_reading(head);
     struct pab_comparison *comparison = between(old, new, exploring());
     const struct pab_row *row = the_row(comparison, "w", "b", "cpu_ns_per_op");
-    assert_int_equal(strncmp(row->why, "crashed: ?[2J x", 15), 0);
+    assert_int_equal(strncmp(row->why, "crashed: ?[2J xx", 16), 0);
     json_t *why = json_string(row->why);
     assert_non_null(why);
     json_decref(why);
