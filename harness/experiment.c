@@ -4,6 +4,7 @@
 #include "harness/self.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #define CONTROL_MARK "control " /* in a cell's key */
@@ -42,6 +43,12 @@ static void mark_bad(struct pab_experiment_state *state, const json_t *failure)
     }
 }
 
+static bool is_of_plan(const struct pab_experiment_state *state, const char *pass)
+{
+    const struct pab_pass *known = pab_pass_find(pass);
+    return known != NULL && pab_plan_has(state->plan, known);
+}
+
 static void read_rows(struct pab_experiment_state *state, const char *array, const char *mark)
 {
     size_t index = 0;
@@ -52,12 +59,18 @@ static void read_rows(struct pab_experiment_state *state, const char *array, con
         const char *workload = NULL;
         const char *backend = NULL;
         int round = 0;
-        if (json_unpack(row, "{s:s, s:i, s:s, s:s}", "pass", &pass, "round", &round, "workload",
-                        &workload, "backend", &backend) == 0) {
+        json_int_t started_ms = 0;
+        if (json_unpack(row, "{s:s, s:i, s:s, s:s, s:I}", "pass", &pass, "round", &round,
+                        "workload", &workload, "backend", &backend, "started_ms",
+                        &started_ms) == 0) {
             char key[KEY_BYTES];
             snprintf(key, sizeof(key), "%s%s/%u/%s/%s", mark, pass, (unsigned)round, workload,
                      backend);
             json_object_set_new(state->done, key, json_true());
+            bool is_later = started_ms > 0 && (uint64_t)started_ms > state->earlier_ms;
+            if (is_later && is_of_plan(state, pass)) {
+                state->earlier_ms = (uint64_t)started_ms;
+            }
         }
     }
 }
@@ -314,15 +327,17 @@ static enum pab_status run_round(struct pab_experiment_state *state, const struc
     enum pab_status status = PAB_OK;
     uint64_t began_ns = pab_wall_ns();
     size_t count = pab_plan_round(state->plan, pass, round, cells);
+    size_t run = 0;
     for (size_t i = 0; i < count && status == PAB_OK && !pab_experiment_interrupted(state); i++) {
         if (is_wanted(state, &cells[i])) {
             status = run_cell(state, &cells[i], err);
+            run++;
         } else {
             pab_progress_skip(&state->progress, pass->weight);
         }
     }
     double *seconds = &state->pass_seconds[pab_pass_index(pass)];
-    if (count > 0 && *seconds <= 0) {
+    if (run > 0 && *seconds <= 0) {
         *seconds = (double)(pab_wall_ns() - began_ns) * 1e-9;
     }
     return status;
@@ -333,14 +348,32 @@ static double elapsed_s(const struct pab_experiment_state *state)
     return (double)(pab_wall_ns() - state->began_ns) * 1e-9;
 }
 
-/* What the rounds that other passes still have to make will take. */
+/* The first round that is this shard's. */
+static unsigned first_own_round(const struct pab_plan *plan)
+{
+    return plan->shard_count == 0 ? 0 : plan->shard_index;
+}
+
+/* When a memory cell has its last look, while nothing else is left to run. */
+static double last_look_s(const struct pab_preset *preset)
+{
+    return preset->retain_count == 0 ? 0
+                                     : 1e-3 * (double)preset->retain_ms[preset->retain_count - 1];
+}
+
+/* What the rounds that other passes still have to make will take: all of ours but the first. */
 static double reserved_s(const struct pab_experiment_state *state)
 {
+    unsigned step = state->plan->shard_count == 0 ? 1 : state->plan->shard_count;
+    unsigned first = first_own_round(state->plan);
     double seconds = 0;
     for (size_t i = 0; i < pab_pass_count(); i++) {
         const struct pab_pass *pass = pab_pass_at(i);
-        if (pab_plan_has(state->plan, pass) && (pass->flags & PAB_PASS_ROUNDS) == 0) {
-            seconds += (pab_plan_rounds(state->plan, pass) - 1) * state->pass_seconds[i];
+        unsigned rounds = pab_plan_rounds(state->plan, pass);
+        unsigned left = rounds > first ? (rounds - 1 - first) / step : 0;
+        if (left > 0 && pab_plan_has(state->plan, pass) && (pass->flags & PAB_PASS_ROUNDS) == 0) {
+            seconds += left * state->pass_seconds[i];
+            seconds += pass == &pab_pass_memory ? last_look_s(state->plan->preset) : 0;
         }
     }
     return seconds;
@@ -384,13 +417,15 @@ static enum pab_status run_rounds(struct pab_experiment_state *state, bool timed
 static enum pab_status run_passes(struct pab_experiment_state *state, struct pab_error *err)
 {
     enum pab_status status = PAB_OK;
+    unsigned made = 0; /* rounds of the others */
     if (state->plan->budget_s > 0) {
-        status = run_rounds(state, false, 0, 1, err);
+        made = first_own_round(state->plan) + 1;
+        status = run_rounds(state, false, 0, made, err);
     }
     if (status == PAB_OK) {
         status = run_rounds(state, true, 0, UINT_MAX, err);
     }
-    return status == PAB_OK ? run_rounds(state, false, 0, UINT_MAX, err) : status;
+    return status == PAB_OK ? run_rounds(state, false, made, UINT_MAX, err) : status;
 }
 
 static void expect_progress(struct pab_experiment_state *state)
@@ -399,7 +434,7 @@ static void expect_progress(struct pab_experiment_state *state)
     static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
     pab_progress_begin(&state->progress, state->experiment->quiet);
     if (plan->budget_s > 0) {
-        pab_progress_limit(&state->progress, plan->budget_s);
+        pab_progress_limit(&state->progress, fmax(plan->budget_s - elapsed_s(state), 0.001));
         return;
     }
     for (size_t i = 0; i < pab_pass_count(); i++) {
@@ -414,8 +449,9 @@ static void expect_progress(struct pab_experiment_state *state)
 
 static enum pab_status run_all(struct pab_experiment_state *state, struct pab_error *err)
 {
-    expect_progress(state);
     read_done(state);
+    state->began_ns -= state->earlier_ms * 1000000u; /* a resumed run goes on where it was */
+    expect_progress(state);
     enum pab_status status = pab_experiment_probe(state, err);
     if (status == PAB_OK && state->result->backends_available > 0) {
         status = pab_experiment_demand(state, err);

@@ -30,8 +30,9 @@ struct pab_experiment_state {
     json_t *done; /* keys of cells that the journal holds already */
     struct pab_flight flights[PAB_WORKERS_MAX];
     size_t flight_count;
-    uint64_t began_ns;
-    double pass_seconds[PAB_PASS_MAX]; /* what the first round of a pass took */
+    uint64_t began_ns;                 /* on a clock that stood still while it was interrupted */
+    uint64_t earlier_ms;               /* when the last of the plan's cells so far was started */
+    double pass_seconds[PAB_PASS_MAX]; /* what the first round of a pass took that was made now */
 };
 
 static inline bool pab_experiment_interrupted(const struct pab_experiment_state *state)

@@ -95,12 +95,30 @@ class ShardTest(CliTest):
         self.assertEqual({cell[3] for cell in after}, set(range(1, 90, 3)))
         self.assertEqual({cell: after[cell] for cell in before}, before)
         self.assertLess(len(before), len(after))
+        started = [sample["started_ms"] for sample in self.document()["pyallocbench"]["samples"]]
+        self.assertEqual(started, sorted(started), "the clock of the run began anew")
 
     def test_budget(self):
         part, _ = self.run_to("out.json", *TIME, "--budget", "2s", "--shard", "2/4")
         rounds = sorted({cell[3] for cell in cells(part)})
         self.assertGreater(len(rounds), 0)
         self.assertEqual(rounds, list(range(1, rounds[-1] + 1, 4)))
+
+    def test_budget_makes_no_cell_twice(self):
+        whole, _ = self.run_to("whole.json", *RUN, "--budget", "1s")
+        made = [cell for cell in cells(whole) if cell[2] == "memory"]
+        self.assertEqual(len(made), 2, "one round of memory on two backends")
+
+    def test_budget_keeps_room_for_the_part_s_other_passes(self):
+        """They go first, also where the whole's first round of them is another part's."""
+        part, _ = self.run_to("out.json", "run", "-b", "null", "-w", "small_ints", "-q", "-p",
+                              "small_ints.live=2000", "-p", "small_ints.steps=9000", "--passes",
+                              "time,latency", "--budget", "1s", "--shard", "2/2")
+        samples = part["pyallocbench"]["samples"]
+        self.assertEqual([sample["round"] for sample in samples if sample["pass"] == "latency"],
+                         [1])
+        self.assertEqual(samples[0]["pass"], "latency")
+        self.assertGreater(len(samples), 1)
 
 
 class RecipeTest(CliTest):
