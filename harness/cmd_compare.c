@@ -221,27 +221,29 @@ static enum pab_status show_rows(const struct arguments *arguments,
 }
 
 /* A suite of pyperf is of one machine, and not empty. */
-static enum pab_status export(const struct arguments *arguments, struct pab_reading *reading,
-                              struct pab_error *err) {
+static enum pab_status export_times(const struct arguments *arguments, struct pab_reading *reading,
+                                    struct pab_error *err)
+{
     size_t metric = pab_reading_find_metric(reading, "cpu_ns_per_op");
     size_t cells = pab_reading_workloads(reading) * pab_reading_backends(reading);
-    size_t values = 0; if (pab_reading_hosts(reading) > 1){
+    size_t values = 0;
+    if (pab_reading_hosts(reading) > 1) {
         return pab_fail(err, PAB_USAGE,
                         "--format pyperf: %s holds %zu hosts, and pyperf would take them for one: "
                         "export its parts",
-                        pab_reading_path(reading), pab_reading_hosts(reading));}
-for (size_t i = 0; i < cells && metric < pab_reading_metrics(reading); i++)
-{
-    size_t backends = pab_reading_backends(reading);
-    values +=
-        pab_reading_series(reading, PAB_PART_SAMPLES, i / backends, i % backends, metric)->count;
-}
-if (values == 0) {
-    return pab_fail(err, PAB_USAGE,
-                    "--format pyperf: %s has no sample of the time pass that counts",
-                    pab_reading_path(reading));
-}
-return print(arguments, &reading, err);
+                        pab_reading_path(reading), pab_reading_hosts(reading));
+    }
+    for (size_t i = 0; i < cells && metric < pab_reading_metrics(reading); i++) {
+        size_t backends = pab_reading_backends(reading);
+        values += pab_reading_series(reading, PAB_PART_SAMPLES, i / backends, i % backends, metric)
+                      ->count;
+    }
+    if (values == 0) {
+        return pab_fail(err, PAB_USAGE,
+                        "--format pyperf: %s has no sample of the time pass that counts",
+                        pab_reading_path(reading));
+    }
+    return print(arguments, &reading, err);
 }
 
 static enum pab_status compare(const struct arguments *arguments,
@@ -249,7 +251,7 @@ static enum pab_status compare(const struct arguments *arguments,
 {
     struct pab_comparison *comparison = NULL;
     if (arguments->format->print == pab_show_pyperf) {
-        return export(arguments, readings[0], err);
+        return export_times(arguments, readings[0], err);
     }
     enum pab_status status =
         readings[1] == NULL
