@@ -2,6 +2,7 @@
 
 #include "harness/job.h"
 #include "harness/self.h"
+#include "harness/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,9 @@ enum pab_status pab_worker_binary(const char *path, struct pab_error *err)
                         strerror(errno));
     }
     pab_binary_ask(path, "--protocol", line, sizeof(line));
+    char said[sizeof(line)]; /* by a program that may be any */
     size_t words = strcspn(own, "0123456789");
+    pab_text_clean(line, false, said, sizeof(said));
     if (strncmp(line, own, words) != 0) {
         return pab_fail(err, PAB_USAGE, "%s is no build of pyallocbench that can be compared",
                         path);
@@ -89,5 +92,5 @@ enum pab_status pab_worker_binary(const char *path, struct pab_error *err)
                : pab_fail(err, PAB_NOT_COMPARABLE,
                           "%s speaks another protocol with its workers (%s; this one: %u): build "
                           "both sides from trees whose harness is alike",
-                          path, line + words, PAB_PROTOCOL);
+                          path, said + words, PAB_PROTOCOL);
 }

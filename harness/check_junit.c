@@ -164,7 +164,8 @@ static void print_suite(FILE *file, const json_t *run, const json_t *backend)
     fprintf(file, " tests=\"%zu\" failures=\"%zu\" errors=\"%d\" skipped=\"%zu\" time=\"%.3f\"",
             counts.tests + !is_open + is_cut, counts.failures, is_error,
             counts.skipped + (!is_open && !is_error), (double)counts.wall_ms / 1000);
-    fprintf(file, " timestamp=\"%.19s\">\n", pab_json_text(run, "started"));
+    pab_xml_timestamp(file, pab_json_text(run, "started"));
+    fprintf(file, ">\n");
     print_properties(file, run, backend);
     if (!is_open) {
         print_unopened(file, backend, is_error);

@@ -16,8 +16,20 @@ void pab_markdown_text(FILE *file, const char *text)
 
 void pab_markdown_code(FILE *file, const char *text)
 {
-    const char *fence = strchr(text, '`') == NULL ? "`" : "``";
-    fprintf(file, "%s%s%s", fence, text, fence);
+    int longest = 0;
+    int run = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        run = *at == '`' ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    const char *blank = longest > 0 ? " " : ""; /* Markdown takes it off again */
+    for (int i = 0; i <= longest; i++) {
+        fputc('`', file);
+    }
+    fprintf(file, "%s%s%s", blank, text, blank);
+    for (int i = 0; i <= longest; i++) {
+        fputc('`', file);
+    }
 }
 
 void pab_xml_text(FILE *file, const char *text)
@@ -52,6 +64,13 @@ void pab_xml_attribute(FILE *file, const char *name, const char *text)
     fprintf(file, " %s=\"", name);
     pab_xml_text(file, text);
     fprintf(file, "\"");
+}
+
+void pab_xml_timestamp(FILE *file, const char *text)
+{
+    char seconds[sizeof("2026-02-03T10:11:12")];
+    snprintf(seconds, sizeof(seconds), "%s", text);
+    pab_xml_attribute(file, "timestamp", seconds);
 }
 
 void pab_xml_property(FILE *file, const char *name, const char *text)

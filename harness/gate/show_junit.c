@@ -164,7 +164,8 @@ static void print_suite(FILE *file, const struct pab_gate_case *the_case, const 
     fputs("<testsuite", file);
     pab_xml_attribute(file, "name", label == NULL ? "all" : label);
     print_counts(file, &counts);
-    fprintf(file, " timestamp=\"%.19s\">\n<properties>\n", pab_json_text(run, "started"));
+    pab_xml_timestamp(file, pab_json_text(run, "started"));
+    fputs(">\n<properties>\n", file);
     pab_xml_property(file, "base", pab_gate_side_text(the_case, false, text));
     pab_xml_property(file, "head", pab_gate_side_text(the_case, true, text));
     pab_xml_property(file, "command", pab_gate_command_text(the_case, text));
