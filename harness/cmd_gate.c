@@ -35,6 +35,17 @@ static int tell(const struct pab_gate_arguments *arguments, const struct pab_gat
 
 /* --- from documents ------------------------------------------------------------------------- */
 
+/* What an interrupted run has not is no news, and what it has was not all that was asked. */
+static bool is_whole(const struct pab_reading *reading)
+{
+    bool is_cut = json_is_false(json_object_get(pab_reading_run(reading), "complete"));
+    if (is_cut) {
+        fprintf(stderr, "pyallocbench: %s was interrupted: it is not judged; run it again\n",
+                pab_reading_path(reading));
+    }
+    return !is_cut;
+}
+
 static int judge_documents(const struct pab_gate_arguments *arguments)
 {
     struct pab_error err;
@@ -48,6 +59,11 @@ static int judge_documents(const struct pab_gate_arguments *arguments)
     if (status != PAB_OK) {
         pab_reading_close(base);
         return pab_cmd_fail(&err);
+    }
+    if (!is_whole(base) || !is_whole(head)) {
+        pab_reading_close(base);
+        pab_reading_close(head);
+        return PAB_EXIT_INCONCLUSIVE;
     }
     status = pab_gate_case_between(base, head, &arguments->settings, &the_case, &err);
     int code = status == PAB_OK ? tell(arguments, the_case) : pab_cmd_fail(&err);
@@ -64,11 +80,7 @@ static int judge_file(const struct pab_gate_arguments *arguments)
     if (status != PAB_OK) {
         return pab_cmd_fail(&err);
     }
-    if (json_is_false(json_object_get(pab_reading_run(arms), "complete"))) {
-        fprintf(stderr,
-                "pyallocbench: %s: the gate was interrupted: it is not judged; run it "
-                "again\n",
-                arguments->file);
+    if (!is_whole(arms)) {
         pab_reading_close(arms);
         return PAB_EXIT_INCONCLUSIVE;
     }

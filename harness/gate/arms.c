@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* That three values lie above three others by chance, and again: once in 400. */
+/* That three values lie above three others by chance: once in 20. A confirmation makes more. */
 #define MEMORY_ROUNDS 3
 #define CONTROL_EVERY 4 /* rounds: the baseline's second run costs time that base and head need */
 

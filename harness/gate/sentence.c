@@ -111,6 +111,20 @@ static void add_good(struct text *text, const struct pab_gate_verdict *verdict)
     add(text, " nothing of %zu figure%s got worse.", judged, plural(judged));
 }
 
+/* What was not measured cannot have got worse. Structure is not every allocator's. */
+static void add_absent(struct text *text, const struct pab_gate_verdict *verdict)
+{
+    static const enum pab_family families[] = {PAB_FAMILY_TIME, PAB_FAMILY_MEMORY,
+                                               PAB_FAMILY_INSTRUCTIONS};
+    size_t absent = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(families); i++) {
+        if (verdict->judged[families[i]] == 0) {
+            add(text, "%s%s", absent++ == 0 ? " Not judged: " : ", ", pab_family_name(families[i]));
+        }
+    }
+    add(text, "%s", absent > 0 ? "." : "");
+}
+
 /* Regressions without a single improvement may be the gate's own fault. */
 static void add_one_sided(struct text *text, const struct pab_gate_verdict *verdict)
 {
@@ -152,6 +166,7 @@ static void add_found(struct text *text, const struct pab_gate_case *the_case)
     }
     if (verdict->result == PAB_GATE_GOOD) {
         add_good(text, verdict);
+        add_absent(text, verdict);
     }
     if (found[PAB_FINDING_BETTER] > 0) {
         add(text, " %zu figure%s got better.", found[PAB_FINDING_BETTER],

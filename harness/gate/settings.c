@@ -67,6 +67,7 @@ struct pab_gate_limits pab_gate_limits(const struct pab_gate_settings *settings)
     return (struct pab_gate_limits){
         .detect = settings->numbers[PAB_GATE_DETECT],
         .families = settings->families,
+        .expected = settings->expected,
         .confirms = settings->confirm_rounds != 0,
         .allows_gone = settings->allows_gone,
         .shows_structure = settings->shows_structure,

@@ -26,6 +26,7 @@ struct pab_gate_settings {
     double numbers[PAB_GATE_NUMBER_COUNT]; /* NAN: not said */
     long confirm_rounds;                   /* 0: what is flagged is a regression at once */
     unsigned families;                     /* 1 << family; 0: all that were measured */
+    unsigned expected;                     /* those that were asked for by name, or measured */
     bool allows_gone, shows_structure, inconclusive_passes;
     bool forces; /* documents of unlike machines or builds are compared all the same */
 };

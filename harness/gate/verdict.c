@@ -412,6 +412,21 @@ static void judge_control(struct pab_gate_verdict *verdict,
     }
 }
 
+/* A family that was asked for and has not one row is a hole, and no good news. Structure is not
+ * every allocator's. */
+static void judge_absent(struct pab_gate_verdict *verdict, const struct pab_gate_limits *limits)
+{
+    static const enum pab_family families[] = {PAB_FAMILY_TIME, PAB_FAMILY_MEMORY,
+                                               PAB_FAMILY_INSTRUCTIONS};
+    for (size_t i = 0; i < ARRAY_COUNT(families); i++) {
+        if ((limits->expected >> families[i] & 1u) != 0 && verdict->judged[families[i]] == 0) {
+            struct pab_gate_item *item = add_item(verdict);
+            *item = (struct pab_gate_item){.family = families[i]};
+            find(item, PAB_FINDING_UNDECIDED, "was asked for, and neither side has a figure");
+        }
+    }
+}
+
 static enum pab_gate_result result_of(const struct pab_gate_verdict *verdict)
 {
     const size_t *found = verdict->found;
@@ -436,7 +451,7 @@ struct pab_gate_verdict *pab_gate_judge(const struct pab_gate_evidence *evidence
 {
     struct pab_gate_verdict *verdict = calloc(1, sizeof(*verdict));
     PAB_CHECK(verdict != NULL);
-    size_t room = evidence->first->count + evidence->failure_count + 2;
+    size_t room = evidence->first->count + evidence->failure_count + 1 + PAB_FAMILY_COUNT;
     verdict->items = calloc(room, sizeof(*verdict->items));
     PAB_CHECK(verdict->items != NULL);
     verdict->detectable = NAN;
@@ -449,6 +464,7 @@ struct pab_gate_verdict *pab_gate_judge(const struct pab_gate_evidence *evidence
     judge_rows(verdict, evidence, limits);
     fold_structure(verdict);
     judge_control(verdict, evidence);
+    judge_absent(verdict, limits);
     for (size_t i = 0; i < verdict->count; i++) {
         verdict->found[verdict->items[i].finding]++;
     }

@@ -12,6 +12,7 @@
 struct pab_gate_limits {
     double detect;        /* ratio - 1 of a time that must have been within reach: 0.03 */
     unsigned families;    /* 1 << family: which are judged */
+    unsigned expected;    /* ... and which must be there to be judged, or the gate is blind */
     bool confirms;        /* times and memory must be found worse again by rounds of their own */
     bool allows_gone;     /* a cell that head has not is no finding */
     bool shows_structure; /* structures may differ: shown, not judged */

@@ -166,10 +166,29 @@ class JudgeTest(Planted):
         for sample in self.samples("memory", "head"):
             sample["mem"]["peak_rss_bytes"] *= 2
         self.expect(INCONCLUSIVE, "no rounds to confirm it")
-        for sample in self.samples("memory"):
+        first = self.samples("memory")
+        for sample in first:
             self.run_part["samples"].append(dict(sample, round=sample["round"] + MEMORY_ROUNDS))
         self.expect(REGRESSION, "peak_rss_bytes +100", "larger")
         self.expect(GOOD, options=("--memory-limit", "120"))
+
+    def test_larger_at_first_only(self):
+        """The rounds that confirm are no part of the first look, though time has more of them."""
+        first = self.samples("memory")
+        for sample in first:
+            self.run_part["samples"].append(json.loads(json.dumps(
+                dict(sample, round=sample["round"] + MEMORY_ROUNDS))))
+        for sample in first:
+            sample["mem"]["peak_rss_bytes"] *= 2 if sample["backend"].endswith("@head") else 1
+        self.expect(GOOD, "looked worse at first, and not again")
+
+    def test_a_pass_without_a_sample(self):
+        """Nobody failed, and nobody has a figure: that is a hole in the gate, not a good one."""
+        self.run_part["passes"].append("instructions")
+        self.expect(INCONCLUSIVE, "all instructions, was asked for")
+        self.run_part["passes"].remove("instructions")
+        self.expect(GOOD, "Not judged: instructions.")
+        self.expect(INCONCLUSIVE, "was asked for", options=("--passes", "time,instructions"))
 
     def test_another_structure(self):
         for sample in self.samples("memory", "head"):
@@ -220,6 +239,7 @@ class ReportTest(Planted):
             sample["mem"]["structure"]["arenas_ever"] += 1
         for row in self.run_part["backends"]:
             row["label"] = self.LABEL
+        self.run_part["started"] = "a\"<b>&c"
         self.summary = self.dir / "summary.md"
         self.summary.write_text("before\n", encoding="utf-8")
         (self.dir / "gate.json").write_text(json.dumps(self.whole), encoding="utf-8")
@@ -233,6 +253,7 @@ class ReportTest(Planted):
         root = xml.etree.ElementTree.parse(self.dir / "out.xml").getroot()
         suite = root.find("testsuite")
         self.assertEqual(suite.get("name"), self.LABEL)
+        self.assertEqual(suite.get("timestamp"), self.run_part["started"])
         cases = {case.get("name"): case for case in suite.findall("testcase")}
         expected = {"small_ints time": "failure", "small_ints memory": "system-out",
                     "small_ints structure": "failure"}
@@ -311,7 +332,7 @@ class LiveTest(CliTest):
         rounds = {(row["backend"], row["round"]) for row in
                   self.document()["pyallocbench"]["samples"]}
         self.assertEqual(rounds, {(arm, number) for arm in ("system@base", "system:leak=2@head")
-                                  for number in range(2 * MEMORY_ROUNDS)})
+                                  for number in range(3 * MEMORY_ROUNDS)})
 
     def test_head_is_not_there(self):
         quick = ("--rounds", "2", "--passes", "time")
@@ -383,6 +404,8 @@ class BinaryTest(CliTest):
     def test_another_protocol(self):
         done = self.script("echo pyallocbench worker protocol 4096")
         self.expect_one_line(done, NOT_COMPARABLE, "4096", "another protocol")
+        done = self.script("printf 'pyallocbench worker protocol 9\\033[31m'")
+        self.expect_one_line(done, NOT_COMPARABLE, "9?[31m", "another protocol")
 
     def test_one_whose_workers_crash(self):
         done = self.script(f'[ "$1" != --worker ] || kill -SEGV $$; exec {TOOL} "$@"')
@@ -447,6 +470,13 @@ class DocumentTest(CliTest):
         self.assertIn(done.returncode, (GOOD, REGRESSION, INCONCLUSIVE))
         self.assertIn("forced", done.stdout.splitlines()[-1])
         self.assertIn("forced", (self.dir / "out.md").read_text(encoding="utf-8"))
+
+    def test_interrupted(self):
+        """What half a base has not measured would else be new, and good."""
+        self.change("a.json", lambda run: run.update(complete=False))
+        for pair in (("a.json", "changed.json"), ("changed.json", "a.json")):
+            done = self.gate("--base", pair[0], "--head", pair[1])
+            self.expect_one_line(done, INCONCLUSIVE, "changed.json was interrupted")
 
     def test_no_common_cells(self):
         done = self.gate("--base", "a.json", "--head", "c.json")

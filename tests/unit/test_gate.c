@@ -436,6 +436,21 @@ static void test_only_what_is_asked(void **state)
     assert_int_equal(pab_gate_families_of("latency"), 0);
 }
 
+static void test_what_is_asked_must_be_there(void **state)
+{
+    (void)state;
+    struct scene scene = scene_new();
+    add(&scene, &rss, PAB_CALL_EQUIVALENT);
+    expect(&scene, PAB_FINDING_GOOD, PAB_GATE_GOOD);
+    scene.limits.expected = pab_gate_families_of("memory"); /* structure is not every allocator's */
+    expect(&scene, PAB_FINDING_GOOD, PAB_GATE_GOOD);
+    scene.limits.expected |= pab_gate_families_of("time") | pab_gate_families_of("instructions");
+    struct pab_gate_verdict *verdict = judge(&scene);
+    assert_int_equal(verdict->found[PAB_FINDING_UNDECIDED], 2);
+    assert_int_equal(verdict->result, PAB_GATE_INCONCLUSIVE);
+    pab_gate_verdict_free(verdict);
+}
+
 /* --- settings ------------------------------------------------------------------------------- */
 
 static void test_settings(void **state)
@@ -493,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_a_crash_among_good_figures),
         cmocka_unit_test(test_the_worst_counts),
         cmocka_unit_test(test_only_what_is_asked),
+        cmocka_unit_test(test_what_is_asked_must_be_there),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_change),
     };
