@@ -150,13 +150,6 @@ json_t *pab_doctor_host(void)
 
 /* --- noise ----------------------------------------------------------------------------------- */
 
-static double number(const json_t *object, const char *part, const char *key)
-{
-    const json_t *from = part == NULL ? object : json_object_get(object, part);
-    const json_t *value = json_object_get(from, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static void add_load(json_t *rows, const json_t *look)
 {
     const json_t *load = json_object_get(look, "load");
@@ -175,7 +168,8 @@ static void add_load(json_t *rows, const json_t *look)
 
 static void add_steal(json_t *rows, const json_t *look)
 {
-    double since_boot = number(look, NULL, "steal_ticks") / number(look, NULL, "cpu_ticks");
+    double since_boot =
+        pab_noise_number(look, NULL, "steal_ticks") / pab_noise_number(look, NULL, "cpu_ticks");
     if (isnan(since_boot)) {
         pab_doctor_add(rows, PAB_DOCTOR_GOOD, "steal", NULL, "not told by this kernel");
         return;
@@ -195,20 +189,20 @@ static void add_pressure(json_t *rows, const json_t *look)
         pab_doctor_add(rows, PAB_DOCTOR_GOOD, "pressure", NULL, "not told by this kernel (psi=1)");
         return;
     }
-    bool is_bad = number(pressure, "cpu", "avg60") > WAITING_NOTED;
+    bool is_bad = pab_noise_number(pressure, "cpu", "avg60") > WAITING_NOTED;
     pab_doctor_add(
         rows, is_bad ? PAB_DOCTOR_BAD : PAB_DOCTOR_GOOD, "pressure",
         is_bad ? "tasks wait for CPUs: stop other work, or leave it a CPU of its own" : NULL,
         "tasks waited for a CPU %.0f %%, memory %.0f %%, disk %.0f %% of the last minute",
-        number(pressure, "cpu", "avg60"), number(pressure, "memory", "avg60"),
-        number(pressure, "io", "avg60"));
+        pab_noise_number(pressure, "cpu", "avg60"), pab_noise_number(pressure, "memory", "avg60"),
+        pab_noise_number(pressure, "io", "avg60"));
 }
 
 static void add_quota(json_t *rows, const json_t *before, const json_t *after)
 {
     json_t *during = pab_noise_between(before, after);
-    double now = number(during, NULL, "throttled_count");
-    double ever = number(after, "throttled", "count");
+    double now = pab_noise_number(during, NULL, "throttled_count");
+    double ever = pab_noise_number(after, "throttled", "count");
     const char *advice = "a CPU quota stops whatever runs for tens of milliseconds: raise cpu.max "
                          "of the control group, or give whole CPUs (cpuset) in its place";
     if (!(ever >= 0)) {

@@ -193,7 +193,7 @@ json_t *pab_noise_look(const char *root)
 
 /* --- between two ------------------------------------------------------------------------------ */
 
-static double number(const json_t *look, const char *part, const char *key)
+double pab_noise_number(const json_t *look, const char *part, const char *key)
 {
     const json_t *from = part == NULL ? look : json_object_get(look, part);
     const json_t *value = json_object_get(from, key);
@@ -203,7 +203,7 @@ static double number(const json_t *look, const char *part, const char *key)
 /* What a counter grew by: NAN where it is not known, negative where it began anew. */
 static double growth(const json_t *before, const json_t *after, const char *part, const char *key)
 {
-    return number(after, part, key) - number(before, part, key);
+    return pab_noise_number(after, part, key) - pab_noise_number(before, part, key);
 }
 
 static double share(double part, double whole)
@@ -270,10 +270,10 @@ static void warn_of_pressure(const json_t *during, json_t *warnings)
          OTHER_WAITED_NOTED},
         {"the disk", "let what reads and writes come to its end first", OTHER_WAITED_NOTED},
     };
-    double seconds = number(during, NULL, "s");
+    double seconds = pab_noise_number(during, NULL, "s");
     for (size_t i = 0; i < ARRAY_COUNT(resources); i++) {
         /* The kernel adds up every two seconds: a run can seem to have waited longer than it took. */
-        double us = number(during, "pressure_us", resources[i]);
+        double us = pab_noise_number(during, "pressure_us", resources[i]);
         double waited = us > 1e6 * seconds ? 1 : share(1e-6 * us, seconds);
         if (waited > said[i].noted) {
             char text[192];
@@ -287,7 +287,7 @@ static void warn_of_pressure(const json_t *during, json_t *warnings)
 void pab_noise_warn(const json_t *during, json_t *warnings)
 {
     char text[256];
-    double steal = number(during, NULL, "steal_share");
+    double steal = pab_noise_number(during, NULL, "steal_share");
     if (steal > STEAL_NOTED) {
         snprintf(text, sizeof(text),
                  "the hypervisor gave %.1f %% of the CPU time to other machines: a quieter hour or "
@@ -296,12 +296,12 @@ void pab_noise_warn(const json_t *during, json_t *warnings)
         warn(warnings, text);
     }
     warn_of_pressure(during, warnings);
-    double throttled_count = number(during, NULL, "throttled_count");
+    double throttled_count = pab_noise_number(during, NULL, "throttled_count");
     if (throttled_count > 0) {
         snprintf(text, sizeof(text),
                  "a CPU quota stopped this run %.0f times, for %.1f s in all: raise the control "
                  "group's cpu.max; wall times hold these stops, CPU times do not",
-                 throttled_count, 1e-6 * number(during, NULL, "throttled_us"));
+                 throttled_count, 1e-6 * pab_noise_number(during, NULL, "throttled_us"));
         warn(warnings, text);
     }
 }

@@ -16,6 +16,9 @@ json_t *pab_noise_look(const char *root);
 /* What passed between two looks: a new object, or null when the machine was started anew. */
 json_t *pab_noise_between(const json_t *before, const json_t *after);
 
+/* A number of either, under `part` where that is not NULL; NAN where it is not told. */
+double pab_noise_number(const json_t *object, const char *part, const char *key);
+
 /* Appends to `warnings` what of it a reader of the figures has to know, with what to do. */
 void pab_noise_warn(const json_t *during, json_t *warnings);
 
