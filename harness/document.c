@@ -20,13 +20,14 @@ static json_t *copy_array(const json_t *record, const char *kind)
     return array == NULL ? json_array() : json_incref(array);
 }
 
-/* A look that an older journal's header lacks is null, and so is what passed since. */
+/* What a journal's header that somebody edited lacks is null, and so is what passed since. */
 static json_t *noise(const json_t *header)
 {
     json_t *before = json_object_get(header, "noise_before");
     json_t *after = pab_noise_look("");
     json_t *during = pab_noise_between(before, after);
-    json_t *warnings = json_copy(json_object_get(header, "warnings"));
+    json_t *warnings = json_array();
+    json_array_extend(warnings, json_object_get(header, "warnings"));
     pab_noise_warn(during, warnings);
     json_t *steal = json_object_get(during, "steal_ticks");
     return json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
