@@ -68,6 +68,38 @@ static void note_hosts(struct pab_comparison *out)
     }
 }
 
+static bool has_values(struct pab_reading *reading, size_t workload, size_t backend)
+{
+    for (size_t m = 0; m < pab_reading_metrics(reading); m++) {
+        if (pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, m)->count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A cell that failed now and then has rows like any other: nothing else would tell. */
+static void note_failures(struct pab_comparison *out, struct pab_reading *reading,
+                          const char *prefix)
+{
+    size_t backends = pab_reading_backends(reading);
+    size_t found = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < pab_reading_workloads(reading) * backends; i++) {
+        if (pab_reading_failure(reading, i / backends, i % backends) != NULL &&
+            has_values(reading, i / backends, i % backends)) {
+            first = found++ == 0 ? i : first;
+        }
+    }
+    if (found > 0) {
+        const json_t *failure = pab_reading_failure(reading, first / backends, first % backends);
+        note(out, "%s%zu cell%s failed in some samples, and the others count; %s on %s: %s: %s",
+             prefix, found, found == 1 ? "" : "s", pab_reading_backend(reading, first % backends),
+             pab_reading_workload(reading, first / backends), pab_json_text(failure, "kind"),
+             pab_json_text(failure, "message"));
+    }
+}
+
 /* What limits every row of a reading: its control, its noise, how it ended. */
 static void note_reading(struct pab_comparison *out, struct pab_reading *reading,
                          const char *prefix)
@@ -90,6 +122,7 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
     if (json_is_false(json_object_get(run, "complete"))) {
         note(out, "%sthe run was interrupted; these are the figures so far", prefix);
     }
+    note_failures(out, reading, prefix);
     size_t index = 0;
     json_t *warning = NULL;
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)

@@ -98,6 +98,9 @@ static void new_gone_failed(void **state)
     }
     made_failure(base, "w", "c");
     made_failure(head, "w", "b");
+    made_failure(head, "w", "c"); /* in one round of ten */
+    json_object_set_new(json_array_get(json_object_get(made_run(head), "failures"), 1), "round",
+                        json_integer(3));
     struct pab_reading *old = made_reading(base);
     struct pab_reading *new = made_reading(head);
     struct pab_comparison *comparison = between(old, new, exploring());
@@ -112,6 +115,10 @@ static void new_gone_failed(void **state)
     expect_near(row->head, 100, 1e-9);
     expect_call(the_row(comparison, "old", "a", "cpu_ns_per_op"), PAB_CALL_GONE);
     expect_call(the_row(comparison, "new", "a", "cpu_ns_per_op"), PAB_CALL_NEW);
+    assert_int_equal(row->n_head, 9);
+    assert_true(has_note(comparison, "head: 1 cell failed in some samples, and the others count; c "
+                                     "on w: crashed: signal 11"));
+    assert_false(has_note(comparison, "base: 1 cell failed"));
     row = the_row(comparison, NULL, "a", "cpu_ns_per_op");
     assert_int_equal(row->workloads, 1);
     pab_comparison_free(comparison);
