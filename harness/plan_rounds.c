@@ -56,12 +56,13 @@ size_t pab_plan_round(const struct pab_plan *plan, const struct pab_pass *pass, 
     pab_rng_seed(&rng, plan->seed ^ ((uint64_t)(pab_pass_index(pass) + 1) << 56) ^
                            ((uint64_t)round << 24));
     size_t workloads[PAB_PLAN_WORKLOADS_MAX];
-    for (size_t w = 0; w < plan->workload_count; w++) {
+    const size_t workload_count = plan->workload_count;
+    for (size_t w = 0; w < workload_count; w++) {
         workloads[w] = w;
     }
-    shuffle(workloads, plan->workload_count, &rng);
+    shuffle(workloads, workload_count, &rng);
     size_t count = 0;
-    for (size_t w = 0; w < plan->workload_count; w++) {
+    for (size_t w = 0; w < workload_count; w++) {
         size_t arms[PAB_PLAN_BACKENDS_MAX + 1];
         size_t arm_count = arms_of(plan, pass, round, workloads[w], arms);
         shuffle(arms, arm_count, &rng);
