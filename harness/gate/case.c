@@ -2,8 +2,6 @@
 
 #include "harness/json_text.h"
 
-#include <string.h>
-
 /* What a live gate set out to measure. */
 static unsigned measured_families(const struct pab_reading *arms)
 {
@@ -56,24 +54,15 @@ static uint32_t rounds_of(const json_t *gate, const char *key)
     return rounds > 0 && rounds < UINT32_MAX ? (uint32_t)rounds : 0;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* Memory has fewer rounds than time: those behind them confirm, and are no part of the first look.
  * Rows of `early` stand for those of `all`. */
 static void narrow_memory(struct pab_comparison *all, const struct pab_comparison *early)
 {
     for (size_t i = 0; i < all->count; i++) {
-        struct pab_row *row = &all->rows[i];
-        for (size_t j = 0; row->metric->family == PAB_FAMILY_MEMORY && j < early->count; j++) {
-            const struct pab_row *other = &early->rows[j];
-            if (other->metric == row->metric && is_same_text(other->workload, row->workload) &&
-                is_same_text(other->label, row->label) && other->workloads == row->workloads) {
-                *row = *other; /* its host is NULL: names are the reading's */
-                break;
-            }
+        bool is_memory = all->rows[i].metric->family == PAB_FAMILY_MEMORY;
+        const struct pab_row *own = is_memory ? pab_gate_find_row(early, &all->rows[i]) : NULL;
+        if (own != NULL) {
+            all->rows[i] = *own; /* of all hosts: its names are the reading's */
         }
     }
 }

@@ -107,12 +107,11 @@ static bool is_same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* The same row of the confirmation: a mean over other workloads is another one. */
-static const struct pab_row *find_again(const struct pab_comparison *again,
-                                        const struct pab_row *row)
+/* A mean over other workloads is another one. */
+const struct pab_row *pab_gate_find_row(const struct pab_comparison *in, const struct pab_row *row)
 {
-    for (size_t i = 0; again != NULL && i < again->count; i++) {
-        const struct pab_row *other = &again->rows[i];
+    for (size_t i = 0; in != NULL && i < in->count; i++) {
+        const struct pab_row *other = &in->rows[i];
         if (is_same_text(other->metric->name, row->metric->name) && other->host == NULL &&
             is_same_text(other->workload, row->workload) &&
             is_same_text(other->label, row->label) && other->workloads == row->workloads) {
@@ -336,9 +335,9 @@ static void judge_rows(struct pab_gate_verdict *verdict, const struct pab_gate_e
             continue;
         }
         if (pab_gate_is_flagged(row, limits)) {
-            item->again = find_again(item->family == PAB_FAMILY_TIME ? evidence->time_again
-                                                                     : evidence->memory_again,
-                                     row);
+            item->again = pab_gate_find_row(
+                item->family == PAB_FAMILY_TIME ? evidence->time_again : evidence->memory_again,
+                row);
         }
         judge_row(item, evidence, limits);
         if (!may_repeat(item->finding) && is_told(verdict, item)) {

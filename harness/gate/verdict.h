@@ -99,6 +99,10 @@ struct pab_gate_verdict *pab_gate_judge(const struct pab_gate_evidence *evidence
                                         const struct pab_gate_limits *limits);
 void pab_gate_verdict_free(struct pab_gate_verdict *verdict);
 
+/* The row of another comparison that says the same of the same, all hosts together; NULL: there is
+ * none. `in` may be NULL. */
+const struct pab_row *pab_gate_find_row(const struct pab_comparison *in, const struct pab_row *row);
+
 /* Whether a row calls for a confirmation before it is a regression. */
 bool pab_gate_is_flagged(const struct pab_row *row, const struct pab_gate_limits *limits);
 
