@@ -31,7 +31,7 @@ enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_readi
 
 void pab_gate_case_free(struct pab_gate_case *the_case);
 
-/* `gate` of a document: who the sides are, how many rounds belong to the measurement; NULL: none. */
+/* `gate` of a document: who the sides are, how many rounds are the measurement; NULL: none. */
 const json_t *pab_gate_of(const struct pab_reading *reading);
 
 #endif

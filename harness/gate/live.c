@@ -106,7 +106,7 @@ static void leave_out_others(struct pab_plan *part, const struct flagged *flagge
 }
 
 /* Times as many rounds of memory as the first look: of figures that scatter, six lie above six
- * others by chance once in 924, so that a gate of fifty of them stays below a false alarm in 100. */
+ * others by chance once in 924, and a gate of fifty of them cries wolf less than once in 100. */
 #define CONFIRM_MEMORY 2
 
 static enum pab_status confirm(struct measurement *measurement, struct pab_error *err)

@@ -67,7 +67,7 @@ bool pab_gate_is_news(const struct pab_gate_item *item);
 /* Whether nobody misses it who asked for nothing in particular: in order, and not the main figure
  * of its family. */
 bool pab_gate_is_quiet(const struct pab_gate_item *item);
-/* How many of a family are in order and not wanted: "and in order: ..."; "" where there are none. */
+/* How many of a family are in order, not wanted: "and in order: ..."; "" where there are none. */
 const char *pab_gate_quiet_text(const struct pab_gate_case *the_case,
                                 bool (*wants)(const struct pab_gate_item *item),
                                 char out[PAB_GATE_WORD_MAX]);

@@ -389,7 +389,7 @@ static void fold_cell(struct pab_gate_verdict *verdict, size_t index)
     }
 }
 
-/* What one change does to a structure shows in many counts: one finding a cell, which names them. */
+/* What one change does to a structure shows in many counts: one finding a cell, naming them. */
 static void fold_structure(struct pab_gate_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->count; i++) {
