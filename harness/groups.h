@@ -10,8 +10,8 @@
  * file that the other one has is not there. */
 void pab_groups_each(const char *root, void (*each)(void *arg, const char *folder), void *arg);
 
-/* The first line of FOLDER/NAME, without its end; false and "" when it cannot be read. `folder` NULL:
- * `name` is the whole path. */
+/* The first line of FOLDER/NAME, without its end; false and "" when it cannot be read. Where
+ * `folder` is NULL, `name` is the whole path. */
 bool pab_read_line(const char *folder, const char *name, char *out, size_t size);
 
 #endif

@@ -272,7 +272,7 @@ static void warn_of_pressure(const json_t *during, json_t *warnings)
     };
     double seconds = pab_noise_number(during, NULL, "s");
     for (size_t i = 0; i < ARRAY_COUNT(resources); i++) {
-        /* The kernel adds up every two seconds: a run can seem to have waited longer than it took. */
+        /* The kernel adds up every two seconds: a run may seem to wait longer than it took. */
         double us = pab_noise_number(during, "pressure_us", resources[i]);
         double waited = us > 1e6 * seconds ? 1 : share(1e-6 * us, seconds);
         if (waited > said[i].noted) {
