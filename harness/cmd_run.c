@@ -274,9 +274,10 @@ static bool asks_for_more(const struct arguments *arguments)
 /* FILE, also where FILE.partial is given. */
 static void strip_partial(char *path)
 {
-    char *suffix = strstr(path, ".partial");
-    if (suffix != NULL && suffix[strlen(".partial")] == '\0') {
-        *suffix = '\0';
+    size_t length = strlen(path);
+    size_t suffix = strlen(".partial");
+    if (length > suffix && strcmp(path + length - suffix, ".partial") == 0) {
+        path[length - suffix] = '\0';
     }
 }
 
