@@ -2,10 +2,11 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <limits.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* --- the domain table over a library's functions: one tail jump a call ---------------------- */
 
@@ -282,18 +283,20 @@ enum pab_status pab_dso_describe(const void *address, struct pab_identity *out,
                                  struct pab_error *err)
 {
     Dl_info info;
-    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+    const struct link_map *map = NULL;
+    if (dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL) {
         return pab_fail(err, PAB_IDENTITY, "the loader knows no object at %p", address);
     }
+    /* In its list the executable has no name; a library's may be relative to this folder. */
+    const char *name = map->l_name[0] == '\0' ? "/proc/self/exe" : map->l_name;
+    char resolved[PATH_MAX]; /* no block of malloc: that may be what is to be measured */
+    bool is_absolute = name == map->l_name && name[0] == '/';
+    const char *path = is_absolute ? name : realpath(name, resolved);
     struct stat file;
-    snprintf(out->path, sizeof(out->path), "%s", info.dli_fname);
-    if (info.dli_fname[0] != '/') { /* the executable: by the name that it was started by */
-        ssize_t length = readlink("/proc/self/exe", out->path, sizeof(out->path) - 1);
-        out->path[length > 0 ? length : 0] = '\0';
-    }
-    if (stat(out->path, &file) != 0) {
+    if (path == NULL || stat(path, &file) != 0) {
         return pab_fail(err, PAB_IDENTITY, "cannot stat %s", info.dli_fname);
     }
+    snprintf(out->path, sizeof(out->path), "%s", path);
     out->inode = (uint64_t)file.st_ino;
     out->device = (uint64_t)file.st_dev;
     out->size_bytes = (uint64_t)file.st_size;

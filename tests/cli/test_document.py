@@ -1,6 +1,7 @@
 """One smoke run of every backend: is its document what results/README.md promises?"""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -11,7 +12,8 @@ import unittest
 
 import jsonschema
 
-from support import GOOD, HANG_SECONDS, ROOT, TOOL, good_cells, planned_cells, samples_of
+from support import (CliTest, GOOD, HANG_SECONDS, ROOT, TOOL, good_cells, planned_cells,
+                     samples_of)
 
 LIBRARIES = ("system", "jemalloc", "tcmalloc", "mimalloc")
 BACKENDS = (*LIBRARIES, "pymalloc", "pymalloc+jemalloc", "libpython", "cpython", "null")
@@ -153,6 +155,20 @@ class DocumentTest(unittest.TestCase):
              "small_ints/backend:mimalloc"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, GOOD, done.stderr)
         self.assertRegex(done.stdout, r"small_ints.*system.*mimalloc|\[small_ints.*\]")
+
+
+class PathTest(CliTest):
+    def test_library_of_a_relative_folder(self):
+        words = ("run", "-q", "--preset", "smoke", "--passes", "memory", "-w", "small_ints",
+                 "-b", "jemalloc", "-o", "out.json")
+        self.expect_exit(self.tool(*words), GOOD)
+        installed = self.document()["pyallocbench"]["backends"][0]["identity"]["path"]
+        (self.dir / "lib").mkdir()
+        shutil.copy(installed, self.dir / "lib")
+        done = self.tool(*words, env={**os.environ, "LD_LIBRARY_PATH": "lib"})
+        self.expect_exit(done, GOOD)
+        self.assertEqual(self.document()["pyallocbench"]["backends"][0]["identity"]["path"],
+                         str((self.dir / "lib").resolve() / pathlib.Path(installed).name))
 
 
 if __name__ == "__main__":
