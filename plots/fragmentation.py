@@ -100,7 +100,7 @@ def draw_bars(axes, document, workload, placed, column):
     axes.spines["left"].set_color(style.QUIET)
     axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
     axes.tick_params(axis="x", labelsize=style.SMALL_PT, length=3)
-    axes.xaxis.set_major_locator(style.whole_ticks(4))
+    axes.xaxis.set_major_locator(style.round_ticks(4))
     if metric == "f_peak":
         axes.axvline(1.0, color=style.INK, linewidth=0.9, zorder=4)
     for backend, y in placed:

@@ -2,6 +2,8 @@
 workload, taking on the left and giving back on the right. Depends on histogram.py, recompute.py and
 style.py."""
 
+import collections
+
 import histogram
 import recompute
 import style
@@ -25,6 +27,7 @@ def draw(document):
                if s.pass_name == "latency" and recompute.counts(document, s)]
     if not samples:
         raise style.NotMade("latency")
+    style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
     names = [text.replace("\n", "") for text in style.labels(backends)]
@@ -62,10 +65,12 @@ def scale(samples):
     """(longest, rarest): one scale for all facets."""
     longest = max(s.figures.get(f"{kind}.max_ns", 1) for s in samples
                   for _, kinds in COLUMNS for kind in kinds)
-    most = max(s.figures.get(f"{kind}.count", 1) for s in samples
-               for _, kinds in COLUMNS for kind in kinds)
-    rounds = max(s.round for s in samples) + 1
-    return max(longest, 1000) * 1.3, 0.5 / (most * rounds)
+    most = collections.Counter()  # of calls that one line is drawn of
+    for s in samples:
+        for name, kinds in COLUMNS:
+            most[s.workload, s.backend, name] += sum(s.figures.get(f"{kind}.count", 0)
+                                                     for kind in kinds)
+    return max(longest, 1000) * 1.3, 0.5 / max(1, *most.values())
 
 
 def together(samples, kinds):

@@ -139,7 +139,7 @@ def said(noise):
 
 def limit_percent(axes, reach):
     axes.set_ylim(-reach, reach)
-    axes.yaxis.set_major_locator(style.whole_ticks(5))
+    axes.yaxis.set_major_locator(style.round_ticks(5))
     axes.yaxis.set_major_formatter(lambda tick, _: f"{tick:+g} %" if tick else "0")
     axes.axhline(0, color=style.INK, linewidth=0.7, zorder=1)
     axes.tick_params(labelsize=style.SMALL_PT, length=3)
@@ -182,7 +182,7 @@ def draw_control(axes, noise, points):
     limit_percent(axes, reach)
     rounds = [number for number, _, _ in pairs] or [0]
     axes.set_xlim(min(rounds) - 0.5, max(rounds) + 0.5)
-    axes.xaxis.set_major_locator(style.whole_ticks(8))
+    axes.xaxis.set_major_locator(style.round_ticks(8, integer=True))
     if len(pairs) <= DOTS_MOST:
         inside = [(x, y) for (x, _, _), y in zip(pairs, offs) if abs(y) <= reach]
         axes.plot([x for x, _ in inside], [y for _, y in inside], linestyle="none", marker="D",

@@ -21,6 +21,7 @@ def draw(document):
                if s.pass_name == "pauses" and recompute.counts(document, s)]
     if not samples:
         raise style.NotMade("pauses")
+    style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
     labels = style.labels(backends)

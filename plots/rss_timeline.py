@@ -48,7 +48,7 @@ def draw_facet(sheet, document, workload, lines, y):
     after = sheet.axes(LEFT_IN + width + GAP_IN, y, RETAINED_IN, PLOT_IN, sharey=axes)
     top = limit(document, workload, lines)
     axes.set_ylim(0, top / style.MIB)
-    axes.yaxis.set_major_locator(style.whole_ticks(5))
+    axes.yaxis.set_major_locator(style.round_ticks(5))
     draw_run(axes, document, workload, lines)
     draw_retained(after, document, lines)
     note(sheet, document, workload, lines, (top, y))

@@ -321,9 +321,9 @@ def legend_height_in(texts):
     return 0.2 * rows
 
 
-def whole_ticks(at_most):
-    """From 0 in round steps."""
-    return matplotlib.ticker.MaxNLocator(at_most, steps=[1, 2, 2.5, 5, 10])
+def round_ticks(at_most, integer=False):
+    """From 0 in round steps; `integer`: of what has no halves."""
+    return matplotlib.ticker.MaxNLocator(at_most, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
 def ratio_ticks(low, high, at_most):

@@ -20,12 +20,12 @@ class Step:
 
 
 STEPS = (
-    Step("rounding_bytes", "rounding to sizes", "#0072b2", ""),
+    Step("rounding_bytes", "rounding to sizes", "#0072b2", "|||"),
     Step("headers_bytes", "headers of blocks", "#56b4e9", "///"),
     Step("free_blocks_bytes", "free blocks in used pools", "#d55e00", ""),
     Step("free_pools_bytes", "free pools, pages, arenas", "#e69f00", "\\\\\\"),
     Step("slack_bytes", "slack of pools", "#cc79a7", "..."),
-    Step("tables_bytes", "its own records", "#009e73", ""),
+    Step("tables_bytes", "its own records", "#009e73", "+++"),
     Step("raw_heap_bytes", "the heap below", "#7f7f7f", "xxx"),
     Step("other_bytes", "not accounted for", "#bdbdbd", ""),
 )
@@ -39,6 +39,7 @@ def draw(document):
                if s.pass_name == "waterfall" and recompute.counts(document, s)]
     if not samples:
         raise style.NotMade("waterfall")
+    style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
     backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]

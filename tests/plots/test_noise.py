@@ -142,6 +142,18 @@ class NoiseTest(unittest.TestCase):
         with self.assertRaisesRegex(load.Refused, "compare sample` tells of all"):
             self.table(split_hosts)
 
+    def test_rounds_have_no_halves(self):
+        def two_rounds(document):
+            add_control(document)
+            for part in ("samples", "control"):
+                rows = document["pyallocbench"][part]
+                rows[:] = [row for row in rows if row["round"] < 2]
+        self.drawn(two_rounds)
+        ticks = [tick for axes in self.picture.figure.axes
+                 if axes.get_ylabel() == "second over first" for tick in axes.get_xticks()]
+        self.assertTrue(ticks)
+        self.assertEqual(ticks, [round(tick) for tick in ticks])
+
     def test_failed_control_is_in_every_footer(self):
         for picture in (relative_time, noise):
             text = self.drawn(lambda d: add_control(d, "failed"), picture)

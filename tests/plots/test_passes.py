@@ -104,6 +104,17 @@ class PassTest(unittest.TestCase):
     def svg(self, picture):
         return (self.dir / "all" / f"{picture}.svg").read_text(encoding="utf-8")
 
+    def test_machines_are_not_pooled(self):
+        def merged(document):
+            with_passes(document)
+            run = document["pyallocbench"]
+            run["hosts"] = [{"provenance": run["provenance"], "noise": run["noise"]}] * 2
+        file = write(self.dir / "merged.json", changed(golden(), merged))
+        done = script("draw.py", file, "-o", self.dir / "merged", *self.only)
+        self.assertEqual(done.returncode, NOTHING)
+        for picture in PICTURES:
+            self.assertIn(f"no {picture}: it shows one machine, and these are 2", done.stderr)
+
     def test_drawn_the_same_twice(self):
         self.assertEqual((self.done.returncode, self.done.stderr), (GOOD, ""))
         script("draw.py", self.file, "-o", self.dir / "again", *self.only, PYTHONHASHSEED="2")
