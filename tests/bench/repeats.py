@@ -8,7 +8,9 @@ Prints a line. Exit: 0 all runs agree, 4 a count differs (with its values), 1 a 
 
 import argparse
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,12 @@ def arguments():
     parser.add_argument("-b", dest="backends", default="system,pymalloc,pymalloc:profile=3.9")
     parser.add_argument("-w", dest="workloads", default="*")
     parser.add_argument("--preset", default="smoke")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.tool = shutil.which(os.path.abspath(options.tool)) or parser.error(
+        f"--tool {options.tool}: no program; name a built pyallocbench")
+    if options.runs < 2:
+        parser.error(f"--runs {options.runs}: two at least can differ")
+    return options
 
 
 def structures(options, folder):
