@@ -50,6 +50,9 @@ static const char *missing(void)
     bool is_told = read(ends[0], why, sizeof(why) - 1) >= 0;
     close(ends[0]);
     bool is_ended = child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    if (child < 0) {
+        return "no process can be started to try it";
+    }
     if (!is_told || !is_ended) {
         return "a process that tries it ends at once";
     }
