@@ -19,7 +19,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void pab_sort(double *values, size_t n)
+void pab_sort_values(double *values, size_t n)
 {
     if (n > 1) {
         qsort(values, n, sizeof(*values), compare_doubles);
@@ -32,14 +32,14 @@ double *pab_stats_sorted(const double *values, size_t n)
     if (n > 0) {
         memcpy(copy, values, n * sizeof(*copy));
     }
-    pab_sort(copy, n);
+    pab_sort_values(copy, n);
     return copy;
 }
 
 double pab_median(double *values, size_t n)
 {
     PAB_CHECK(n >= 1);
-    pab_sort(values, n);
+    pab_sort_values(values, n);
     return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 

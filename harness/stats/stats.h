@@ -24,7 +24,7 @@ double pab_median(double *values, size_t n);
 /* Median absolute deviation from the median, unscaled. Reorders `values`. n >= 1. */
 double pab_mad(double *values, size_t n);
 /* Ascending. */
-void pab_sort(double *values, size_t n);
+void pab_sort_values(double *values, size_t n);
 /* Of ascending values, linear between two order statistics (Hyndman and Fan's type 7). */
 double pab_quantile(const double *sorted, size_t n, double p);
 /* Mean of ascending values without the lowest and highest floor(share * n). share < 0.5, n >= 1. */

@@ -41,7 +41,7 @@ static struct rounds rounds_make(const double *values, const size_t *counts, siz
                                                        .n = n,
                                                        .cut = cut,
                                                        .kept = n - 2 * cut};
-            pab_sort(out.values + at, n);
+            pab_sort_values(out.values + at, n);
         }
         at += n;
     }
@@ -98,7 +98,7 @@ static void resample(const struct rounds *rounds, uint64_t seed, double *centres
         }
         centres[b] = sum / (double)rounds->count;
     }
-    pab_sort(centres, PAB_SUITE_RESAMPLES);
+    pab_sort_values(centres, PAB_SUITE_RESAMPLES);
 }
 
 /* --- the jackknife ---------------------------------------------------------------------------- */
