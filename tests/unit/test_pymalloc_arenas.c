@@ -118,6 +118,25 @@ static void test_arena_of_one_pool_follows_the_tail_rule(void **state)
     }
 }
 
+/* What a caller's own source keeps, and which of its pages are there, is not the heap's to say. */
+static void test_inventory_of_another_source(void **state)
+{
+    (void)state;
+    struct fixture fix;
+    open_profile(&fix, "3.11");
+    char *one = take(&fix, 100);
+    struct pab_inventory held = {.absent_bytes = 1};
+    pab_pymalloc_inventory_read(fix.pm, &held);
+    assert_int_equal(held.blocks_bytes, 112);
+    assert_int_equal(held.blocks_bytes + held.free_blocks_bytes + held.free_pools_bytes +
+                         held.slack_bytes,
+                     fix.geometry.arena_bytes);
+    assert_int_equal(held.tables_bytes, 0);
+    assert_int_equal(held.absent_bytes, 0);
+    give(&fix, one);
+    close_fixture(&fix);
+}
+
 static void test_failing_arena_falls_to_raw(void **state)
 {
     (void)state;
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_every_free_arena_is_released_before_3_9),
         cmocka_unit_test(test_unaligned_arena_loses_a_pool),
         cmocka_unit_test(test_arena_of_one_pool_follows_the_tail_rule),
+        cmocka_unit_test(test_inventory_of_another_source),
         cmocka_unit_test(test_failing_arena_falls_to_raw),
         cmocka_unit_test(test_descriptors_double_from_16),
         cmocka_unit_test(test_storm_on_every_profile),
