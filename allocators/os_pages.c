@@ -76,7 +76,7 @@ size_t pab_pages_resident(const void *start, size_t bytes)
     for (char *at = (char *)(uintptr_t)start; left > 0; at += CHUNK * page) {
         size_t count = left < CHUNK ? left : CHUNK;
         if (mincore(at, count * page, present) != 0) {
-            return 0;
+            return (bytes + page - 1) / page * page;
         }
         for (size_t i = 0; i < count; i++) {
             resident += present[i] & 1u;

@@ -37,7 +37,8 @@ void *pab_pages_map(size_t bytes);
 /* Ends what reserve() or map() made: the whole of it, with the size that was granted. */
 void pab_pages_release(void *start, size_t bytes);
 
-/* How many bytes of [start, start + bytes) have memory behind them; 0 when the system does not tell. */
+/* How many bytes of [start, start + bytes), in whole pages, may have memory behind them: all of it
+ * when the system does not tell. */
 size_t pab_pages_resident(const void *start, size_t bytes);
 
 /* The system's page size. */
