@@ -48,15 +48,9 @@ static json_t *probe(const struct pab_backend *backend)
     if (pab_spec_parse(backend->name, &spec, &err) != PAB_OK) {
         return json_pack("{s:s, s:s}", "status", "needs a value", "reason", err.text);
     }
-    static struct pab_job job;
-    memset(&job, 0, sizeof(job));
-    job.protocol = PAB_PROTOCOL;
-    job.kind = PAB_JOB_PROBE;
-    snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
-    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
     json_t *out = NULL;
-    if (pab_worker_run(&launch, NULL, &worker, &err) == PAB_OK) {
+    if (pab_worker_probe(spec, &worker, &err) == PAB_OK) {
         struct pab_arm arm = {.spec = spec};
         snprintf(arm.id, sizeof(arm.id), "%s", spec->id);
         out = pab_backend_to_json(&arm, pab_worker_outcome(worker));

@@ -15,14 +15,8 @@ static void add_backend(json_t *rows, const struct pab_backend *backend)
     struct pab_error err;
     struct pab_spec *spec = NULL;
     PAB_CHECK(pab_spec_parse(backend->name, &spec, &err) == PAB_OK);
-    static struct pab_job job;
-    memset(&job, 0, sizeof(job));
-    job.protocol = PAB_PROTOCOL;
-    job.kind = PAB_JOB_PROBE;
-    snprintf(job.backend, sizeof(job.backend), "%s", backend->name);
-    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
     struct pab_worker *worker = NULL;
-    if (pab_worker_run(&launch, NULL, &worker, &err) == PAB_OK) {
+    if (pab_worker_probe(spec, &worker, &err) == PAB_OK) {
         const struct pab_outcome *outcome = pab_worker_outcome(worker);
         pab_doctor_add(rows, outcome->ok ? PAB_DOCTOR_GOOD : PAB_DOCTOR_BAD, backend->name, NULL,
                        "%s", outcome->ok ? outcome->opened.identity.version : outcome->message);

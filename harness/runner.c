@@ -439,3 +439,12 @@ enum pab_status pab_worker_run(const struct pab_launch *launch, const volatile i
     }
     return status;
 }
+
+enum pab_status pab_worker_probe(const struct pab_spec *spec, struct pab_worker **out,
+                                 struct pab_error *err)
+{
+    struct pab_job job = {.protocol = PAB_PROTOCOL, .kind = PAB_JOB_PROBE};
+    snprintf(job.backend, sizeof(job.backend), "%s", spec->id);
+    struct pab_launch launch = {.spec = spec, .job = &job, .timeout_ms = PAB_PROBE_TIMEOUT_MS};
+    return pab_worker_run(&launch, NULL, out, err);
+}

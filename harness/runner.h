@@ -58,4 +58,8 @@ void pab_worker_destroy(struct pab_worker *worker);
 enum pab_status pab_worker_run(const struct pab_launch *launch, const volatile int *interrupted,
                                struct pab_worker **out, struct pab_error *err);
 
+/* Opens a backend in a worker and has it prove who it is: the outcome of a probe. */
+enum pab_status pab_worker_probe(const struct pab_spec *spec, struct pab_worker **out,
+                                 struct pab_error *err);
+
 #endif
