@@ -1,4 +1,5 @@
 /* tests/cli/broken/two.c -- an allocator of malloc and free alone, and nothing wrong with them. */
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -8,26 +9,29 @@
 void *malloc(size_t size);
 void free(void *ptr);
 
-static struct {
-    uintptr_t next, end;
-} span;
+static _Atomic uintptr_t next; /* of any thread; 0: nothing is mapped yet, or it could not be */
+static uintptr_t end;
+
+__attribute__((constructor)) static void map_span(void)
+{
+    void *pages = mmap(NULL, SPAN_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages != MAP_FAILED) {
+        end = (uintptr_t)pages + SPAN_BYTES;
+        next = (uintptr_t)pages;
+    }
+}
 
 void *malloc(size_t size)
 {
-    if (span.next == 0) {
-        void *pages = mmap(NULL, SPAN_BYTES, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (pages == MAP_FAILED) {
+    uintptr_t block = next;
+    uintptr_t after;
+    do {
+        if (block == 0 || size > end - block - 16) {
             return NULL;
         }
-        span.next = (uintptr_t)pages;
-        span.end = span.next + SPAN_BYTES;
-    }
-    if (size > span.end - span.next - 32) {
-        return NULL;
-    }
-    uintptr_t block = (span.next + 15) & ~(uintptr_t)15;
-    span.next = block + (size == 0 ? 1 : size);
+        after = block + ((size + 15) & ~(size_t)15) + (size == 0 ? 16 : 0);
+    } while (!atomic_compare_exchange_weak(&next, &block, after));
     return (void *)block;
 }
 
