@@ -1,0 +1,65 @@
+/* workloads/trace/trace.h -- writes and reads traces. Depends on format.h, allocators/status.h; on
+ * zstd and xxhash.
+ *
+ * Both stream: memory is bounded by the blocks that are alive at once, not by the file's length.
+ * The reader trusts nothing: a file that is damaged, truncated or hostile gives the valid events
+ * that precede the damage, then one error that names the place. No event that it gives can be wrong in
+ * itself: kinds and domains exist, a slot that is resized or given back is alive in that domain,
+ * sizes are at most PAB_TRACE_SIZE_MAX.
+ */
+#ifndef PAB_WORKLOADS_TRACE_TRACE_H
+#define PAB_WORKLOADS_TRACE_TRACE_H
+
+#include "allocators/status.h"
+#include "workloads/trace/format.h"
+
+#include <stdbool.h>
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+struct pab_trace_writer;
+
+/* Makes the file (PAB_IO where it cannot). `meta` is JSON. */
+enum pab_status pab_trace_create(const char *path, const char *meta, struct pab_trace_writer **out,
+                                 struct pab_error *err);
+/* Adds one event. `event->slot` is an input for REALLOC and FREE, and is filled for the others. */
+enum pab_status pab_trace_put(struct pab_trace_writer *writer, struct pab_event *event,
+                              struct pab_error *err);
+/* Ends the frame: everything so far is in the file, with the clocks that belong to it. */
+enum pab_status pab_trace_flush(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns,
+                                struct pab_error *err);
+/* A JSON frame of `kind` at this place. */
+enum pab_status pab_trace_note(struct pab_trace_writer *writer, enum pab_trace_frame_kind kind,
+                               const char *json, struct pab_error *err);
+/* Flushes, adds the END frame with `totals` (a JSON object that it extends) and closes. The writer
+ * is gone in any case. */
+enum pab_status pab_trace_finish(struct pab_trace_writer *writer, const char *totals,
+                                 struct pab_error *err);
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+struct pab_trace_reader;
+
+/* PAB_IO: cannot be read. PAB_BAD_DATA: no trace, or its start is damaged. PAB_NOT_COMPARABLE:
+ * a newer version. */
+enum pab_status pab_trace_open(const char *path, struct pab_trace_reader **out,
+                               struct pab_error *err);
+void pab_trace_close(struct pab_trace_reader *reader);
+const char *pab_trace_meta(const struct pab_trace_reader *reader); /* JSON, the reader's */
+/* The END frame's JSON, or NULL where the file has none. Looks at the end of the file only. */
+const char *pab_trace_totals(struct pab_trace_reader *reader);
+
+/* Up to `most` events into `out`; *count 0: the end. On an error *count events are still good. */
+enum pab_status pab_trace_read(struct pab_trace_reader *reader, struct pab_event *out, size_t most,
+                               size_t *count, struct pab_error *err);
+/* Clocks of the frame that the last event came from. */
+void pab_trace_clock(const struct pab_trace_reader *reader, uint64_t *wall_ns, uint64_t *cpu_ns);
+/* Starts over. */
+enum pab_status pab_trace_rewind(struct pab_trace_reader *reader, struct pab_error *err);
+
+/* One past the highest slot that was used so far. */
+uint32_t pab_trace_slots(const struct pab_trace_reader *reader);
+/* XXH3-64 of the whole file, for the identity of a workload: reads it once. */
+enum pab_status pab_trace_digest(const char *path, uint64_t *out, struct pab_error *err);
+
+#endif
