@@ -3,9 +3,9 @@
  *
  * Both stream: memory is bounded by the blocks that are alive at once, not by the file's length.
  * The reader trusts nothing: a file that is damaged, truncated or hostile gives the valid events
- * that precede the damage, then one error that names the place. No event that it gives can be wrong in
- * itself: kinds and domains exist, a slot that is resized or given back is alive in that domain,
- * sizes are at most PAB_TRACE_SIZE_MAX.
+ * that precede the damage, then one error that names the place. No event that it gives can be
+ * wrong in itself: kinds and domains exist, a slot that is resized or given back is alive in that
+ * domain, sizes are at most PAB_TRACE_SIZE_MAX.
  */
 #ifndef PAB_WORKLOADS_TRACE_TRACE_H
 #define PAB_WORKLOADS_TRACE_TRACE_H
