@@ -22,12 +22,16 @@ struct pab_trace_writer;
 /* Makes the file (PAB_IO where it cannot). `meta` is JSON. */
 enum pab_status pab_trace_create(const char *path, const char *meta, struct pab_trace_writer **out,
                                  struct pab_error *err);
-/* Adds one event. `event->slot` is an input for REALLOC and FREE, and is filled for the others. */
+/* Adds one event. `event->slot` is an input for REALLOC and FREE, and is filled for the others.
+ * `event->thread` may be any number; it becomes that of the file, where threads are numbered in the
+ * order in which they appear. */
 enum pab_status pab_trace_put(struct pab_trace_writer *writer, struct pab_event *event,
                               struct pab_error *err);
 /* Ends the frame: everything so far is in the file, with the clocks that belong to it. */
 enum pab_status pab_trace_flush(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns,
                                 struct pab_error *err);
+/* The clocks that belong to the events so far; a frame that fills up by itself carries them. */
+void pab_trace_tick(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns);
 /* A JSON frame of `kind` at this place. */
 enum pab_status pab_trace_note(struct pab_trace_writer *writer, enum pab_trace_frame_kind kind,
                                const char *json, struct pab_error *err);
@@ -41,7 +45,8 @@ enum pab_status pab_trace_finish(struct pab_trace_writer *writer, const char *to
 struct pab_trace_reader;
 
 /* PAB_IO: cannot be read. PAB_BAD_DATA: no trace, or its start is damaged. PAB_NOT_COMPARABLE:
- * a newer version. */
+ * a newer version. All memory that a reader takes is mapped: none is from malloc, which may be the
+ * heap that is measured. */
 enum pab_status pab_trace_open(const char *path, struct pab_trace_reader **out,
                                struct pab_error *err);
 void pab_trace_close(struct pab_trace_reader *reader);
@@ -54,6 +59,11 @@ enum pab_status pab_trace_read(struct pab_trace_reader *reader, struct pab_event
                                size_t *count, struct pab_error *err);
 /* Clocks of the frame that the last event came from. */
 void pab_trace_clock(const struct pab_trace_reader *reader, uint64_t *wall_ns, uint64_t *cpu_ns);
+/* Calls `visit` for every JSON frame between META and END (FORK) that is passed from now on; the text
+ * ends with a NUL and lives as long as the call. */
+typedef void (*pab_trace_note_visit)(void *arg, uint32_t kind, uint64_t first_event,
+                                     const char *json);
+void pab_trace_on_note(struct pab_trace_reader *reader, pab_trace_note_visit visit, void *arg);
 /* Starts over. */
 enum pab_status pab_trace_rewind(struct pab_trace_reader *reader, struct pab_error *err);
 
