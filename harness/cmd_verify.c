@@ -4,17 +4,15 @@
 
 #include "allocators/pymalloc/pymalloc.h"
 #include "allocators/spec.h"
-#include "harness/verify_program.h"
+#include "harness/program.h"
+#include "harness/shadow/record.h"
 #include "harness/verify_report.h"
 
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SETTLE_TRIALS 20
@@ -98,6 +96,16 @@ static enum pab_status check_profile(const char *profile, struct pab_error *err)
                     near == NULL ? "" : near, near == NULL ? "" : "'?");
 }
 
+static enum pab_status check_environment(struct pab_error *err)
+{
+    const char *value = getenv("PYTHONMALLOC");
+    if (value != NULL && value[0] != '\0') {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "PYTHONMALLOC=%s sets allocators anew, after ours; unset it", value);
+    }
+    return PAB_OK;
+}
+
 /* --- the folder of records -------------------------------------------------------------------- */
 
 static enum pab_status make_folder(char *out, size_t size, struct pab_error *err)
@@ -150,19 +158,18 @@ static const char *reason_for_nothing(const struct pab_records *records)
            "the allocator's tables, or no Python code ran";
 }
 
-static int judge(const struct arguments *arguments, const struct pab_records *records,
-                 int wait_status)
+static int judge(const struct pab_program *program, const struct pab_records *records)
 {
     struct pab_verify_totals totals = pab_records_total(records);
     if (totals.compared == 0 && totals.mismatches == 0) {
-        fprintf(stderr, "pyallocbench: nothing of %s could be compared: %s\n",
-                arguments->command[0], reason_for_nothing(records));
+        fprintf(stderr, "pyallocbench: nothing of %s could be compared: %s\n", program->command[0],
+                reason_for_nothing(records));
         return PAB_EXIT_NOTHING;
     }
     if (totals.mismatches > 0) {
         return PAB_EXIT_FAILED;
     }
-    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    return pab_program_exit_code(program);
 }
 
 /* A child that was forked a moment ago may not have made its record yet. */
@@ -178,15 +185,14 @@ static enum pab_status read_settled(const char *dir, struct pab_records *out, st
     return status;
 }
 
-static int report(const struct arguments *arguments, const char *dir,
-                  const struct pab_program *program, FILE *out)
+static int report(const struct pab_program *program, const char *dir, FILE *out)
 {
     struct pab_records records;
     struct pab_error err;
     if (read_settled(dir, &records, &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
-    int code = judge(arguments, &records, program->wait_status);
+    int code = judge(program, &records);
     if (code != PAB_EXIT_NOTHING || pab_records_total(&records).compared > 0) {
         pab_verify_report(out, &records, program->pid, program->wait_status);
     }
@@ -201,16 +207,17 @@ static int verify(const struct arguments *arguments, FILE *out)
     struct pab_program program = {
         .command = arguments->command,
         .library = arguments->library,
-        .profile = arguments->profile,
-        .dir = dir,
+        .library_name = "libpab_shadow",
+        .variables = {{PAB_SHADOW_DIR, dir}, {PAB_SHADOW_PROFILE, arguments->profile}},
+        .pid_variable = PAB_SHADOW_ROOT,
     };
-    if (check_profile(arguments->profile, &err) != PAB_OK ||
+    if (check_profile(arguments->profile, &err) != PAB_OK || check_environment(&err) != PAB_OK ||
         pab_program_check(&program, &err) != PAB_OK ||
         make_folder(dir, sizeof(dir), &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
-    int code = pab_program_run(&program, &err) == PAB_OK ? report(arguments, dir, &program, out)
-                                                         : pab_cmd_fail(&err);
+    int code =
+        pab_program_run(&program, &err) == PAB_OK ? report(&program, dir, out) : pab_cmd_fail(&err);
     remove_folder(dir);
     return code;
 }

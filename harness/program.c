@@ -1,12 +1,9 @@
-#include "harness/verify_program.h"
-
-#include "harness/shadow/record.h"
+#include "harness/program.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,7 +15,7 @@
 #define OUR_MACHINE EM_AARCH64
 #endif
 
-/* --- can it be shadowed ----------------------------------------------------------------------- */
+/* --- can it be reached ----------------------------------------------------------------------- */
 
 /* As execvp() would find it. */
 static bool find_in_path(const char *name, char *out, size_t size)
@@ -125,22 +122,18 @@ static enum pab_status find_library(struct pab_program *program, struct pab_erro
     if (slash != NULL) {
         *slash = '\0';
     }
-    snprintf(path, sizeof(program->library_path), "%s/libpab_shadow.so", self);
+    snprintf(path, sizeof(program->library_path), "%s/%s.so", self, program->library_name);
     if (access(path, R_OK) != 0) {
         return pab_fail(err, PAB_UNAVAILABLE,
-                        "libpab_shadow.so is not beside this binary: build the target pab_shadow "
-                        "(a build with sanitizers has none)");
+                        "%s.so is not beside this binary: build the target %s (a build with "
+                        "sanitizers has none)",
+                        program->library_name, program->library_name + strlen("lib"));
     }
     return PAB_OK;
 }
 
 enum pab_status pab_program_check(struct pab_program *program, struct pab_error *err)
 {
-    const char *value = getenv("PYTHONMALLOC");
-    if (value != NULL && value[0] != '\0') {
-        return pab_fail(err, PAB_UNAVAILABLE,
-                        "PYTHONMALLOC=%s sets allocators anew, after ours; unset it", value);
-    }
     enum pab_status status = find_library(program, err);
     /* The loader takes blanks and colons for separators, and knows no escape. */
     if (status == PAB_OK && strpbrk(program->library_path, " :") != NULL) {
@@ -156,51 +149,43 @@ enum pab_status pab_program_check(struct pab_program *program, struct pab_error 
 
 static volatile sig_atomic_t child_pid;
 
-static void pass_on(int number)
+/* The terminal sends to the whole group, so the program has it already. */
+static void pass_on(int number, siginfo_t *info, void *context)
 {
-    if (child_pid > 0) {
+    (void)context;
+    if (child_pid > 0 && info->si_code != SI_KERNEL) {
         (void)kill(child_pid, number);
     }
 }
 
-static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-static const int ignored[] = {SIGINT, SIGQUIT}; /* the terminal sends them to the program too */
+static const int passed_on[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 
-struct dispositions {
-    struct sigaction passed_on[ARRAY_COUNT(passed_on)], ignored[ARRAY_COUNT(ignored)];
-};
+static struct sigaction before[ARRAY_COUNT(passed_on)];
 
-static void set_dispositions(struct dispositions *before)
+static void set_dispositions(void)
 {
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO};
     for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
-        sigaction(passed_on[i], &action, &before->passed_on[i]);
-    }
-    action.sa_handler = SIG_IGN;
-    for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) {
-        sigaction(ignored[i], &action, &before->ignored[i]);
+        sigaction(passed_on[i], &action, &before[i]);
     }
 }
 
-static void reset_dispositions(const struct dispositions *before)
+static void reset_dispositions(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
-        sigaction(passed_on[i], &before->passed_on[i], NULL);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(ignored); i++) {
-        sigaction(ignored[i], &before->ignored[i], NULL);
+        sigaction(passed_on[i], &before[i], NULL);
     }
 }
 
 /* What comes while it is not yet known whom to pass it on to, waits. */
-static void block_passed_on(sigset_t *before)
+static void block_passed_on(sigset_t *mask_before)
 {
     sigset_t blocked;
     sigemptyset(&blocked);
     for (size_t i = 0; i < ARRAY_COUNT(passed_on); i++) {
         sigaddset(&blocked, passed_on[i]);
     }
-    sigprocmask(SIG_BLOCK, &blocked, before);
+    sigprocmask(SIG_BLOCK, &blocked, mask_before);
 }
 
 /* Ours in front of those that are preloaded anyway; malloc'ed, NULL without memory. */
@@ -218,12 +203,17 @@ static void set_environment(const struct pab_program *program, const char *prelo
 {
     char text[32];
     setenv("LD_PRELOAD", preload, 1);
-    setenv(PAB_SHADOW_DIR, program->dir, 1);
-    snprintf(text, sizeof(text), "%d", (int)getpid());
-    setenv(PAB_SHADOW_ROOT, text, 1);
-    unsetenv(PAB_SHADOW_PROFILE);
-    if (program->profile != NULL) {
-        setenv(PAB_SHADOW_PROFILE, program->profile, 1);
+    for (size_t i = 0; i < PAB_PROGRAM_VARIABLES_MAX && program->variables[i].name != NULL; i++) {
+        const struct pab_program_variable *variable = &program->variables[i];
+        if (variable->value == NULL) {
+            unsetenv(variable->name);
+        } else {
+            setenv(variable->name, variable->value, 1);
+        }
+    }
+    if (program->pid_variable != NULL) {
+        snprintf(text, sizeof(text), "%d", (int)getpid());
+        setenv(program->pid_variable, text, 1);
     }
 }
 
@@ -240,49 +230,78 @@ _Noreturn static void become(const struct pab_program *program, int report_fd)
     _exit(127);
 }
 
-static enum pab_status wait_for(struct pab_program *program, int report_fd, struct pab_error *err)
+static enum pab_status await_exec(struct pab_program *program, int report_fd, struct pab_error *err)
 {
     int reason = 0;
     ssize_t got = 0;
     do {
         got = read(report_fd, &reason, sizeof(reason));
     } while (got < 0 && errno == EINTR);
-    while (waitpid(program->pid, &program->wait_status, 0) < 0) {
-        if (errno != EINTR) {
-            return pab_fail(err, PAB_IO, "cannot wait for %s: %s", program->path, strerror(errno));
-        }
-    }
     if (got == (ssize_t)sizeof(reason)) {
+        bool ended = false;
+        (void)pab_program_wait(program, false, &ended, NULL);
         return pab_fail(err, PAB_USAGE, "cannot start %s: %s", program->path, strerror(reason));
     }
     return PAB_OK;
 }
 
-enum pab_status pab_program_run(struct pab_program *program, struct pab_error *err)
+enum pab_status pab_program_start(struct pab_program *program, struct pab_error *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return pab_fail(err, PAB_IO, "cannot make a pipe: %s", strerror(errno));
     }
-    struct dispositions before;
     sigset_t mask_before;
-    set_dispositions(&before);
+    set_dispositions();
     (void)fflush(NULL);
     block_passed_on(&mask_before);
     program->pid = fork();
     if (program->pid == 0) {
-        reset_dispositions(&before);
+        reset_dispositions();
         sigprocmask(SIG_SETMASK, &mask_before, NULL);
         become(program, ends[1]);
     }
     child_pid = program->pid;
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
     close(ends[1]);
-    enum pab_status status = program->pid < 0
-                                 ? pab_fail(err, PAB_IO, "cannot fork: %s", strerror(errno))
-                                 : wait_for(program, ends[0], err);
-    child_pid = 0;
+    enum pab_status status = PAB_OK;
+    if (program->pid < 0) {
+        reset_dispositions();
+        status = pab_fail(err, PAB_IO, "cannot fork: %s", strerror(errno));
+    } else {
+        status = await_exec(program, ends[0], err);
+    }
     close(ends[0]);
-    reset_dispositions(&before);
     return status;
+}
+
+enum pab_status pab_program_wait(struct pab_program *program, bool only_look, bool *ended,
+                                 struct pab_error *err)
+{
+    pid_t got = 0;
+    do {
+        got = waitpid(program->pid, &program->wait_status, only_look ? WNOHANG : 0);
+    } while (got < 0 && errno == EINTR);
+    *ended = got != 0;
+    if (got != 0) {
+        child_pid = 0;
+        reset_dispositions();
+    }
+    if (got < 0) {
+        return pab_fail(err, PAB_IO, "cannot wait for %s: %s", program->path, strerror(errno));
+    }
+    return PAB_OK;
+}
+
+enum pab_status pab_program_run(struct pab_program *program, struct pab_error *err)
+{
+    bool ended = false;
+    enum pab_status status = pab_program_start(program, err);
+    return status == PAB_OK ? pab_program_wait(program, false, &ended, err) : status;
+}
+
+int pab_program_exit_code(const struct pab_program *program)
+{
+    int status = program->wait_status;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
