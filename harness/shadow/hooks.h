@@ -3,7 +3,7 @@
 #ifndef PAB_HARNESS_SHADOW_HOOKS_H
 #define PAB_HARNESS_SHADOW_HOOKS_H
 
-#include "harness/shadow/interpreter.h"
+#include "harness/preload/interpreter.h"
 #include "harness/shadow/twin.h"
 
 #include <pthread.h>

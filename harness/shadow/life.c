@@ -1,6 +1,7 @@
 /* How the preload library begins, follows a fork, and ends. */
 #include "harness/shadow/hooks.h"
 #include "harness/shadow/journal.h"
+#include "harness/shadow/judge.h"
 
 #include <ctype.h>
 #include <stdlib.h>

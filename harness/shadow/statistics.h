@@ -3,7 +3,7 @@
 #ifndef PAB_HARNESS_SHADOW_STATISTICS_H
 #define PAB_HARNESS_SHADOW_STATISTICS_H
 
-#include "harness/shadow/interpreter.h"
+#include "harness/preload/interpreter.h"
 #include "harness/shadow/twin.h"
 
 /* Called between two calls, by a thread that may call the allocator, with CPython's own table in

@@ -1,10 +1,10 @@
-/* harness/shadow/interpreter.h -- the interpreter as its exported symbols show it, without its
+/* harness/preload/interpreter.h -- the interpreter as its exported symbols show it, without its
  * headers. Depends on libc alone.
  *
  * The two structs are public API, the same since 3.5: Doc/c-api/memory.rst.
  */
-#ifndef PAB_HARNESS_SHADOW_INTERPRETER_H
-#define PAB_HARNESS_SHADOW_INTERPRETER_H
+#ifndef PAB_HARNESS_PRELOAD_INTERPRETER_H
+#define PAB_HARNESS_PRELOAD_INTERPRETER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,10 +54,5 @@ struct pab_interpreter {
 
 /* False: this process is no Python, or none that had its symbols at start-up. */
 bool pab_interpreter_find(struct pab_interpreter *out);
-
-/* Says why this interpreter cannot be shadowed; true: it can. `profile` is the name of the rules
- * that apply, unless the caller has chosen one. */
-bool pab_interpreter_judge(const struct pab_interpreter *python, const char *chosen,
-                           char profile[8], char *reason, size_t reason_size);
 
 #endif
