@@ -14,8 +14,9 @@
 #define STEPS_SPREAD   280
 #define ELEMENTS_NOTED 32 /* of one container */
 
-static const struct operation *const tables[] = {
-    number_operations, text_operations, sequence_operations, mapping_operations, object_operations};
+static const struct operation *const tables[] = {number_operations,   text_operations,
+                                                 sequence_operations, mapping_operations,
+                                                 object_operations,   extension_operations};
 
 static struct {
     const struct operation *all[OPERATIONS_MAX];
@@ -310,6 +311,7 @@ static void make_variables(struct program *p)
 static void drop_all(struct program *p)
 {
     pab_unbind(&p->kept);
+    finish_generator(p);
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         struct variables *variables = &p->variables[kind];
         while (variables->count > 0) {
@@ -333,6 +335,7 @@ static void program_run(const struct step *steps, size_t count, struct trace *tr
     pab_rng_seed(&p->rng, 1);
     pab_py_start(&trace->heap, storage);
     make_classes(p);
+    make_extensions(p);
     make_names(p);
     p->kept = pab_must(pab_list_new(0));
     make_variables(p);

@@ -47,7 +47,9 @@ struct program {
     struct pab_object *names[NAMES];
     struct pab_object *classes[CLASSES]; /* plain, slots, finalizer, slots and finalizer */
     struct pab_object *kept;             /* list: what finalizers resurrect */
-    struct pab_rng rng;                  /* of the step: seeded from its operands */
+    struct pab_object *suspended;        /* a generator, or NULL */
+    const struct pab_extension_type *boxes[2];
+    struct pab_rng rng; /* of the step: seeded from its operands */
 };
 
 struct operation {
@@ -58,7 +60,7 @@ struct operation {
 
 /* Tables of operations; each ends at .name == NULL. */
 extern const struct operation number_operations[], text_operations[], sequence_operations[],
-    mapping_operations[], object_operations[];
+    mapping_operations[], object_operations[], extension_operations[];
 
 /* --- what operations are made of ------------------------------------------------------------- */
 
@@ -86,6 +88,10 @@ struct pab_object *new_int(struct program *p); /* at most 62 bits */
 /* Assigns to a new variable or over an old one; takes the reference; notes the value. */
 void keep(struct program *p, enum kind kind, struct pab_object *object);
 void keep_int(struct program *p, struct pab_object *object, uint32_t bits);
+
+/* In program_extensions.c: before the first step, and after the last. */
+void make_extensions(struct program *p);
+void finish_generator(struct program *p);
 
 void note(struct program *p, const char *what, int64_t value);
 void note_text(struct program *p, struct pab_object *str);

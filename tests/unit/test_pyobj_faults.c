@@ -232,6 +232,46 @@ static void use_sets(struct program *p)
     pab_set_clear(set);
 }
 
+static struct pab_object *pair_up(struct pab_object *self, struct pab_object *item)
+{
+    (void)self;
+    return pab_tuple_pack(2, item, item);
+}
+
+/* One generator over another; both are run to their end, or until memory is out. */
+static void use_generators(struct program *p)
+{
+    struct pab_object *list = keep(p, pab_list_new(0));
+    struct pab_object *function = keep(p, pab_function_new(pair_up, NULL));
+    if (is_none(list) || is_none(function)) {
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        note(p, pab_list_append(list, function));
+    }
+    struct pab_object *inner = keep(p, pab_generator_new(function, list));
+    struct pab_object *outer = is_none(inner) ? inner : keep(p, pab_generator_new(function, inner));
+    if (is_none(outer)) {
+        return;
+    }
+    struct pab_object *value;
+    int status;
+    while ((status = pab_generator_next(outer, &value)) == 1) {
+        keep(p, value);
+    }
+    note(p, status);
+    assert_int_equal(pab_generator_next(outer, &value), 0);
+}
+
+static const struct pab_extension extension = {.name = "extension", .size = 24};
+
+static void use_extensions(struct program *p)
+{
+    const struct pab_extension_type *type = pab_extension_ready(&extension);
+    keep(p, pab_extension_new(type));
+    keep(p, pab_extension_new(type));
+}
+
 static void use_instances(struct program *p, struct pab_object *cls)
 {
     struct pab_object *object = keep(p, pab_instance_new(cls));
@@ -309,6 +349,8 @@ static bool program_run(void)
     use_dicts(&p);
     use_sets(&p);
     use_weakrefs(&p);
+    use_generators(&p);
+    use_extensions(&p);
     if (plain != NULL) {
         use_instances(&p, plain);
         use_instances(&p, plain);

@@ -119,6 +119,33 @@ static void test_free_lists(void **state)
     check_free_list(*state, make_pair, 2000);
 }
 
+/* Switched off they give up what they hold, and then every object is asked for and given back. */
+static void test_without_free_lists(void **state)
+{
+    struct fixture *f = *state;
+    struct pab_object *(*const makers[])(void) = {make_float, make_list, make_dict, make_pair};
+    for (size_t i = 0; i < ARRAY_COUNT(makers); i++) {
+        pab_decref(makers[i]());
+    }
+    fixture_forget(f);
+    pab_py_use_free_lists(false);
+    assert_int_equal(f->count, ARRAY_COUNT(makers));
+    for (size_t i = 0; i < ARRAY_COUNT(makers); i++) {
+        for (int again = 0; again < 2; again++) {
+            fixture_forget(f);
+            pab_decref(makers[i]());
+            assert_int_equal(f->count, 2);
+        }
+    }
+    struct pab_object *key = interned("key");
+    struct pab_object *dict = make_dict();
+    pab_must_do(pab_dict_set_item(dict, key, pab_none()));
+    fixture_forget(f);
+    pab_decref(dict);
+    assert_int_equal(f->count, 2); /* with its key table */
+    pab_decref(key);
+}
+
 /* Tuples of 20 are parked and never reused; larger ones are not even parked. */
 static void test_tuple_of_20_quirk(void **state)
 {
@@ -553,6 +580,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PYOBJ_TEST(test_free_lists),
+        PYOBJ_TEST(test_without_free_lists),
         PYOBJ_TEST(test_tuple_of_20_quirk),
         PYOBJ_TEST(test_parked_objects_stay_counted),
         PYOBJ_TEST(test_deep_nests_die),

@@ -283,6 +283,76 @@ static void test_sort_temporary(void **state)
     }
 }
 
+static struct pab_object *same(struct pab_object *self, struct pab_object *item)
+{
+    (void)self;
+    return pab_new_ref(item);
+}
+
+/* sys.getsizeof(): 224 and 48. The iterator comes with the first value and goes with the last. */
+static void test_generator_sizes(void **state)
+{
+    struct fixture *f = *state;
+    struct pab_object *function = pab_function_new(same, NULL);
+    struct pab_object *list = pab_list_new(1);
+    pab_list_set_item(list, 0, number(7));
+    struct pab_object *value;
+    fixture_forget(f);
+    struct pab_object *generator = pab_generator_new(function, list);
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 224);
+    assert_int_equal(pab_generator_next(generator, &value), 1);
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 48);
+    assert_int_equal(pab_long_as_int64(value), 7);
+    pab_decref(value);
+    assert_int_equal(pab_generator_next(generator, &value), 0);
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0);
+    assert_int_equal(pab_generator_next(generator, &value), 0);
+    assert_int_equal(list->refcnt, 1); /* a frame that has returned holds nothing */
+    assert_int_equal(f->count, 0);
+    pab_decref(generator);
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0);
+    pab_decref(list);
+    pab_decref(function);
+}
+
+static int drops;
+
+static void count_drop(struct pab_object *self)
+{
+    (void)self;
+    drops++;
+}
+
+static void *take_from_mem(size_t size)
+{
+    return pab_extension_mem_malloc(size);
+}
+
+static void give_to_mem(void *memory, size_t size)
+{
+    assert_int_equal(size, 40);
+    pab_extension_mem_free(memory);
+}
+
+static void test_extension_sizes(void **state)
+{
+    struct fixture *f = *state;
+    const struct pab_extension plain = {.name = "plain", .size = 40, .drop = count_drop};
+    const struct pab_extension pooled = {
+        .name = "pooled", .size = 40, .take = take_from_mem, .give = give_to_mem};
+    drops = 0;
+    pab_decref(pab_extension_new(pab_extension_ready(&plain)));
+    const struct request two[] = {{PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 40},
+                                  {PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0}};
+    assert_requests(f, 2, two);
+    assert_int_equal(drops, 1);
+    fixture_forget(f);
+    pab_decref(pab_extension_new(pab_extension_ready(&pooled)));
+    const struct request other[] = {{PAB_DOMAIN_MEM, PAB_CALL_MALLOC, 40},
+                                    {PAB_DOMAIN_MEM, PAB_CALL_FREE, 0}};
+    assert_requests(f, 2, other);
+}
+
 /* An absurd length is refused before the allocator hears of it. */
 static void test_absurd_sizes(void **state)
 {
@@ -306,6 +376,7 @@ int main(void)
         PYOBJ_TEST(test_list_extend),        PYOBJ_TEST(test_dict_growth),
         PYOBJ_TEST(test_dict_over_rounding), PYOBJ_TEST(test_instance_values_shrink),
         PYOBJ_TEST(test_slotted_sizes),      PYOBJ_TEST(test_sort_temporary),
+        PYOBJ_TEST(test_generator_sizes),    PYOBJ_TEST(test_extension_sizes),
         PYOBJ_TEST(test_absurd_sizes),
     };
     return cmocka_run_group_tests_name("pyobj_requests", tests, NULL, NULL);

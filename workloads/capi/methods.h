@@ -23,6 +23,8 @@ enum pab_method {
 
 /* False: one is missing. */
 bool pab_methods_find(void);
+/* In generator.c. False: the function could not be made. */
+bool pab_generators_prepare(void);
 
 /* method(self) or method(self, argument); `self` NULL for a function of a module. A new reference,
  * or NULL with the exception cleared. */

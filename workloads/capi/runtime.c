@@ -22,7 +22,7 @@ void (*pab_py_out_of_memory)(void) __attribute__((noreturn)) = die_out_of_memory
 enum pab_status pab_capi_start(struct pab_error *err)
 {
     enum pab_status status = pab_world_start_interpreter(err);
-    if (status == PAB_OK && !pab_methods_find()) {
+    if (status == PAB_OK && (!pab_methods_find() || !pab_generators_prepare())) {
         status = pab_fail(err, PAB_UNAVAILABLE, "this CPython lacks a method of 3.11");
     }
     return status;
@@ -57,6 +57,13 @@ void pab_py_stop(void)
     pab_world_wind_up();
     pab_py_collect(PAB_GC_GENERATIONS - 1);
     pab_world_end();
+}
+
+const bool pab_py_free_lists_optional = false;
+
+void pab_py_use_free_lists(bool use)
+{
+    PAB_CHECK(use);
 }
 
 int64_t pab_py_live_objects(void)

@@ -94,7 +94,7 @@ static void dict_release(struct pab_py *py, struct pab_dict *dict)
 {
     struct pab_free_lists *lists = &py->free_lists;
     pab_object_dead(py);
-    if (lists->dict_count < PAB_DICT_CACHE) {
+    if (lists->dict_count < PAB_DICT_CACHE && !lists->off) {
         lists->dicts[lists->dict_count++] = dict;
     } else {
         pab_gc_free(&py->gc, dict, 0);

@@ -217,7 +217,7 @@ void pab_keys_release_block(struct pab_dict_keys *keys)
     struct pab_py *py = pab_py();
     struct pab_free_lists *lists = &py->free_lists;
     if (keys->log2_size == PAB_KEYS_MIN_LOG2 && keys->kind != PAB_KEYS_GENERAL &&
-        lists->keys_count < PAB_DICT_CACHE) {
+        lists->keys_count < PAB_DICT_CACHE && !lists->off) {
         lists->keys[lists->keys_count++] = keys;
     } else {
         pab_obj_free(py, keys);

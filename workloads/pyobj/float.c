@@ -7,7 +7,7 @@ static void float_dealloc(struct pab_object *self)
     struct pab_py *py = pab_py();
     struct pab_free_lists *lists = &py->free_lists;
     pab_object_dead(py);
-    if (lists->float_count >= PAB_FLOAT_CACHE) {
+    if (lists->float_count >= PAB_FLOAT_CACHE || lists->off) {
         pab_obj_free(py, self);
         return;
     }

@@ -68,7 +68,7 @@ static void list_release(struct pab_py *py, struct pab_list *list)
 {
     struct pab_free_lists *lists = &py->free_lists;
     pab_object_dead(py);
-    if (lists->list_count < PAB_LIST_CACHE) {
+    if (lists->list_count < PAB_LIST_CACHE && !lists->off) {
         lists->lists[lists->list_count++] = list;
     } else {
         pab_gc_free(&py->gc, list, 0);

@@ -189,6 +189,15 @@ struct pab_weakref_object {
 };
 static_assert(sizeof(struct pab_weakref_object) == 64, "PyWeakReference");
 
+/* --- types written in C -------------------------------------------------------------------- */
+
+enum { PAB_EXTENSION_MAX = 8 };
+
+struct pab_extension_type { /* in the runtime's storage; an unused place has no `extension` */
+    struct pab_type type;
+    const struct pab_extension *extension;
+};
+
 /* --- types -------------------------------------------------------------------------------- */
 
 extern const struct pab_type pab_none_type, pab_bool_type, pab_long_type, pab_float_type,

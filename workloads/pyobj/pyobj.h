@@ -29,6 +29,13 @@ void pab_py_start(struct pab_heap *heap, void *storage);
  * the heap holds no block of this runtime, unless the workload leaked a reference. */
 void pab_py_stop(void);
 
+/* Whether floats, tuples, lists, dicts and key tables that die are kept for the next of their kind,
+ * as they are after pab_py_start(). If not, each is asked of the heap and given back, as by a
+ * CPython configured --without-freelists. A real libpython has them built in: there they are not
+ * optional, and must be used. */
+extern const bool pab_py_free_lists_optional;
+void pab_py_use_free_lists(bool use);
+
 struct pab_gc *pab_py_gc(void); /* the current runtime's collector */
 
 /* Objects alive now that came from pab_*_new and friends; 0 after a clean pab_py_stop(). Counted
@@ -255,6 +262,42 @@ struct pab_object *pab_function_new(pab_callback function, struct pab_object *se
  * goes. A weakref without callback is shared: a second call gives the same one. */
 struct pab_object *pab_weakref_new(struct pab_object *object, struct pab_object *callback);
 struct pab_object *pab_weakref_get(struct pab_object *weakref); /* borrowed; None: it is gone */
+
+/* --- generators --------------------------------------------------------------------------- */
+
+/* def generator(function, items):
+ *     for item in items:
+ *         yield function(item)
+ * called with a function of pab_function_new() and a list or another generator. It is run to its
+ * end before its last reference goes: what Python does to close one early is not acted out. */
+struct pab_object *pab_generator_new(struct pab_object *function, struct pab_object *items);
+/* next(generator): 1 and a new reference, 0: it is at its end, -1 when memory is exhausted. */
+int pab_generator_next(struct pab_object *generator, struct pab_object **value);
+
+/* --- types written in C ------------------------------------------------------------------- */
+
+/* What the author of an extension module writes: a type outside of the collector. Its objects are
+ * `size` bytes, which begin with a struct pab_object and are zero at first. A pool of its own
+ * stands where tp_alloc and tp_free do; without one they are PyObject_Malloc and PyObject_Free. */
+struct pab_extension {
+    const char *name;
+    size_t size;                             /* a multiple of 8 */
+    void (*drop)(struct pab_object *self);   /* gives up what the object holds. Optional */
+    void *(*take)(size_t size);              /* memory of one object, or NULL. Optional, with ... */
+    void (*give)(void *memory, size_t size); /* ... its counterpart */
+};
+
+/* PyType_Ready: asks the heap for nothing. It holds until pab_py_stop(); `extension` for ever. */
+struct pab_extension_type;
+const struct pab_extension_type *pab_extension_ready(const struct pab_extension *extension);
+struct pab_object *pab_extension_new(const struct pab_extension_type *type);
+
+/* PyMem_Malloc, PyMem_Realloc, PyMem_Free; PyObject_Malloc, PyObject_Free: what an extension calls. */
+void *pab_extension_mem_malloc(size_t size);
+void *pab_extension_mem_realloc(void *block, size_t size);
+void pab_extension_mem_free(void *block);
+void *pab_extension_obj_malloc(size_t size);
+void pab_extension_obj_free(void *block);
 
 /* --- the collector: Python's gc module ----------------------------------------------------- */
 

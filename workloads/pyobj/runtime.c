@@ -128,6 +128,15 @@ static void free_lists_clear(void *client)
     }
 }
 
+const bool pab_py_free_lists_optional = true;
+
+void pab_py_use_free_lists(bool use)
+{
+    struct pab_py *py = pab_py();
+    free_lists_clear(py);
+    py->free_lists.off = !use;
+}
+
 /* --- start and stop ------------------------------------------------------------------------ */
 
 size_t pab_py_storage_bytes(void)

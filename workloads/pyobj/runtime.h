@@ -27,6 +27,7 @@ struct pab_free_lists {
     struct pab_float *floats; /* linked through the type field */
     int float_count;
     int list_count, dict_count, keys_count;
+    bool off; /* nothing is parked */
     struct pab_list *lists[PAB_LIST_CACHE];
     struct pab_dict *dicts[PAB_DICT_CACHE];
     struct pab_dict_keys *keys[PAB_DICT_CACHE]; /* 8 slots, str keys */
@@ -58,6 +59,7 @@ struct pab_py {
     int trash_depth;
     int64_t live_objects; /* kept up in debug builds only */
     struct pab_class classes[PAB_CLASS_MAX];
+    struct pab_extension_type extensions[PAB_EXTENSION_MAX];
     struct pab_statics statics;
 };
 

@@ -52,7 +52,8 @@ static bool tuple_park(struct pab_py *py, struct pab_tuple *tuple)
 {
     struct pab_free_lists *lists = &py->free_lists;
     size_t index = (size_t)tuple->size - 1;
-    if (index >= PAB_TUPLE_CACHE_SIZES || lists->tuple_count[index] >= PAB_TUPLE_CACHE_EACH) {
+    if (index >= PAB_TUPLE_CACHE_SIZES || lists->tuple_count[index] >= PAB_TUPLE_CACHE_EACH ||
+        lists->off) {
         return false;
     }
     tuple->items[0] = (struct pab_object *)lists->tuples[index];
