@@ -45,6 +45,12 @@ void pab_trace_start_put(unsigned char out[PAB_TRACE_START_BYTES])
     put_32(out + 8, PAB_TRACE_VERSION);
 }
 
+bool pab_trace_start_get(const unsigned char in[PAB_TRACE_START_BYTES], uint32_t *version)
+{
+    *version = get_32(in + 8);
+    return memcmp(in, PAB_TRACE_MAGIC, 8) == 0;
+}
+
 void pab_trace_head_put(const struct pab_trace_frame *frame, const void *body,
                         unsigned char out[PAB_TRACE_HEAD_BYTES])
 {

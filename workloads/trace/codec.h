@@ -13,13 +13,15 @@
 #define PAB_TRACE_HEAD_BYTES  48u /* struct pab_trace_frame as it is stored */
 #define PAB_EVENT_BYTES_MAX   64u /* more than an event and the THREAD before it can take */
 
-/* What the coding of an event refers to. Both sides start with zeroes. */
+/* What the coding of an event refers to. Both sides start with zeroes; frames do not reset it. */
 struct pab_codec {
     uint32_t last; /* slot of the event before */
     uint32_t thread;
 };
 
 void pab_trace_start_put(unsigned char out[PAB_TRACE_START_BYTES]);
+/* False: it is no trace. */
+bool pab_trace_start_get(const unsigned char in[PAB_TRACE_START_BYTES], uint32_t *version);
 /* `frame->check` is computed. */
 void pab_trace_head_put(const struct pab_trace_frame *frame, const void *body,
                         unsigned char out[PAB_TRACE_HEAD_BYTES]);

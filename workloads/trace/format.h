@@ -18,9 +18,13 @@
  * used. So an allocation names none, and a replay needs an array of as many places as there were
  * blocks alive at once.
  *
- *   event    = op, [size], [reference], [argument]     varints: 7 bits a byte, low ones first
- *   op       = one byte: kind in bits 0..2, domain in bits 3..4, bits 5..7 by kind
- * The rest of the coding is codec.c's, which has it in one place for both sides.
+ *   event     = op, [size], [reference or argument]     varints: 7 bits a byte, low ones first
+ *   op        = one byte: kind in bits 0..2, domain in bits 3..4, zeroes above
+ *   size      of all but FREE and THREAD
+ *   reference of REALLOC and FREE: how far their slot lies below that of the event before,
+ *             zigzag: 0 -1 1 -2 2... are 0 1 2 3 4...
+ *   argument  of ALIGNED and THREAD
+ * codec.h has it for both sides; README.md has it byte by byte.
  */
 #ifndef PAB_WORKLOADS_TRACE_FORMAT_H
 #define PAB_WORKLOADS_TRACE_FORMAT_H
@@ -32,7 +36,7 @@
 #define PAB_TRACE_FRAME_EVENTS ((uint32_t)1 << 18)
 #define PAB_TRACE_FRAME_BYTES  ((uint32_t)4 << 20) /* at most, of a body, plain or stored */
 #define PAB_TRACE_SLOTS_MAX    ((uint32_t)1 << 28) /* blocks alive at once */
-#define PAB_TRACE_THREADS_MAX  65535u              /* numbered from 0 in the order of appearance */
+#define PAB_TRACE_THREADS_MAX  65536u              /* numbered from 0 in the order of appearance */
 #define PAB_TRACE_SIZE_MAX     (((uint64_t)1 << 47) - 1)
 
 enum pab_trace_frame_kind {
@@ -49,7 +53,7 @@ struct pab_trace_frame {
     uint32_t event_count;  /* EVENTS: in the body */
     uint64_t first_event;  /* events before this frame */
     uint64_t wall_ns;      /* when the last of its events was read, since the program's start */
-    uint64_t cpu_ns;       /* what the process had used then; 0: not known */
+    uint64_t cpu_ns;       /* what the process had used then; 0: not known. None runs backwards */
     uint64_t check;        /* XXH3-64 of the stored body, seeded with that of the fields above */
 };
 

@@ -23,13 +23,14 @@ struct pab_trace_reader {
     uint64_t next;          /* where the one after it begins */
     uint64_t after_meta;    /* where the second one begins */
     uint64_t events;        /* in the frames up to and with the one at hand */
-    bool ended;             /* END was seen */
+    struct pab_trace_frame frame_of_events;
+    bool ended; /* END was seen */
     bool totals_sought;
     struct pab_error broken; /* what the first failure said, for all later calls */
     struct pab_slots slots;
     struct pab_codec codec;
-    uint32_t threads; /* that appeared */
-    uint64_t wall_ns, cpu_ns;
+    uint32_t threads;              /* that appeared */
+    uint64_t wall_ns, cpu_ns;      /* of the frame at hand */
     const unsigned char *at, *end; /* what is left of the current frame's body */
     uint32_t left;                 /* events in that */
     pab_trace_note_visit visit;
@@ -60,8 +61,12 @@ damaged(struct pab_trace_reader *reader, struct pab_error *err, const char *form
     va_start(args, format);
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
-    return pab_fail(err, PAB_BAD_DATA, "%s: frame %llu at byte %llu: %s", reader->name,
-                    (unsigned long long)reader->frame, (unsigned long long)reader->offset, why);
+    return pab_fail(err, PAB_BAD_DATA,
+                    "%s: damaged, in frame %llu at byte %llu: %s; %llu events before it are good, "
+                    "record it again for more",
+                    reader->name, (unsigned long long)reader->frame,
+                    (unsigned long long)reader->offset, why,
+                    (unsigned long long)(reader->events - reader->left));
 }
 
 /* --- frames -------------------------------------------------------------------------------- */
@@ -127,8 +132,9 @@ static enum pab_status read_frame(struct pab_trace_reader *reader, unsigned char
     }
     reader->next = reader->offset + PAB_TRACE_HEAD_BYTES + out->stored_bytes;
     body[out->stored_bytes] = '\0';
-    if (out->kind != PAB_TRACE_EVENTS && memchr(body, '\0', out->stored_bytes) != NULL) {
-        return damaged(reader, err, "a NUL is in its text");
+    if (out->kind != PAB_TRACE_EVENTS &&
+        (out->plain_bytes != out->stored_bytes || memchr(body, '\0', out->stored_bytes) != NULL)) {
+        return damaged(reader, err, "it is no text");
     }
     return PAB_OK;
 }
@@ -136,10 +142,6 @@ static enum pab_status read_frame(struct pab_trace_reader *reader, unsigned char
 static enum pab_status unpack_events(struct pab_trace_reader *reader,
                                      const struct pab_trace_frame *frame, struct pab_error *err)
 {
-    if (frame->first_event != reader->events) {
-        return damaged(reader, err, "it begins with event %llu, but %llu precede it",
-                       (unsigned long long)frame->first_event, (unsigned long long)reader->events);
-    }
     if (frame->event_count == 0 || frame->event_count > PAB_TRACE_FRAME_EVENTS) {
         return damaged(reader, err, "it names an impossible number of events");
     }
@@ -152,6 +154,21 @@ static enum pab_status unpack_events(struct pab_trace_reader *reader,
     reader->end = reader->plain + plain;
     reader->left = frame->event_count;
     reader->events += frame->event_count;
+    reader->frame_of_events = *frame;
+    return PAB_OK;
+}
+
+static enum pab_status take_text(struct pab_trace_reader *reader,
+                                 const struct pab_trace_frame *frame, struct pab_error *err)
+{
+    if (frame->event_count != 0 || frame->kind == PAB_TRACE_META) {
+        return damaged(reader, err, "it does not belong here");
+    }
+    if (frame->kind == PAB_TRACE_END) {
+        reader->ended = true;
+    } else if (reader->visit != NULL) {
+        reader->visit(reader->visit_arg, frame->kind, frame->first_event, (char *)reader->stored);
+    }
     return PAB_OK;
 }
 
@@ -161,24 +178,23 @@ static enum pab_status next_frame(struct pab_trace_reader *reader, struct pab_er
     struct pab_trace_frame frame;
     reader->offset = reader->next;
     reader->frame++;
-    if (reader->ended) {
-        return damaged(reader, err, "it follows the end of the trace");
-    }
     enum pab_status status = read_frame(reader, reader->stored, &frame, err);
-    if (status == PAB_OK && frame.kind == PAB_TRACE_EVENTS) {
-        status = unpack_events(reader, &frame, err);
-    }
     if (status != PAB_OK) {
         return status;
     }
-    if (frame.kind == PAB_TRACE_END) {
-        reader->ended = true;
-    } else if (frame.kind != PAB_TRACE_EVENTS && reader->visit != NULL) {
-        reader->visit(reader->visit_arg, frame.kind, frame.first_event, (char *)reader->stored);
+    if (reader->ended) {
+        return damaged(reader, err, "it follows the end of the trace");
+    }
+    if (frame.first_event != reader->events) {
+        return damaged(reader, err, "it is not the one that belongs here");
+    }
+    if (frame.wall_ns < reader->wall_ns || frame.cpu_ns < reader->cpu_ns) {
+        return damaged(reader, err, "its clocks run backwards");
     }
     reader->wall_ns = frame.wall_ns;
     reader->cpu_ns = frame.cpu_ns;
-    return PAB_OK;
+    return frame.kind == PAB_TRACE_EVENTS ? unpack_events(reader, &frame, err)
+                                          : take_text(reader, &frame, err);
 }
 
 /* --- events -------------------------------------------------------------------------------- */
@@ -253,41 +269,62 @@ static const char *read_event(struct pab_trace_reader *reader, struct pab_event 
     return wrong != NULL || reader->at <= reader->end ? wrong : "an event beyond its end";
 }
 
+/* At most `most` events of the frame at hand. NULL or the complaint. */
+static const char *read_events(struct pab_trace_reader *reader, struct pab_event *out, size_t most,
+                               size_t *count)
+{
+    const char *wrong = NULL;
+    size_t done = 0;
+    most = most < reader->left ? most : reader->left;
+    while (done < most) {
+        wrong = read_event(reader, &out[done]);
+        if (wrong != NULL) {
+            break;
+        }
+        done++;
+    }
+    *count = done;
+    reader->left -= (uint32_t)done;
+    if (wrong == NULL && reader->left == 0 && reader->at != reader->end) {
+        wrong = "bytes that belong to no event";
+    }
+    return wrong;
+}
+
 enum pab_status pab_trace_read(struct pab_trace_reader *reader, struct pab_event *out, size_t most,
                                size_t *count, struct pab_error *err)
 {
+    struct pab_error *broken = &reader->broken;
     *count = 0;
-    enum pab_status status = reader->broken.status;
-    while (*count < most && status == PAB_OK) {
-        if (reader->left == 0 && reader->next == reader->file_bytes) {
-            return PAB_OK;
-        }
-        if (reader->left == 0) {
-            status = next_frame(reader, &reader->broken);
-            continue;
-        }
-        const char *wrong = read_event(reader, &out[*count]);
-        if (wrong == NULL) {
-            reader->left--;
-            ++*count;
-            if (reader->left == 0 && reader->at != reader->end) {
-                wrong = "bytes that belong to no event";
-            }
-        }
+    while (broken->status == PAB_OK && reader->left == 0 && reader->next < reader->file_bytes) {
+        broken->status = next_frame(reader, broken);
+    }
+    if (broken->status == PAB_OK && reader->left > 0) {
+        const char *wrong = read_events(reader, out, most, count);
         if (wrong != NULL) {
-            status = damaged(reader, &reader->broken, "it holds %s", wrong);
+            damaged(reader, broken, "it holds %s", wrong);
         }
     }
-    if (status != PAB_OK && err != NULL) {
-        *err = reader->broken;
+    if (broken->status != PAB_OK && err != NULL) {
+        *err = *broken;
     }
-    return status;
+    return broken->status;
+}
+
+bool pab_trace_ended(const struct pab_trace_reader *reader)
+{
+    return reader->ended;
+}
+
+const struct pab_trace_frame *pab_trace_frame(const struct pab_trace_reader *reader)
+{
+    return &reader->frame_of_events;
 }
 
 void pab_trace_clock(const struct pab_trace_reader *reader, uint64_t *wall_ns, uint64_t *cpu_ns)
 {
-    *wall_ns = reader->wall_ns;
-    *cpu_ns = reader->cpu_ns;
+    *wall_ns = reader->frame_of_events.wall_ns;
+    *cpu_ns = reader->frame_of_events.cpu_ns;
 }
 
 uint32_t pab_trace_slots(const struct pab_trace_reader *reader)
@@ -314,38 +351,59 @@ enum pab_status pab_trace_rewind(struct pab_trace_reader *reader, struct pab_err
     reader->events = reader->wall_ns = reader->cpu_ns = 0;
     reader->threads = reader->left = 0;
     reader->ended = false;
+    reader->frame_of_events = (struct pab_trace_frame){0};
+    return PAB_OK;
+}
+
+static enum pab_status judge_start(const struct pab_trace_reader *reader,
+                                   const unsigned char start[PAB_TRACE_START_BYTES],
+                                   struct pab_error *err)
+{
+    uint32_t version = 0;
+    if (!pab_trace_start_get(start, &version)) {
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s: is no trace: it does not begin with '" PAB_TRACE_MAGIC
+                        "'; `pyallocbench record` makes one",
+                        reader->name);
+    }
+    if (__builtin_bswap32(version) == PAB_TRACE_VERSION) {
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s: its numbers are big-endian, and no trace has such: ask who wrote it",
+                        reader->name);
+    }
+    if (version > PAB_TRACE_VERSION) {
+        return pab_fail(err, PAB_NOT_COMPARABLE,
+                        "%s: a trace of version %u, and this build reads up to version %u: use a "
+                        "newer pyallocbench",
+                        reader->name, version, PAB_TRACE_VERSION);
+    }
+    if (version == 0) {
+        return pab_fail(err, PAB_BAD_DATA, "%s: is no trace: there is no version 0", reader->name);
+    }
     return PAB_OK;
 }
 
 static enum pab_status read_start(struct pab_trace_reader *reader, struct pab_error *err)
 {
     unsigned char start[PAB_TRACE_START_BYTES];
-    unsigned char ours[PAB_TRACE_START_BYTES];
-    pab_trace_start_put(ours);
     if (reader->file_bytes < sizeof(start)) {
-        return pab_fail(err, PAB_BAD_DATA, "%s: is no trace: it has %llu bytes", reader->name,
-                        (unsigned long long)reader->file_bytes);
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s: is no trace: it has %llu bytes; `pyallocbench record` makes one",
+                        reader->name, (unsigned long long)reader->file_bytes);
     }
     enum pab_status status = read_at(reader, start, sizeof(start), 0, err);
     if (status != PAB_OK) {
         return status;
     }
-    if (memcmp(start, ours, strlen(PAB_TRACE_MAGIC)) != 0) {
-        return pab_fail(err, PAB_BAD_DATA,
-                        "%s: is no trace: it does not begin with " //
-                        "'" PAB_TRACE_MAGIC "'",
-                        reader->name);
-    }
-    if (memcmp(start, ours, sizeof(start)) != 0) {
-        return pab_fail(err, PAB_NOT_COMPARABLE,
-                        "%s: this trace is not of version %u, the only one that is known here",
-                        reader->name, PAB_TRACE_VERSION);
+    status = judge_start(reader, start, err);
+    if (status != PAB_OK) {
+        return status;
     }
     struct pab_trace_frame frame;
     reader->offset = sizeof(start);
     status = read_frame(reader, (unsigned char *)reader->meta, &frame, err);
     if (status == PAB_OK && frame.kind != PAB_TRACE_META) {
-        return damaged(reader, err, "the first frame does not say what was recorded");
+        return damaged(reader, err, "it does not say what was recorded");
     }
     reader->after_meta = reader->next;
     return status;
@@ -360,7 +418,7 @@ static enum pab_status open_file(struct pab_trace_reader *reader, const char *pa
         return pab_fail(err, PAB_IO, "%s: %s", path, strerror(errno));
     }
     if (!S_ISREG(info.st_mode)) {
-        return pab_fail(err, PAB_IO, "%s: is not a file", path);
+        return pab_fail(err, PAB_IO, "%s: is not a file; a trace must be one", path);
     }
     reader->file_bytes = (uint64_t)info.st_size;
     return PAB_OK;

@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 
-#define PAB_SLOT_NONE UINT32_MAX
 #define PAB_SLOT_LIVE ((uint32_t)1 << 31) /* set: alive, the domain below it */
+#define PAB_SLOT_NONE (PAB_SLOT_LIVE - 1)
 
 struct pab_slots {
     uint32_t *words;
@@ -37,7 +37,7 @@ static inline uint32_t pab_slots_take(struct pab_slots *slots, unsigned domain)
 {
     uint32_t slot = slots->first;
     if (slot != PAB_SLOT_NONE) {
-        slots->first = slots->words[slot] == PAB_SLOT_LIVE - 1 ? PAB_SLOT_NONE : slots->words[slot];
+        slots->first = slots->words[slot];
     } else {
         if (slots->used == slots->room && !pab_slots_grow(slots)) {
             return PAB_SLOT_NONE;
@@ -56,7 +56,7 @@ static inline bool pab_slots_has(const struct pab_slots *slots, uint32_t slot, u
 /* The slot is alive. */
 static inline void pab_slots_drop(struct pab_slots *slots, uint32_t slot)
 {
-    slots->words[slot] = slots->first & (PAB_SLOT_LIVE - 1);
+    slots->words[slot] = slots->first;
     slots->first = slot;
 }
 

@@ -17,6 +17,8 @@
 
 /* --- writing ------------------------------------------------------------------------------- */
 
+/* After an error of the file (a full disk) all that follows fails like it; what was written until
+ * then stays a valid trace without an END. */
 struct pab_trace_writer;
 
 /* Makes the file (PAB_IO where it cannot). `meta` is JSON. */
@@ -30,7 +32,8 @@ enum pab_status pab_trace_put(struct pab_trace_writer *writer, struct pab_event 
 /* Ends the frame: everything so far is in the file, with the clocks that belong to it. */
 enum pab_status pab_trace_flush(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns,
                                 struct pab_error *err);
-/* The clocks that belong to the events so far; a frame that fills up by itself carries them. */
+/* The clocks that belong to the events so far; a frame that fills up by itself carries them. A clock
+ * that runs backwards is held. */
 void pab_trace_tick(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns);
 /* A JSON frame of `kind` at this place. */
 enum pab_status pab_trace_note(struct pab_trace_writer *writer, enum pab_trace_frame_kind kind,
@@ -51,20 +54,25 @@ enum pab_status pab_trace_open(const char *path, struct pab_trace_reader **out,
                                struct pab_error *err);
 void pab_trace_close(struct pab_trace_reader *reader);
 const char *pab_trace_meta(const struct pab_trace_reader *reader); /* JSON, the reader's */
-/* The END frame's JSON, or NULL where the file has none. Looks at the end of the file only. */
+/* The END frame's JSON, or NULL where the file has none. Reads the heads of the frames alone. */
 const char *pab_trace_totals(struct pab_trace_reader *reader);
 
-/* Up to `most` events into `out`; *count 0: the end. On an error *count events are still good. */
+/* Up to `most` events into `out`, all of one frame; *count 0: the end. On an error *count events are
+ * still good. The trace is whole where it ends well and pab_trace_ended(). */
 enum pab_status pab_trace_read(struct pab_trace_reader *reader, struct pab_event *out, size_t most,
                                size_t *count, struct pab_error *err);
-/* Clocks of the frame that the last event came from. */
+/* END was read. */
+bool pab_trace_ended(const struct pab_trace_reader *reader);
+/* The frame that the last event came from; before the first one it is zeroed. */
+const struct pab_trace_frame *pab_trace_frame(const struct pab_trace_reader *reader);
+/* Its clocks. */
 void pab_trace_clock(const struct pab_trace_reader *reader, uint64_t *wall_ns, uint64_t *cpu_ns);
 /* Calls `visit` for every JSON frame between META and END (FORK) that is passed from now on; the text
  * ends with a NUL and lives as long as the call. */
 typedef void (*pab_trace_note_visit)(void *arg, uint32_t kind, uint64_t first_event,
                                      const char *json);
 void pab_trace_on_note(struct pab_trace_reader *reader, pab_trace_note_visit visit, void *arg);
-/* Starts over. */
+/* Starts over: the same events come again. */
 enum pab_status pab_trace_rewind(struct pab_trace_reader *reader, struct pab_error *err);
 
 /* One past the highest slot that was used so far. */

@@ -23,6 +23,7 @@ struct place {
 struct pab_trace_writer {
     int fd;
     char name[200];
+    struct pab_error broken; /* why nothing more can be written */
     ZSTD_CCtx *zstd;
     struct pab_slots slots;
     struct pab_codec codec;
@@ -33,9 +34,9 @@ struct pab_trace_writer {
     unsigned char *at;    /* in it */
     unsigned char *frame; /* head and stored body, as it is written */
     size_t frame_room;
-    uint64_t thread_count;
-    uint16_t thread_names[UINT16_MAX + 1]; /* 1 + number by appearance; 0: did not appear */
-    uint32_t stride, places;               /* every stride-th frame of events is in `index` */
+    uint32_t thread_count;
+    uint32_t thread_names[PAB_TRACE_THREADS_MAX]; /* 1 + number by appearance; 0: not seen */
+    uint32_t stride, places; /* every stride-th frame of events is in `index` */
     struct place index[INDEX_PLACES];
 };
 
@@ -44,10 +45,21 @@ static enum pab_status no_memory(struct pab_error *err)
     return pab_fail(err, PAB_NO_MEMORY, "no memory to write a trace");
 }
 
+static enum pab_status refuse(const struct pab_trace_writer *writer, struct pab_error *err)
+{
+    if (err != NULL) {
+        *err = writer->broken;
+    }
+    return writer->broken.status;
+}
+
 /* A frame that does not fit is taken back: what was in the file before stays valid. */
 static enum pab_status append(struct pab_trace_writer *writer, size_t bytes, struct pab_error *err)
 {
     size_t done = 0;
+    if (writer->broken.status != PAB_OK) {
+        return refuse(writer, err);
+    }
     while (done < bytes) {
         ssize_t wrote = write(writer->fd, writer->frame + done, bytes - done);
         if (wrote < 0 && errno == EINTR) {
@@ -55,10 +67,11 @@ static enum pab_status append(struct pab_trace_writer *writer, size_t bytes, str
         }
         if (wrote <= 0) {
             int error = wrote < 0 ? errno : ENOSPC;
-            bool whole = ftruncate(writer->fd, (off_t)writer->bytes) == 0 &&
-                         lseek(writer->fd, (off_t)writer->bytes, SEEK_SET) >= 0;
-            return pab_fail(err, PAB_IO, "%s: %s; %s", writer->name, strerror(error),
-                            whole ? "what was written before is valid" : "its last frame is torn");
+            bool whole = ftruncate(writer->fd, (off_t)writer->bytes) == 0;
+            pab_fail(&writer->broken, PAB_IO, "%s: cannot be written: %s; %s", writer->name,
+                     strerror(error),
+                     whole ? "what is in it can be read" : "its last frame is cut off");
+            return refuse(writer, err);
         }
         done += (size_t)wrote;
     }
@@ -189,10 +202,9 @@ enum pab_status pab_trace_create(const char *path, const char *meta, struct pab_
 
 static uint16_t thread_name(struct pab_trace_writer *writer, uint16_t thread)
 {
-    uint16_t *name = &writer->thread_names[thread];
+    uint32_t *name = &writer->thread_names[thread];
     if (*name == 0) {
-        PAB_CHECK(writer->thread_count < PAB_TRACE_THREADS_MAX);
-        *name = (uint16_t)++writer->thread_count;
+        *name = ++writer->thread_count;
     }
     return (uint16_t)(*name - 1);
 }
@@ -234,8 +246,8 @@ enum pab_status pab_trace_flush(struct pab_trace_writer *writer, uint64_t wall_n
 
 void pab_trace_tick(struct pab_trace_writer *writer, uint64_t wall_ns, uint64_t cpu_ns)
 {
-    writer->wall_ns = wall_ns;
-    writer->cpu_ns = cpu_ns;
+    writer->wall_ns = wall_ns > writer->wall_ns ? wall_ns : writer->wall_ns;
+    writer->cpu_ns = cpu_ns > writer->cpu_ns ? cpu_ns : writer->cpu_ns;
 }
 
 enum pab_status pab_trace_note(struct pab_trace_writer *writer, enum pab_trace_frame_kind kind,
@@ -257,11 +269,9 @@ static enum pab_status put_totals(struct pab_trace_writer *writer, const char *t
         return no_memory(err);
     }
     size_t used = (size_t)snprintf(
-        text, room,
-        "%.*s%s\"events\":%llu,\"slots\":%u,\"threads\":%llu,\"frames\":%llu,\"index\":[",
+        text, room, "%.*s%s\"events\":%llu,\"slots\":%u,\"threads\":%u,\"frames\":%llu,\"index\":[",
         (int)(length - 1), totals, length > 2 ? "," : "", (unsigned long long)writer->events,
-        writer->slots.used, (unsigned long long)writer->thread_count,
-        (unsigned long long)writer->frames);
+        writer->slots.used, writer->thread_count, (unsigned long long)writer->frames);
     for (uint32_t i = 0; i < writer->places; i++) {
         const struct place *place = &writer->index[i];
         used += (size_t)snprintf(text + used, room - used, "%s[%llu,%llu,%llu]", i == 0 ? "" : ",",
