@@ -22,8 +22,6 @@
 #include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
-#include <string.h>
-
 enum { LIVE, STEPS, NODES, CYCLIC, HOT, FINALIZED };
 
 static const struct pab_param cyclic_graphs_params[] = {
@@ -349,9 +347,7 @@ static void make_classes(struct cyclic_graphs *w)
     static const char *const tree_slots[] = {"value", "parent", "left", "right", NULL};
     static const char *const listener_slots[] = {"value", "subject", NULL};
     for (int i = 0; i < NAME_COUNT; i++) {
-        w->names[i] =
-            pab_must(pab_unicode_from_ascii(name_texts[i], (pab_ssize)strlen(name_texts[i])));
-        pab_must_do(pab_unicode_intern_in_place(&w->names[i]));
+        w->names[i] = pab_name(name_texts[i]);
     }
     w->node_class = pab_must(pab_class_new("Node", NULL, NULL));
     w->tree_class = pab_must(pab_class_new("Tree", tree_slots, NULL));

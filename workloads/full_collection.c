@@ -20,8 +20,6 @@
 #include "workloads/support/program.h"
 #include "workloads/workload.h"
 
-#include <string.h>
-
 enum { NODES, COLLECTIONS, HELD };
 
 static const struct pab_param full_collection_params[] = {
@@ -102,9 +100,7 @@ static struct pab_object *new_node(struct full_collection *w, uint32_t index)
 static void make_names(struct full_collection *w)
 {
     for (int i = 0; i < NAME_COUNT; i++) {
-        w->names[i] =
-            pab_must(pab_unicode_from_ascii(name_texts[i], (pab_ssize)strlen(name_texts[i])));
-        pab_must_do(pab_unicode_intern_in_place(&w->names[i]));
+        w->names[i] = pab_name(name_texts[i]);
     }
     w->node_class = pab_must(pab_class_new("Node", NULL, NULL));
 }

@@ -33,7 +33,7 @@ static bool take(struct pab_object *generator, struct pab_object *list, uint32_t
 {
     struct pab_object *value;
     for (; count > 0; count--) {
-        int status = pab_generator_next(generator, &value);
+        int status = pab_iterator_next(generator, &value);
         PAB_CHECK(status >= 0);
         if (status == 0) {
             return false;
@@ -70,9 +70,20 @@ static void generator_take(struct program *p)
     keep(p, LIST, list);
 }
 
+static void list_iterate(struct program *p)
+{
+    struct pab_object *list = pab_must(pab_list_new(0));
+    struct pab_object *iterator = pab_must(pab_object_iter(pick(p, LIST)));
+    take(iterator, list, below(p, 20));
+    pab_decref(iterator);
+    keep(p, LIST, list);
+}
+
 static void generator_run(struct program *p)
 {
-    struct pab_object *generator = new_generator(p);
+    struct pab_object *made = new_generator(p);
+    struct pab_object *generator = pab_must(pab_object_iter(made));
+    pab_decref(made);
     struct pab_object *list = pab_must(pab_list_new(0));
     take(generator, list, UINT32_MAX);
     note(p, "more", take(generator, list, 1)); /* at its end for good */
@@ -148,9 +159,7 @@ static void extension_fill(struct program *p)
 }
 
 const struct operation extension_operations[] = {
-    {"generator_suspend", generator_suspend, 2},
-    {"generator_take", generator_take, 4},
-    {"generator_run", generator_run, 3},
-    {"extension_fill", extension_fill, 3},
-    {0},
+    {"generator_suspend", generator_suspend, 2}, {"generator_take", generator_take, 4},
+    {"generator_run", generator_run, 3},         {"list_iterate", list_iterate, 2},
+    {"extension_fill", extension_fill, 3},       {0},
 };

@@ -256,11 +256,11 @@ static void use_generators(struct program *p)
     }
     struct pab_object *value;
     int status;
-    while ((status = pab_generator_next(outer, &value)) == 1) {
+    while ((status = pab_iterator_next(outer, &value)) == 1) {
         keep(p, value);
     }
     note(p, status);
-    assert_int_equal(pab_generator_next(outer, &value), 0);
+    assert_int_equal(pab_iterator_next(outer, &value), 0);
 }
 
 static const struct pab_extension extension = {.name = "extension", .size = 24};

@@ -300,13 +300,13 @@ static void test_generator_sizes(void **state)
     fixture_forget(f);
     struct pab_object *generator = pab_generator_new(function, list);
     assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 224);
-    assert_int_equal(pab_generator_next(generator, &value), 1);
+    assert_int_equal(pab_iterator_next(generator, &value), 1);
     assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 48);
     assert_int_equal(pab_long_as_int64(value), 7);
     pab_decref(value);
-    assert_int_equal(pab_generator_next(generator, &value), 0);
+    assert_int_equal(pab_iterator_next(generator, &value), 0);
     assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0);
-    assert_int_equal(pab_generator_next(generator, &value), 0);
+    assert_int_equal(pab_iterator_next(generator, &value), 0);
     assert_int_equal(list->refcnt, 1); /* a frame that has returned holds nothing */
     assert_int_equal(f->count, 0);
     pab_decref(generator);

@@ -31,9 +31,14 @@ struct pab_object *pab_generator_new(struct pab_object *function, struct pab_obj
     return (struct pab_object *)PyObject_Vectorcall(generator, arguments, 2, NULL);
 }
 
-int pab_generator_next(struct pab_object *object, struct pab_object **value)
+struct pab_object *pab_object_iter(struct pab_object *items)
 {
-    PyObject *next = PyIter_Next((PyObject *)object);
+    return (struct pab_object *)PyObject_GetIter((PyObject *)items);
+}
+
+int pab_iterator_next(struct pab_object *iterator, struct pab_object **value)
+{
+    PyObject *next = PyIter_Next((PyObject *)iterator);
     if (next == NULL) {
         int status = PyErr_Occurred() == NULL ? 0 : -1;
         PyErr_Clear();

@@ -127,20 +127,10 @@ struct pab_object *pab_generator_new(struct pab_object *function, struct pab_obj
     return &generator->base;
 }
 
-/* iter(items): a generator is its own iterator. */
-static struct pab_object *iterator_of(struct pab_object *items)
+/* A generator is its own iterator. */
+struct pab_object *pab_object_iter(struct pab_object *items)
 {
     return items->type == &generator_type ? pab_new_ref(items) : list_iterator_new(items);
-}
-
-/* As pab_generator_next(), of any iterator. */
-static int iterator_next(struct pab_object *iterator, struct pab_object **value)
-{
-    if (iterator->type == &generator_type) {
-        return pab_generator_next(iterator, value);
-    }
-    *value = list_iterator_next((struct list_iterator *)iterator);
-    return *value != NULL;
 }
 
 /* for item in items: the next item is in its place, or the loop is over. */
@@ -148,23 +138,21 @@ static int advance(struct generator *generator)
 {
     struct pab_object **places = generator->places;
     if (places[ITERATOR] == NULL) {
-        places[ITERATOR] = iterator_of(places[ITEMS]);
+        places[ITERATOR] = pab_object_iter(places[ITEMS]);
         if (places[ITERATOR] == NULL) {
             return -1;
         }
     }
     struct pab_object *item;
-    int status = iterator_next(places[ITERATOR], &item);
+    int status = pab_iterator_next(places[ITERATOR], &item);
     struct pab_object *old = status == 1 ? places[ITEM] : places[ITERATOR];
     places[status == 1 ? ITEM : ITERATOR] = status == 1 ? item : NULL;
     pab_xdecref(old);
     return status;
 }
 
-int pab_generator_next(struct pab_object *object, struct pab_object **value)
+static int generator_next(struct generator *generator, struct pab_object **value)
 {
-    assert(object->type == &generator_type);
-    struct generator *generator = (struct generator *)object;
     if (generator->places[FUNCTION] == NULL) {
         return 0;
     }
@@ -178,4 +166,14 @@ int pab_generator_next(struct pab_object *object, struct pab_object **value)
     }
     clear_frame(generator);
     return status;
+}
+
+int pab_iterator_next(struct pab_object *iterator, struct pab_object **value)
+{
+    if (iterator->type == &generator_type) {
+        return generator_next((struct generator *)iterator, value);
+    }
+    assert(iterator->type == &list_iterator_type);
+    *value = list_iterator_next((struct list_iterator *)iterator);
+    return *value != NULL;
 }

@@ -263,7 +263,11 @@ struct pab_object *pab_function_new(pab_callback function, struct pab_object *se
 struct pab_object *pab_weakref_new(struct pab_object *object, struct pab_object *callback);
 struct pab_object *pab_weakref_get(struct pab_object *weakref); /* borrowed; None: it is gone */
 
-/* --- generators --------------------------------------------------------------------------- */
+/* --- iterators, generators ---------------------------------------------------------------- */
+
+struct pab_object *pab_object_iter(struct pab_object *items); /* of a list or generator */
+/* next(iterator): 1 and a new reference, 0: it is at its end, -1 when memory is exhausted. */
+int pab_iterator_next(struct pab_object *iterator, struct pab_object **value);
 
 /* def generator(function, items):
  *     for item in items:
@@ -271,8 +275,6 @@ struct pab_object *pab_weakref_get(struct pab_object *weakref); /* borrowed; Non
  * called with a function of pab_function_new() and a list or another generator. It is run to its
  * end before its last reference goes: what Python does to close one early is not acted out. */
 struct pab_object *pab_generator_new(struct pab_object *function, struct pab_object *items);
-/* next(generator): 1 and a new reference, 0: it is at its end, -1 when memory is exhausted. */
-int pab_generator_next(struct pab_object *generator, struct pab_object **value);
 
 /* --- types written in C ------------------------------------------------------------------- */
 

@@ -9,6 +9,8 @@
 
 #include "workloads/pyobj/pyobj.h"
 
+#include <string.h>
+
 /* variable = value; takes the reference. A variable starts at NULL: not bound yet. */
 static inline void pab_store(struct pab_object **variable, struct pab_object *value)
 {
@@ -26,6 +28,14 @@ static inline void pab_unbind(struct pab_object **variable)
 static inline struct pab_object *pab_int(int64_t value)
 {
     return pab_must(pab_long_from_int64(value));
+}
+
+/* A name, as the compiler interns those of attributes, and programs their keys. */
+static inline struct pab_object *pab_name(const char *ascii)
+{
+    struct pab_object *name = pab_must(pab_unicode_from_ascii(ascii, (pab_ssize)strlen(ascii)));
+    pab_must_do(pab_unicode_intern_in_place(&name));
+    return name;
 }
 
 /* list.append(item); takes the reference, unlike PyList_Append. */
