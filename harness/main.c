@@ -16,6 +16,8 @@ static const struct {
     {"check", "hold backends to the rules of the catalogue, ours to a real CPython", pab_cmd_check},
     {"list", "show backends, workloads, checks, profiles, presets", pab_cmd_list},
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
+    {"trace", "tell what is in a recorded program", pab_cmd_trace},
+    {"record", "run a program, write down every request of its allocators", pab_cmd_record},
     {"compare", "tell what differs in a results document, or between two", pab_cmd_compare},
     {"gate", "judge a change for CI: did anything get worse?", pab_cmd_gate},
     {"merge", "make one document of the parts of one experiment", pab_cmd_merge},
