@@ -1,0 +1,405 @@
+#include "harness/recorder/follow.h"
+
+#include "harness/recorder/process.h"
+#include "harness/self.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define BATCH       65536u /* events of one process, before the next one has its turn */
+#define MANY        8192u  /* in one step: there will be more at once */
+#define NAP_MS      1      /* a ring lasts for ten times as long, at the rate of a busy Python */
+#define NEW_MAX     256u   /* rings found in one look */
+#define PATIENCE_NS UINT64_C(10000000000) /* for a child that forked, for a ring to be complete */
+#define FILES_USUAL 256u                  /* processes that a usual limit of descriptors bears */
+#define ROOM_BYTES  (64u * PAB_RING_BYTES / 4u) /* shared memory for a few processes */
+
+/* --- the folder ------------------------------------------------------------------------------- */
+
+static bool has_room(const char *folder)
+{
+    struct statvfs room;
+    return access(folder, W_OK | X_OK) == 0 && statvfs(folder, &room) == 0 &&
+           (uint64_t)room.f_bavail * room.f_frsize >= ROOM_BYTES;
+}
+
+/* Memory, where there is enough of it: a ring on a disk would be written to it again and again. */
+static enum pab_status make_folder(struct pab_follow *follow, struct pab_error *err)
+{
+    const char *top = getenv("TMPDIR");
+    top = top != NULL && top[0] == '/' && strlen(top) < 100 ? top : "/tmp";
+    snprintf(follow->dir, sizeof(follow->dir), "%s/pyallocbench-record-XXXXXX",
+             has_room("/dev/shm") ? "/dev/shm" : top);
+    if (mkdtemp(follow->dir) == NULL) {
+        return pab_fail(err, PAB_IO, "cannot make a folder %s: %s", follow->dir, strerror(errno));
+    }
+    return PAB_OK;
+}
+
+/* As long as this process lives, whatever becomes of it, the lock is held. */
+static enum pab_status hold_lock(struct pab_follow *follow, struct pab_error *err)
+{
+    char path[256];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(path, sizeof(path), "%s/" PAB_RECORD_READER, follow->dir);
+    follow->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (follow->lock_fd < 0 || fcntl(follow->lock_fd, F_SETLK, &lock) != 0) {
+        return pab_fail(err, PAB_IO, "cannot lock %s: %s", path, strerror(errno));
+    }
+    return PAB_OK;
+}
+
+static void remove_folder(const char *dir)
+{
+    DIR *folder = opendir(dir);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
+         entry = readdir(folder)) {
+        if (entry->d_name[0] != '.') {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    (void)rmdir(dir);
+}
+
+/* A descriptor for each process that lives at once. The program itself has been begun by then, with
+ * the limit as it was. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+enum pab_status pab_follow_begin(struct pab_follow *follow, const char *out, struct pab_error *err)
+{
+    *follow = (struct pab_follow){.out = out, .watch_fd = -1, .lock_fd = -1};
+    enum pab_status status = make_folder(follow, err);
+    if (status == PAB_OK) {
+        status = hold_lock(follow, err);
+    }
+    if (status == PAB_OK) {
+        follow->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (follow->watch_fd < 0 ||
+            inotify_add_watch(follow->watch_fd, follow->dir, IN_CREATE) < 0) {
+            status = pab_fail(err, PAB_IO, "cannot watch %s: %s", follow->dir, strerror(errno));
+        }
+    }
+    return status;
+}
+
+/* --- one more, one less ----------------------------------------------------------------------- */
+
+static bool append(struct pab_follow *follow, struct pab_process *process)
+{
+    size_t count = follow->living;
+    if (count == FILES_USUAL) {
+        allow_files();
+    }
+    if ((count & (count - 1)) == 0) { /* full: 0, 1, 2, 4, 8, ... */
+        size_t room = count == 0 ? 1 : 2 * count;
+        struct pab_process **grown = realloc((void *)follow->processes, room * sizeof(*grown));
+        if (grown == NULL) {
+            return false;
+        }
+        follow->processes = grown;
+    }
+    follow->processes[follow->living++] = process;
+    return true;
+}
+
+static void stop(struct pab_follow *follow, const struct pab_error *err)
+{
+    if (!follow->stopped) {
+        follow->stopped = true;
+        follow->error = *err;
+        close(follow->lock_fd); /* those that begin from now on see that nobody reads */
+        follow->lock_fd = -1;
+    }
+}
+
+static void stop_without_memory(struct pab_follow *follow)
+{
+    struct pab_error err;
+    (void)pab_fail(&err, PAB_NO_MEMORY, "no memory for one more process");
+    stop(follow, &err);
+}
+
+/* The last of the list takes its place. */
+static void finish(struct pab_follow *follow, size_t index, const char *damage)
+{
+    struct pab_recorded recorded;
+    struct pab_process *process = follow->processes[index];
+    pab_process_close(process, damage, &recorded);
+    follow->processes[index] = follow->processes[--follow->living];
+    size_t count = follow->recorded_count;
+    if ((count & (count - 1)) == 0) {
+        size_t room = count == 0 ? 1 : 2 * count;
+        struct pab_recorded *grown = realloc(follow->recorded, room * sizeof(*grown));
+        if (grown == NULL) {
+            stop_without_memory(follow);
+            return;
+        }
+        follow->recorded = grown;
+    }
+    follow->recorded[follow->recorded_count++] = recorded;
+}
+
+/* What went wrong with one ring ends that one, what went wrong with the disk ends all. */
+static void judge(struct pab_follow *follow, size_t index, const struct pab_error *err)
+{
+    if (err->status != PAB_BAD_DATA) {
+        stop(follow, err);
+    }
+    finish(follow, index, err->text);
+}
+
+/* All that is left of one that has ended. */
+static void finish_ended(struct pab_follow *follow, size_t index)
+{
+    struct pab_error err;
+    size_t count = 0;
+    do {
+        if (pab_process_read(follow->processes[index], true, BATCH, &count, &err) != PAB_OK) {
+            judge(follow, index, &err);
+            return;
+        }
+    } while (count > 0);
+    finish(follow, index, NULL);
+}
+
+/* --- finding them ----------------------------------------------------------------------------- */
+
+struct found {
+    uint64_t begun_ns;
+    int pid;
+    char name[64];
+};
+
+static int compare_found(const void *left, const void *right)
+{
+    uint64_t a = ((const struct found *)left)->begun_ns;
+    uint64_t b = ((const struct found *)right)->begun_ns;
+    return a < b ? -1 : a > b;
+}
+
+static bool is_known(const struct pab_follow *follow, const char *name)
+{
+    for (size_t i = 0; i < follow->living; i++) {
+        if (strcmp(follow->processes[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t list_new(const struct pab_follow *follow, struct found out[NEW_MAX])
+{
+    size_t count = 0;
+    DIR *folder = opendir(follow->dir);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder);
+         entry != NULL && count < NEW_MAX; entry = readdir(folder)) {
+        char *end = NULL;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (end == entry->d_name || *end != '.' || strlen(entry->d_name) >= sizeof(out->name) ||
+            is_known(follow, entry->d_name)) {
+            continue;
+        }
+        out[count] = (struct found){.begun_ns = strtoull(end + 1, NULL, 10), .pid = (int)pid};
+        memcpy(out[count++].name, entry->d_name, strlen(entry->d_name) + 1);
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    if (count > 1) {
+        qsort(out, count, sizeof(*out), compare_found);
+    }
+    return count;
+}
+
+/* The fork stands in the parent's ring before the child has one of its own. */
+static void read_up(struct pab_follow *follow, uint64_t begun_ns)
+{
+    struct pab_error err;
+    for (size_t i = 0; i < follow->living; i++) {
+        if (follow->processes[i]->begun_ns == begun_ns) {
+            size_t count = 0;
+            if (pab_process_read(follow->processes[i], false, PAB_RING_SLOTS, &count, &err) !=
+                PAB_OK) {
+                judge(follow, i, &err);
+            }
+            return;
+        }
+    }
+}
+
+static void inherit(struct pab_follow *follow, struct pab_process *process)
+{
+    const struct pab_ring *ring = process->tape.ring;
+    if (ring->fork_number != 0) {
+        uint64_t parent = ring->parent_begun_ns;
+        struct pab_snapshot *snapshot = pab_snapshot_take(follow, parent, ring->fork_number);
+        if (snapshot == NULL) {
+            read_up(follow, parent);
+            snapshot = pab_snapshot_take(follow, parent, ring->fork_number);
+        }
+        if (snapshot != NULL) {
+            process->tape.names = snapshot->names;
+            process->tape.inherits = true;
+            memcpy(process->from, snapshot->file, sizeof(process->from));
+            free(snapshot);
+            return;
+        }
+        follow->orphans++;
+    }
+    if (!pab_addresses_init(&process->tape.names)) {
+        stop_without_memory(follow);
+    }
+}
+
+/* It became another program by exec: what it was before is over. */
+static void finish_image(struct pab_follow *follow, int pid)
+{
+    for (size_t i = 0; i < follow->living; i++) {
+        if (follow->processes[i]->pid == pid) {
+            finish_ended(follow, i);
+            return;
+        }
+    }
+}
+
+static void give_up_ring(struct pab_follow *follow, const struct found *found)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", follow->dir, found->name);
+    (void)unlink(path);
+    follow->roomless++;
+}
+
+static void begin_one(struct pab_follow *follow, const struct found *found)
+{
+    struct pab_error err;
+    struct pab_process *process = NULL;
+    enum pab_status status = pab_process_open(follow, found->name, &process, &err);
+    if (status == PAB_BAD_DATA) {
+        uint64_t now_ns = pab_wall_ns();
+        if (kill(found->pid, 0) != 0 || now_ns - found->begun_ns > PATIENCE_NS) {
+            give_up_ring(follow, found);
+        } else {
+            follow->unready = true;
+        }
+        return;
+    }
+    if (status != PAB_OK) {
+        stop(follow, &err);
+        return;
+    }
+    finish_image(follow, process->pid);
+    inherit(follow, process);
+    if (!append(follow, process)) {
+        stop_without_memory(follow);
+    }
+}
+
+static void look_for_new(struct pab_follow *follow)
+{
+    char events[4096];
+    bool created = false;
+    while (read(follow->watch_fd, events, sizeof(events)) > 0) {
+        created = true;
+    }
+    if (!created && !follow->unready) {
+        return;
+    }
+    struct found found[NEW_MAX];
+    follow->unready = false;
+    size_t count = list_new(follow, found);
+    for (size_t i = 0; i < count && !follow->stopped; i++) {
+        begin_one(follow, &found[i]);
+    }
+    follow->unready = follow->unready || count == NEW_MAX;
+}
+
+/* --- reading them ----------------------------------------------------------------------------- */
+
+static bool has_ended(const struct pab_process *process, int wait_ms)
+{
+    if (process->pid_fd < 0) {
+        return kill(process->pid, 0) != 0;
+    }
+    struct pollfd end = {.fd = process->pid_fd, .events = POLLIN};
+    return poll(&end, 1, wait_ms) > 0;
+}
+
+static size_t read_all(struct pab_follow *follow)
+{
+    struct pab_error err;
+    size_t sum = 0;
+    for (size_t i = 0; i < follow->living && !follow->stopped;) {
+        struct pab_process *process = follow->processes[i];
+        size_t count = 0;
+        bool ended = has_ended(process, 0);
+        if (ended) {
+            finish_ended(follow, i);
+        } else if (pab_process_read(process, false, BATCH, &count, &err) != PAB_OK) {
+            judge(follow, i, &err);
+        } else {
+            i++;
+        }
+        sum += count;
+    }
+    return sum;
+}
+
+void pab_follow_step(struct pab_follow *follow)
+{
+    look_for_new(follow);
+    size_t count = read_all(follow);
+    if (follow->stopped) {
+        while (follow->living > 0) {
+            finish(follow, 0, follow->error.text);
+        }
+    }
+    if (follow->snapshots != NULL) {
+        uint64_t now_ns = pab_wall_ns();
+        pab_snapshots_drop(follow, now_ns > PATIENCE_NS ? now_ns - PATIENCE_NS : 0);
+    }
+    if (count < MANY) {
+        struct pollfd created = {.fd = follow->watch_fd, .events = POLLIN};
+        (void)poll(&created, 1, NAP_MS);
+    }
+}
+
+void pab_follow_end(struct pab_follow *follow)
+{
+    while (follow->living > 0) {
+        finish_ended(follow, 0);
+    }
+}
+
+void pab_follow_fini(struct pab_follow *follow)
+{
+    pab_snapshots_drop(follow, UINT64_MAX);
+    free((void *)follow->processes);
+    free(follow->recorded);
+    if (follow->watch_fd >= 0) {
+        close(follow->watch_fd);
+    }
+    remove_folder(follow->dir);
+    if (follow->lock_fd >= 0) {
+        close(follow->lock_fd);
+    }
+}
