@@ -21,7 +21,8 @@ static struct words count_of(uint64_t value)
         static const char units[] = "MGTPE";
         double scaled = (double)value / 1e6;
         unsigned unit = 0;
-        for (; scaled >= 999.5; scaled /= 1000) {
+        while (scaled >= 999.5) {
+            scaled /= 1000;
             unit++;
         }
         snprintf(out.text, sizeof(out.text), "%.3g %c", scaled, units[unit]);
@@ -45,7 +46,8 @@ static struct words bytes_of(double bytes)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     struct words out;
     unsigned unit = 0;
-    for (; bytes >= 1023.5 && unit + 1 < ARRAY_COUNT(units); bytes /= 1024) {
+    while (bytes >= 1023.5 && unit + 1 < ARRAY_COUNT(units)) {
+        bytes /= 1024;
         unit++;
     }
     bool whole = unit == 0 || bytes >= 99.95 || bytes == (double)(unsigned)bytes;
@@ -58,7 +60,8 @@ static struct words time_of(double ns)
     static const char *const units[] = {"ns", "us", "ms", "s"};
     struct words out;
     unsigned unit = 0;
-    for (; ns >= 999.5 && unit + 1 < ARRAY_COUNT(units); ns /= 1000) {
+    while (ns >= 999.5 && unit + 1 < ARRAY_COUNT(units)) {
+        ns /= 1000;
         unit++;
     }
     snprintf(out.text, sizeof(out.text), ns >= 99.95 ? "%.0f %s" : "%.3g %s", ns, units[unit]);

@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL /* no other library for one function */
 #include <xxhash.h>
 
+static const char magic[8] = PAB_TRACE_MAGIC;
+
 static unsigned char *put_32(unsigned char *at, uint32_t value)
 {
     value = htole32(value);
@@ -41,14 +43,14 @@ static uint64_t check_of(const unsigned char *head, const void *body, size_t byt
 
 void pab_trace_start_put(unsigned char out[PAB_TRACE_START_BYTES])
 {
-    memcpy(out, PAB_TRACE_MAGIC, 8);
-    put_32(out + 8, PAB_TRACE_VERSION);
+    memcpy(out, magic, sizeof(magic));
+    put_32(out + sizeof(magic), PAB_TRACE_VERSION);
 }
 
 bool pab_trace_start_get(const unsigned char in[PAB_TRACE_START_BYTES], uint32_t *version)
 {
-    *version = get_32(in + 8);
-    return memcmp(in, PAB_TRACE_MAGIC, 8) == 0;
+    *version = get_32(in + sizeof(magic));
+    return memcmp(in, magic, sizeof(magic)) == 0;
 }
 
 void pab_trace_head_put(const struct pab_trace_frame *frame, const void *body,

@@ -31,13 +31,14 @@
 
 #include <stdint.h>
 
-#define PAB_TRACE_MAGIC        "pabtrace" /* 8 bytes, no NUL */
-#define PAB_TRACE_VERSION      1u /* readers refuse a newer one, and keep reading older ones */
-#define PAB_TRACE_FRAME_EVENTS ((uint32_t)1 << 18)
-#define PAB_TRACE_FRAME_BYTES  ((uint32_t)4 << 20) /* at most, of a body, plain or stored */
-#define PAB_TRACE_SLOTS_MAX    ((uint32_t)1 << 28) /* blocks alive at once */
-#define PAB_TRACE_THREADS_MAX  65536u              /* numbered from 0 in the order of appearance */
-#define PAB_TRACE_SIZE_MAX     (((uint64_t)1 << 47) - 1)
+#define PAB_TRACE_MAGIC          "pabtrace" /* 8 bytes, no NUL */
+#define PAB_TRACE_VERSION        1u /* readers refuse a newer one, and keep reading older ones */
+#define PAB_TRACE_FRAME_EVENTS   ((uint32_t)1 << 18)
+#define PAB_TRACE_FRAME_BYTES    ((uint32_t)4 << 20) /* at most, of a body, plain or stored */
+#define PAB_TRACE_SLOTS_MAX      ((uint32_t)1 << 28) /* blocks alive at once */
+#define PAB_TRACE_THREADS_MAX    65536u /* numbered from 0 in the order of appearance */
+#define PAB_TRACE_SIZE_MAX       (((uint64_t)1 << 47) - 1)
+#define PAB_TRACE_ALIGN_LOG2_MAX 47u
 
 enum pab_trace_frame_kind {
     PAB_TRACE_META = 'M',

@@ -73,7 +73,7 @@ typedef void (*pab_trace_note_visit)(void *arg, uint32_t kind, uint64_t first_ev
                                      const char *json);
 void pab_trace_on_note(struct pab_trace_reader *reader, pab_trace_note_visit visit, void *arg);
 /* Starts over: the same events come again. */
-enum pab_status pab_trace_rewind(struct pab_trace_reader *reader, struct pab_error *err);
+void pab_trace_rewind(struct pab_trace_reader *reader);
 
 /* One past the highest slot that was used so far. */
 uint32_t pab_trace_slots(const struct pab_trace_reader *reader);

@@ -109,7 +109,7 @@ static void add_to_index(struct pab_trace_writer *writer, const struct place *pl
 {
     if (writer->places == INDEX_PLACES) { /* every second one goes */
         for (uint32_t i = 0; i < INDEX_PLACES / 2; i++) {
-            writer->index[i] = writer->index[2 * i];
+            writer->index[i] = writer->index[(size_t)2 * i];
         }
         writer->places = INDEX_PLACES / 2;
         writer->stride *= 2;
@@ -213,7 +213,7 @@ enum pab_status pab_trace_put(struct pab_trace_writer *writer, struct pab_event 
                               struct pab_error *err)
 {
     PAB_CHECK(event->kind < PAB_EVENT_THREAD && event->domain < PAB_TRACE_DOMAINS &&
-              event->size <= PAB_TRACE_SIZE_MAX);
+              event->size <= PAB_TRACE_SIZE_MAX && event->align_log2 <= PAB_TRACE_ALIGN_LOG2_MAX);
     if (pab_event_makes(event->kind)) {
         event->slot = pab_slots_take(&writer->slots, event->domain);
         if (event->slot == PAB_SLOT_NONE) {
