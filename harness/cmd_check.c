@@ -8,7 +8,6 @@
 #include "harness/self.h"
 
 #include <argp.h>
-#include <string.h>
 
 #define OPS_MAX UINT64_C(1000000000000)
 
@@ -169,7 +168,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 static bool is_same_file(const char *a, const char *b)
 {
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
+    return a != NULL && b != NULL && pab_output_is_same(a, b);
 }
 
 /* Whatever would keep a file from being written is told before anything is run. */

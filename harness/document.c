@@ -192,10 +192,15 @@ enum pab_status pab_document_read(const char *path, json_t **out, struct pab_err
     json_error_t why;
     json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
     fclose(file);
-    if (document == NULL) {
+    if (document == NULL && json_error_code(&why) == json_error_premature_end_of_input) {
         return pab_fail(err, PAB_BAD_DATA,
                         "%s is no whole JSON document (line %d: %s); was it cut off? (the "
                         ".partial of an unfinished run becomes one by run --resume)",
+                        path, why.line, why.text);
+    }
+    if (document == NULL) {
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s is not JSON (line %d: %s): take the file as pyallocbench wrote it",
                         path, why.line, why.text);
     }
     const char *schema =
@@ -219,12 +224,12 @@ enum pab_status pab_document_read(const char *path, json_t **out, struct pab_err
 enum pab_status pab_document_may_replace(const char *path, struct pab_error *err)
 {
     struct stat file;
-    if (stat(path, &file) != 0) {
-        return PAB_OK;
+    enum pab_status status = pab_output_expect_plain(path, err);
+    if (status != PAB_OK || stat(path, &file) != 0) {
+        return status;
     }
     json_t *document = NULL;
-    enum pab_status status =
-        S_ISREG(file.st_mode) ? pab_document_read(path, &document, NULL) : PAB_BAD_DATA;
+    status = pab_document_read(path, &document, NULL);
     json_decref(document);
     if (status == PAB_OK) {
         return PAB_OK;

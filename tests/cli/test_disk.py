@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from journal import RUN, document_samples, journal_samples, wait_for_samples
-from support import GOOD, HANG_SECONDS, IO_ERROR, TOOL, CliTest
+from support import GOOD, HANG_SECONDS, IO_ERROR, ROOT, TOOL, USAGE, CliTest
 
 LIMIT_BYTES = 40_000
 MANY = (*RUN, "--rounds", "60", "-o")
@@ -85,10 +85,34 @@ class DiskTest(CliTest):
         self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_output_is_no_plain_file(self):
-        done = self.tool(*RUN, "--rounds", "1", "-o", "/dev/full")
-        self.assertNotEqual(done.returncode, GOOD)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        self.assertIn("/dev/full", done.stderr)
+        """Renaming would put a file in its place. The device's own reason is the better one."""
+        golden = ROOT / "tests/golden/rounds.json"
+        verbs = ((*RUN, "--rounds", "1", "-o"), ("compare", golden, "-o"), ("check", "-o"),
+                 ("check", "--md"), ("merge", golden, golden, "-o"),
+                 ("gate", "--base-spec", "null", "--head-spec", "null", "-o"),
+                 ("gate", "--base", golden, "--head", golden, "--md"),
+                 ("gate", "--base", golden, "--head", golden, "--junit"))
+        for words in verbs:
+            with self.subTest(words=words):
+                self.expect_one_line(self.tool(*words, "/dev/full"), IO_ERROR,
+                                     "cannot write /dev/full: No space left on device")
+                self.expect_one_line(self.tool(*words, "/dev/null"), IO_ERROR,
+                                     "cannot write /dev/null: it is no plain file")
+                self.expect_one_line(self.tool(*words, "."), IO_ERROR,
+                                     "cannot write .: Is a directory")
+        self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_two_outputs_to_one_file(self):
+        golden = ROOT / "tests/golden/rounds.json"
+        (self.dir / "folder").mkdir()
+        for words in (("check",), ("gate", "--base", golden, "--head", golden)):
+            for first, second in (("x", "./x"), ("x", "folder/../x"), ("x", self.dir / "x")):
+                with self.subTest(words=words, second=second):
+                    done = self.tool(*words, "--md", first, "--junit", second)
+                    self.expect_one_line(done, USAGE, "need a file each")
+                    (self.dir / "x").touch()  # also where it is there
+        self.expect_one_line(self.tool("merge", golden, "none.json", "-o", golden), USAGE,
+                             "is one of the parts")
 
 
 if __name__ == "__main__":
