@@ -88,6 +88,16 @@ class RefusalTest(unittest.TestCase):
         write(self.file, changed(golden(), lambda d: run_of(d).update(workloads=3)))
         self.refused(NOT_OURS, "results/schema.json")
 
+    def test_names_that_it_does_not_have(self):
+        for array in ("samples", "summary", "timelines", "suite"):
+            write(self.file, changed(golden(), lambda d: run_of(d)[array][0].update(backend="who")))
+            self.refused(NOT_OURS, f"'who' of {array}[0] is none of", *(
+                row["id"] for row in golden()["pyallocbench"]["backends"]))
+        write(self.file, changed(golden(), lambda d: run_of(d)["samples"][1].update(workload="w")))
+        self.refused(NOT_OURS, "the workload 'w' of samples[1] is none of")
+        write(self.file, changed(golden(), lambda d: run_of(d).update(baseline="who")))
+        self.refused(NOT_OURS, "the baseline 'who' is none of")
+
     def test_curve_of_two_lengths(self):
         write(self.file, changed(golden(), lambda d: run_of(d)["timelines"][0]["calls"].pop()))
         self.refused(NOT_OURS, "6 calls and 7 values")
