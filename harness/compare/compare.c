@@ -86,13 +86,14 @@ static void note_failures(struct pab_comparison *out, struct pab_reading *readin
     size_t found = 0;
     size_t first = 0;
     for (size_t i = 0; i < pab_reading_workloads(reading) * backends; i++) {
-        if (pab_reading_failure(reading, i / backends, i % backends) != NULL &&
+        if (pab_reading_failure(reading, i / backends, i % backends, NULL) != NULL &&
             has_values(reading, i / backends, i % backends)) {
             first = found++ == 0 ? i : first;
         }
     }
     if (found > 0) {
-        const json_t *failure = pab_reading_failure(reading, first / backends, first % backends);
+        const json_t *failure =
+            pab_reading_failure(reading, first / backends, first % backends, NULL);
         note(out, "%s%zu cell%s failed in some samples, and the others count; %s on %s: %s: %s",
              prefix, found, found == 1 ? "" : "s", pab_reading_backend(reading, first % backends),
              pab_reading_workload(reading, first / backends), pab_json_text(failure, "kind"),

@@ -99,11 +99,13 @@ struct pab_limits pab_sheet_limits(const struct pab_sheet *sheet,
 
 /* --- cells that one side does not have -------------------------------------------------------- */
 
-static const json_t *failure_of(struct pab_reading *reading, size_t workload, size_t backend)
+/* Of the pass that would have had the figure: another one's is told where it belongs. */
+static const json_t *failure_of(struct pab_reading *reading, size_t workload, size_t backend,
+                                const struct pab_metric *metric)
 {
     return workload == PAB_NOWHERE || backend == PAB_NOWHERE
                ? NULL
-               : pab_reading_failure(reading, workload, backend);
+               : pab_reading_failure(reading, workload, backend, metric);
 }
 
 static void say_failure(struct pab_row *row, const char *side, const json_t *failure)
@@ -152,11 +154,13 @@ static void add_one_sided(struct pab_sheet *sheet, struct pab_row *row, size_t w
     if (sides->base->count == 0) {
         row->head = described.head;
         row->n_head = values->count;
-        add_without_base(sheet, row, failure_of(sheet->base, where->base, contrast->base));
+        add_without_base(sheet, row,
+                         failure_of(sheet->base, where->base, contrast->base, row->metric));
     } else {
         row->base = described.base;
         row->n_base = values->count;
-        keeps = add_without_head(sheet, row, failure_of(sheet->head, where->head, contrast->head));
+        keeps = add_without_head(sheet, row,
+                                 failure_of(sheet->head, where->head, contrast->head, row->metric));
     }
     if (!keeps) {
         sheet->out->count--;

@@ -78,15 +78,12 @@ static bool is_left_out(const struct pab_metric *metric)
     return false;
 }
 
-/* Of one machine among several only the mean over all is judged; a mean over one workload would
- * ask the same question again. */
+/* Of one machine among several only the mean over all is judged. */
 static bool is_judged(const struct pab_row *row, const struct pab_gate_limits *limits)
 {
-    bool is_mean_of_one = row->workload == NULL && row->workloads == 1;
     bool may_differ = (row->metric->family == PAB_FAMILY_STRUCTURE && limits->shows_structure) ||
                       is_left_out(row->metric);
-    return row->host == NULL && !is_mean_of_one &&
-           (limits->families >> row->metric->family & 1u) != 0 &&
+    return row->host == NULL && (limits->families >> row->metric->family & 1u) != 0 &&
            row->metric->family != PAB_FAMILY_DESCRIPTION && !may_differ;
 }
 
