@@ -24,7 +24,7 @@ struct pab_outcome {
     struct pab_memory_sample memory;
     struct pab_curve_point *curve; /* PAB_CURVE_MAX places */
     size_t curve_count;
-    struct pab_stat_note stats[32];
+    struct pab_stat_note stats[PAB_STATS_MAX];
     size_t stat_count;
     struct pab_retained retained[PAB_RETAIN_MAX];
     size_t retained_count;
