@@ -90,7 +90,7 @@ static void take_file(struct arguments *arguments, const char *value, struct arg
     if (arguments->files[1] != NULL) {
         argp_failure(state, PAB_EXIT_USAGE, 0, "two FILEs at most, not also '%s'", value);
     }
-    arguments->files[arguments->files[0] == NULL ? 0 : 1] = value;
+    arguments->files[arguments->files[0] == NULL ? 0 : 1] = pab_cmd_file(state, "compare", value);
 }
 
 static void expect_sense(const struct arguments *arguments, struct argp_state *state)

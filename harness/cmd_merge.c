@@ -28,6 +28,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_ARGS:
         arguments->files = state->argv + state->next;
         arguments->count = (size_t)(state->argc - state->next);
+        for (size_t i = 0; i < arguments->count; i++) {
+            (void)pab_cmd_file(state, "merge", arguments->files[i]);
+        }
         return 0;
     case ARGP_KEY_END:
         if (arguments->count < 2) {

@@ -23,7 +23,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     struct arguments *arguments = state->input;
     switch (key) {
     case 'o':
-        arguments->directory = value;
+        arguments->directory = pab_cmd_file(state, "-o", value);
         return 0;
     case 'O':
         arguments->only = value;
@@ -32,7 +32,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         if (arguments->file != NULL) {
             argp_failure(state, PAB_EXIT_USAGE, 0, "one FILE at a time, not also '%s'", value);
         }
-        arguments->file = value;
+        arguments->file = pab_cmd_file(state, "plot", value);
         return 0;
     case ARGP_KEY_END:
         if (arguments->file == NULL) {

@@ -59,10 +59,13 @@ static const char doc[] =
     "Examples:\n"
     "  pyallocbench run --preset smoke\n"
     "  pyallocbench run -b system,jemalloc,pymalloc+jemalloc -o mine.json\n"
-    "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K -w 'small_ints,cyc*'\n"
-    "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 --rounds 60\n"
+    "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K \\\n"
+    "    -w 'small_ints,cyc*'\n"
+    "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 \\\n"
+    "    --rounds 60\n"
     "  pyallocbench run -b system,system:hooks=debug,pymalloc,pymalloc:hooks=debug\n"
-    "  pyallocbench run -b pymalloc,pymalloc:gc.threshold0=2000,pymalloc:gc=off -w 'cyc*'\n"
+    "  pyallocbench run -b pymalloc,pymalloc:gc.threshold0=2000,pymalloc:gc=off \\\n"
+    "    -w 'cyc*'\n\n"
     "`list backends` shows keys, `list workloads` parameters, `list presets` what a preset "
     "does.\n\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 a cell crashed or was wrong, or a "
@@ -137,7 +140,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->no_control = true;
         break;
     case OPTION_RESUME:
-        arguments->resume = value;
+        arguments->resume = pab_cmd_file(state, "--resume", value);
         break;
     case ARGP_KEY_ARG:
         argp_failure(state, PAB_EXIT_USAGE, 0, "run takes no argument '%s'; see --help", value);
