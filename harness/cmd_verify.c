@@ -45,14 +45,15 @@ static const char documentation[] =
     "Examples:\n"
     "  pyallocbench verify -- python3 app.py --port 8080\n"
     "  pyallocbench verify --report found.txt -- python3 -m unittest\n"
-    "  pyallocbench verify --profile 3.8 -- python3.9 -c 'print(1)'   # finds a mismatch\n"
+    "  pyallocbench verify --profile 3.8 -- python3.9 -c 'print(1)'  # differs\n"
     "\n"
     "The last line is `N calls compared, M mismatches`. Exit status: 4 if something differs, 77 "
-    "if nothing could be compared (no Python, a free-threaded or debug build, PYTHONMALLOC or -X "
-    "dev, an unknown version), else the program's own, 128+N if signal N killed it.\n"
+    "if nothing could be compared (no Python, a free-threaded or debug build, -X dev, an unknown "
+    "version), else the program's own, 128+N if signal N killed it.\n"
     "\n"
-    "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, and its own "
-    "sys._debugmallocstats() prints only free lists. It takes up to three times its time.";
+    "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, neither "
+    "PYTHONMALLOC nor PYTHONDEVMODE, and its own sys._debugmallocstats() prints only free lists. "
+    "It takes up to three times its time.";
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
@@ -62,10 +63,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->profile = value;
         return 0;
     case 'r':
-        arguments->report = value;
+        arguments->report = pab_cmd_file(state, "--report", value);
         return 0;
     case OPTION_LIBRARY:
-        arguments->library = value;
+        arguments->library = pab_cmd_file(state, "--library", value);
         return 0;
     case ARGP_KEY_ARG: /* the rest is the program's */
         arguments->command = &state->argv[state->next - 1];

@@ -136,11 +136,6 @@ static enum pab_status find_library(struct pab_program *program, struct pab_erro
 
 enum pab_status pab_program_check(struct pab_program *program, struct pab_error *err)
 {
-    const char *value = getenv("PYTHONMALLOC");
-    if (value != NULL && value[0] != '\0') {
-        return pab_fail(err, PAB_UNAVAILABLE,
-                        "PYTHONMALLOC=%s sets allocators anew, after ours; unset it", value);
-    }
     enum pab_status status = find_library(program, err);
     /* The loader takes blanks and colons for separators, and knows no escape. */
     if (status == PAB_OK && strpbrk(program->library_path, " :") != NULL) {
@@ -214,9 +209,28 @@ static char *preload_list(const struct pab_program *program)
     return length < 0 ? NULL : list;
 }
 
+/* Each has an interpreter set its allocators anew, after ours. */
+static const char *const kept_back[] = {"PYTHONMALLOC", "PYTHONDEVMODE"};
+
+static void say_what_is_kept_back(void)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kept_back); i++) {
+        const char *value = getenv(kept_back[i]);
+        if (value != NULL && value[0] != '\0') {
+            fprintf(stderr,
+                    "pyallocbench: the program runs without %s=%s, which would replace the "
+                    "allocator to compare\n",
+                    kept_back[i], value);
+        }
+    }
+}
+
 static void set_environment(const struct pab_program *program, const char *preload)
 {
     char text[32];
+    for (size_t i = 0; i < ARRAY_COUNT(kept_back); i++) {
+        unsetenv(kept_back[i]);
+    }
     setenv("LD_PRELOAD", preload, 1);
     setenv(PAB_SHADOW_DIR, program->dir, 1);
     snprintf(text, sizeof(text), "%d", (int)getpid());
@@ -267,6 +281,7 @@ enum pab_status pab_program_run(struct pab_program *program, struct pab_error *e
     struct dispositions before;
     sigset_t mask_before;
     set_dispositions(&before);
+    say_what_is_kept_back();
     (void)fflush(NULL);
     block_passed_on(&mask_before);
     program->pid = fork();
