@@ -115,6 +115,11 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
         json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
     }
+    json_t *baseline =
+        json_object_get(json_array_get(json_object_get(record, "baseline"), 0), "id");
+    if (json_is_string(baseline)) { /* that of the plan was not to be had */
+        json_object_set(run, "baseline", baseline);
+    }
     json_object_set_new(run, "rounds", json_integer(rounds_of(record)));
     double started_s = json_number_value(json_object_get(header, "started_s"));
     json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));

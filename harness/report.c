@@ -1,5 +1,7 @@
 #include "harness/report.h"
 
+#include "harness/plan.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -168,10 +170,12 @@ static void print_failures(FILE *out, const json_t *run)
     {
         const char *workload = text_of(failure, "workload");
         const char *backend = text_of(failure, "backend");
-        fprintf(out, "%s%s%s%s: %s: %s\n",
+        bool is_control = strcmp(text_of(failure, "pass"), PAB_CONTROL_PASS) == 0;
+        fprintf(out, "%s%s%s%s%s: %s: %s\n",
                 index == 0 ? "\nnot measured, or not to the end:\n  " : "  ", workload,
                 workload[0] != '\0' && backend[0] != '\0' ? " on " : "", backend,
-                text_of(failure, "kind"), text_of(failure, "message"));
+                is_control ? ", the control" : "", text_of(failure, "kind"),
+                text_of(failure, "message"));
     }
 }
 

@@ -416,6 +416,9 @@ json_t *pab_failure_to_json(const struct pab_plan *plan, const struct pab_cell *
     json_t *out = cell != NULL ? cell_to_json(plan, cell)
                                : json_pack("{s:n, s:s, s:n, s:n}", "workload", "backend", backend,
                                            "pass", "round");
+    if (cell != NULL && cell->is_control) {
+        json_object_set_new(out, "pass", json_string(PAB_CONTROL_PASS));
+    }
     json_object_set_new(out, "kind", json_string(kind));
     json_t *text = json_string(message);
     json_object_set_new(out, "message", text != NULL ? text : json_string("(not UTF-8)"));

@@ -60,11 +60,23 @@ static void set_for_backend(void *arg, const char *name, const char *value)
     free(joined);
 }
 
+static bool begins(const char *text, const char *head)
+{
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
 /* Google Benchmark takes flags from the environment, too: a filter there would leave every time
- * sample empty. A worker that is to hold still inherits only where programs are looked for. */
+ * sample empty. A CPython in the worker would take another allocator from there, or hooks above
+ * it. A worker that is to hold still inherits only where programs are looked for. */
 static bool is_inherited(const char *variable, bool is_still)
 {
-    return is_still ? strncmp(variable, "PATH=", 5) == 0 : strncmp(variable, "BENCHMARK_", 10) != 0;
+    static const char *const kept_back[] = {"BENCHMARK_", "PYTHONMALLOC",
+                                            "PYTHONDEVMODE=", "PYTHONTRACEMALLOC="};
+    bool is_kept_back = false;
+    for (size_t i = 0; i < ARRAY_COUNT(kept_back); i++) {
+        is_kept_back |= begins(variable, kept_back[i]);
+    }
+    return is_still ? begins(variable, "PATH=") : !is_kept_back;
 }
 
 static void environment_init(struct environment *environment, const struct pab_launch *launch)
