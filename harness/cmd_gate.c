@@ -98,7 +98,10 @@ static int keep_unjudged(json_t *document, const char *path, const struct pab_er
     if (pab_document_write(document, path, &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
-    fprintf(stderr, "pyallocbench: what was measured is kept in %s, and not judged\n", path);
+    fprintf(stderr,
+            "pyallocbench: what was measured is kept in %s, and not judged; `compare` shows it, a "
+            "verdict takes the same gate again\n",
+            path);
     return trouble == NULL ? PAB_EXIT_GOOD : pab_cmd_fail(trouble);
 }
 
@@ -188,6 +191,12 @@ static int run_live(struct pab_gate_arguments *arguments, int argc, char **argv)
         return pab_cmd_fail(&err);
     }
     arguments->settings.families = pab_gate_families_of_plan(&plan);
+    int code = pab_gate_open(&plan, &err);
+    if (code != PAB_EXIT_GOOD) {
+        (void)pab_cmd_fail(&err);
+        pab_plan_fini(&plan);
+        return code;
+    }
     enum pab_status status = pab_journal_create(
         path, pab_document_header(pab_plan_to_json(&plan), argc, argv), &journal, &err);
     if (status == PAB_OK && pab_journal_aside(journal) != NULL) {
@@ -197,7 +206,7 @@ static int run_live(struct pab_gate_arguments *arguments, int argc, char **argv)
     if (status == PAB_OK && !arguments->quiet) {
         say_plan(&plan);
     }
-    int code = status == PAB_OK ? carry_out(arguments, &plan, journal, path) : pab_cmd_fail(&err);
+    code = status == PAB_OK ? carry_out(arguments, &plan, journal, path) : pab_cmd_fail(&err);
     pab_plan_fini(&plan);
     return code;
 }

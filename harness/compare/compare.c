@@ -101,11 +101,20 @@ static void note_failures(struct pab_comparison *out, struct pab_reading *readin
     }
 }
 
-/* What limits every row of a reading: its control, its noise, how it ended. */
-static void note_reading(struct pab_comparison *out, struct pab_reading *reading,
+/* Whether notes are asked for of a family that has rows. */
+static bool has_family(const struct pab_comparison *out, enum pab_family family)
+{
+    bool is_wanted = out->rules.families == 0 || (out->rules.families >> family & 1u) != 0;
+    size_t i = 0;
+    while (i < out->count && out->rows[i].metric->family != family) {
+        i++;
+    }
+    return is_wanted && i < out->count;
+}
+
+static void note_control(struct pab_comparison *out, struct pab_reading *reading,
                          const char *prefix)
 {
-    const json_t *run = pab_reading_run(reading);
     struct pab_control *control = pab_control_of_pairs(reading);
     if (control->verdict == PAB_CONTROL_FAILED) {
         out->control_failed = true;
@@ -120,10 +129,12 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
              prefix);
     }
     pab_control_free(control);
-    if (json_is_false(json_object_get(run, "complete"))) {
-        note(out, "%sthe run was interrupted; these are the figures so far", prefix);
-    }
-    note_failures(out, reading, prefix);
+}
+
+/* How quiet the machine was matters to what a clock has measured: times, and most of what is
+ * described. */
+static void note_noise(struct pab_comparison *out, const json_t *run, const char *prefix)
+{
     size_t index = 0;
     json_t *warning = NULL;
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
@@ -131,6 +142,25 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
         note(out, "%s%s", prefix,
              json_is_string(warning) ? json_string_value(warning) : "a warning that is no text");
     }
+}
+
+/* What limits every row of a reading: its control, its noise, how it ended. */
+static void note_reading(struct pab_comparison *out, struct pab_reading *reading,
+                         const char *prefix)
+{
+    const json_t *run = pab_reading_run(reading);
+    bool has_times = has_family(out, PAB_FAMILY_TIME);
+    if (has_times) {
+        note_control(out, reading, prefix);
+    }
+    if (json_is_false(json_object_get(run, "complete"))) {
+        note(out, "%sthe run was interrupted; these are the figures so far", prefix);
+    }
+    note_failures(out, reading, prefix);
+    if (has_times || has_family(out, PAB_FAMILY_DESCRIPTION)) {
+        note_noise(out, run, prefix);
+    }
+    size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
@@ -303,6 +333,17 @@ static bool are_of_one_run(const struct pab_reading *base, const struct pab_read
     return id[0] != '\0' && pab_json_is(pab_reading_run(head), "run_id", id);
 }
 
+/* Whether every figure is on both sides, and the same. */
+static bool are_all_equal(const struct pab_comparison *out)
+{
+    size_t i = 0;
+    while (i < out->count && (out->rows[i].ratio == 1 || out->rows[i].base == out->rows[i].head) &&
+           out->rows[i].n_base == out->rows[i].n_head && !(out->rows[i].p < 1)) {
+        i++;
+    }
+    return i == out->count;
+}
+
 static void note_pair(struct pab_sheet *sheet, const struct pab_joined *unlike)
 {
     struct pab_comparison *out = sheet->out;
@@ -311,10 +352,11 @@ static void note_pair(struct pab_sheet *sheet, const struct pab_joined *unlike)
         out->forced = true;
         note(out, "forced: compared although they differ in %s", unlike->text);
     }
+    out->is_same = sheet->paired && are_all_equal(out);
     if (!sheet->paired) {
         note(out, "two runs, one after the other: what else changed between them counts as a "
                   "difference here; `gate` runs both sides interleaved");
-    } else if (pab_reading_samples(sheet->base) == pab_reading_samples(sheet->head)) {
+    } else if (out->is_same) {
         note(out, "both files hold the same run: nothing can differ");
     }
     pab_versions_differ(sheet->base, sheet->head, &versions);

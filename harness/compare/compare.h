@@ -42,7 +42,8 @@ struct pab_rules {
     double memory_step_bytes;       /* and a difference of bytes below this */
     double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
                                        instructions is */
-    bool force; /* compare unlike machines and builds all the same, and say so */
+    bool force;        /* compare unlike machines and builds all the same, and say so */
+    unsigned families; /* 1 << family: of no other one notes speak; 0: of all */
 };
 
 /* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
@@ -87,6 +88,7 @@ struct pab_comparison {
     size_t note_count;
     bool control_failed; /* time verdicts are advisory */
     bool forced;         /* unlike machines or builds, compared all the same */
+    bool is_same;        /* two documents that hold the same run: nothing can differ */
     char (*hosts)[8];    /* what rows' `host` points to */
 };
 
