@@ -69,6 +69,21 @@ class DiskTest(CliTest):
             while True:
                 filler.write(bytes(4096))
 
+    def test_gate(self):
+        """Why, before what is kept: nothing goes on with a gate's journal, so its room is given up
+        for the document."""
+        words = ("gate", "-q", "--base-spec", "null", "--head-spec", "null", "--passes", "time",
+                 "--rounds", "3000", "-w", "small_ints", "-p", "small_ints.live=1000", "-p",
+                 "small_ints.steps=1000", "-o", "gate.json")
+        done = self.tool(*words, restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES)))
+        self.assertEqual(done.returncode, IO_ERROR, done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertRegex(lines[0], "cannot .*gate.json.partial: (File too large|No space left)")
+        self.assertRegex(lines[-1], "is kept")
+        self.assertEqual("nothing is kept" not in lines[-1], (self.dir / "gate.json").exists())
+        self.assertFalse((self.dir / "gate.json.partial").exists())
+
     def test_full_stdout(self):
         for words in (("list",), ("list", "backends", "--json"), ("--version",), ("doctor",)):
             with self.subTest(words=words), open("/dev/full", "wb") as full:
