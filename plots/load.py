@@ -42,6 +42,7 @@ class Backend:
     ranked: bool  # False: a floor, which bounds the others and takes no part
     is_baseline: bool
     gc: str | None  # the collector's settings that workloads run under; None: the usual ones
+    role: str | None = None  # in a gate: "base" or "head", whose id ends in "@base" or "@head"
 
 
 @dataclass(frozen=True)
@@ -394,7 +395,7 @@ def backend(row, baseline):
     identity = row["identity"] or {"version": "", "settings": ""}
     return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
                    identity["settings"], row["ranked"], row["id"] == baseline,
-                   row.get("gc"))
+                   row.get("gc"), row.get("role"))
 
 
 def workload(row):
