@@ -85,6 +85,44 @@ class CompareTest(CliTest):
         self.assertNotIn("wall_ns_per_op", text)
         self.assertIn("wall_ns_per_op", self.compare(self.run_file, "--all"))
 
+    def renamed(self, name, backend):
+        """The run, its pymalloc under another name."""
+        text = json.dumps(self.made).replace('"pymalloc"', json.dumps(backend))
+        (self.dir / name).write_text(text, encoding="utf-8")
+        return name
+
+    def test_lines_fit(self):
+        long = "mimalloc:purge=0:arena=1G+jemalloc:narenas=1"
+        old = self.put("old.json", self.made)
+        new = self.put("new.json", slowed(self.made, "pymalloc", 3))
+        for words in ((old,), (old, "--all"), (old, new, "--all"),
+                      (self.renamed("long.json", long), "--all")):
+            lines = self.compare(*words).splitlines()
+            for line in lines:
+                self.assertLessEqual(len(line), 80)
+                self.assertEqual(line, line.rstrip())
+            self.assertEqual(words[0] == "long.json", f"    {long}" in lines)
+        heads = {}  # each figure stands under its own head
+        for line in self.compare(old, "--metrics", "*_ns_per_op,peak*").splitlines():
+            if line.endswith("  ratio"):
+                heads[len(line)] = line
+            elif line.startswith("    ") and line[4] != " ":
+                end = max(heads)
+                self.assertRegex(line[:end], r"  [0-9.]+\Z")
+        self.assertEqual(len(heads), 1, heads)
+
+    def test_names_are_no_markup(self):
+        name = 'a|b_c*d~e<f>`g`[h](i)_j_ "k", l'
+        document = self.renamed("odd.json", name)
+        page = self.compare(document, "--format", "md")
+        self.assertIn(r'a\|b_c\*d\~e\<f>\`g\`\[h\](i)\_j\_ "k", l', page)
+        cells = {len(line.replace(r"\|", "").split("|"))
+                 for line in page.splitlines() if line.startswith("|")}
+        self.assertEqual(len(cells), 1, page)
+        table = csv.DictReader(io.StringIO(self.compare(document, "--format", "csv"), newline=""),
+                               strict=True)
+        self.assertIn(name, {row["backend"] for row in table})
+
     def test_name_that_is_not_utf_8(self):
         name = os.fsdecode(b"r\xe9sultats.json")
         shutil.copy(self.run_file, self.dir / name)
