@@ -61,7 +61,9 @@ static const struct argp_option options[] = {
     {"alpha", OPTION_NUMBER + PAB_GATE_ALPHA, "P", 0,
      "Of any false alarm in time, over all cells (default: 0.01)", 3},
     {"detect", OPTION_NUMBER + PAB_GATE_DETECT, "PERCENT", 0,
-     "A slowdown that must have been within reach, else the gate is inconclusive (default: 3)", 3},
+     "A slowdown that must have been within reach, else the gate is inconclusive, as it is where "
+     "memory scatters by more (default: 3)",
+     3},
     {"power", OPTION_NUMBER + PAB_GATE_POWER, "P", 0, "... with this probability (default: 0.9)",
      3},
     {"time-floor", OPTION_NUMBER + PAB_GATE_TIME_FLOOR, "PERCENT", 0,
