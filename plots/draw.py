@@ -64,6 +64,7 @@ def csv_text(picture):
 def write(picture, name, directory, title):
     """Writes the four files and yields their paths. The same document gives the same bytes."""
     import style
+    os.makedirs(directory, exist_ok=True)
     base = pathlib.Path(directory) / name
     svg, png, table, text = (base.with_suffix(s) for s in (".svg", ".png", ".csv", ".txt"))
     picture.figure.savefig(svg, metadata={"Title": title, "Description": picture.alt,
@@ -78,7 +79,6 @@ def draw_all(document, modules, directory, named):
     """Draws what there is to draw; returns how many pictures that was. `named`: the user asked for
     these."""
     import style
-    os.makedirs(directory, exist_ok=True)
     drawn, lacking = 0, {}
     for name, module in modules.items():
         try:

@@ -286,6 +286,18 @@ class DocumentFileTest(CliTest):
     def test_plot_refuses(self):
         self.expect_refused("plot", "bad.json", "-o", "pictures")
 
+    def test_plot_draws_wherever_it_was_built(self):
+        """And of a pass that the document lacks says which command makes it."""
+        done = self.tool("plot", "good.json", "-o", "pictures", "--only", "noise,pauses")
+        self.assertIn(done.returncode, (GOOD, UNAVAILABLE), done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        if done.returncode == GOOD:
+            self.assertIn("no pauses: good.json has no pauses pass: run again with `pyallocbench "
+                          "run --passes time,memory,pauses -o FILE`", done.stderr)
+            self.assertIn("pictures/noise.png\n", done.stdout)
+        else:
+            self.assertIn("apt-get install python3-matplotlib", done.stderr)
+
     def test_resume_refuses(self):
         self.expect_refused("run", "--resume", "bad.json")
 
