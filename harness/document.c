@@ -20,9 +20,31 @@ static json_t *copy_array(const json_t *record, const char *kind)
     return array == NULL ? json_array() : json_incref(array);
 }
 
-/* What a journal's header that somebody edited lacks is null, and so is what passed since. */
-static json_t *noise(const json_t *header)
+/* The passes that were to hold still, and could not. */
+static json_t *restless_passes(const json_t *samples)
 {
+    json_t *seen = json_object();
+    json_t *out = json_array();
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(samples, index, sample)
+    {
+        const char *pass = json_string_value(json_object_get(sample, "pass"));
+        bool is_new = pass != NULL && json_is_false(json_object_get(sample, "still")) &&
+                      json_object_get(seen, pass) == NULL;
+        if (is_new) {
+            json_object_set_new(seen, pass, json_true());
+            json_array_append_new(out, json_string(pass));
+        }
+    }
+    json_decref(seen);
+    return out;
+}
+
+/* What a journal's header that somebody edited lacks is null, and so is what passed since. */
+static json_t *noise(const json_t *record)
+{
+    const json_t *header = json_object_get(record, "header");
     json_t *before = json_object_get(header, "noise_before");
     json_t *after = pab_noise_look("");
     json_t *during = pab_noise_between(before, after);
@@ -30,10 +52,13 @@ static json_t *noise(const json_t *header)
     json_array_extend(warnings, json_object_get(header, "warnings"));
     pab_noise_warn(during, warnings);
     json_t *steal = json_object_get(during, "steal_ticks");
-    return json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
-                     json_object_get(before, "load"), "load_after", json_object_get(after, "load"),
-                     "steal_ticks", steal, "warnings", warnings, "before", before, "after", after,
-                     "during", during);
+    json_t *out = json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
+                            json_object_get(before, "load"), "load_after",
+                            json_object_get(after, "load"), "steal_ticks", steal, "warnings",
+                            warnings, "before", before, "after", after, "during", during);
+    json_object_set_new(out, "random_addresses",
+                        restless_passes(json_object_get(record, "samples")));
+    return out;
 }
 
 static json_t *argv_to_json(int argc, char **argv)
@@ -123,7 +148,7 @@ json_t *pab_document_make(const json_t *record, bool complete)
     json_object_set_new(run, "rounds", json_integer(rounds_of(record)));
     double started_s = json_number_value(json_object_get(header, "started_s"));
     json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));
-    json_object_set_new(run, "noise", noise(header));
+    json_object_set_new(run, "noise", noise(record));
     static const char *const arrays[] = {"backends", "workloads", "samples",
                                          "control",  "timelines", "failures"};
     for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {

@@ -370,6 +370,7 @@ static json_t *noise_of(const json_t *rows)
     json_int_t steal = 0;
     bool knows_steal = true;
     json_t *warnings = json_array();
+    json_t *random_addresses = json_array();
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(rows, index, row)
@@ -380,12 +381,15 @@ static json_t *noise_of(const json_t *rows)
         knows_steal = knows_steal && json_is_integer(ticks) && sum >= 0 && sum < 0x1p53;
         steal += knows_steal ? json_integer_value(ticks) : 0;
         json_array_extend(warnings, json_object_get(noise, "warnings"));
+        json_array_extend(random_addresses, json_object_get(noise, "random_addresses"));
     }
     const json_t *first = json_object_get(json_array_get(rows, 0), "noise");
     const json_t *last = json_object_get(json_array_get(rows, index - 1), "noise");
-    return json_pack("{s:o, s:o, s:o, s:o}", "load_before", value_or_null(first, "load_before"),
-                     "load_after", value_or_null(last, "load_after"), "steal_ticks",
-                     knows_steal ? json_integer(steal) : json_null(), "warnings", warnings);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "load_before",
+                     value_or_null(first, "load_before"), "load_after",
+                     value_or_null(last, "load_after"), "steal_ticks",
+                     knows_steal ? json_integer(steal) : json_null(), "warnings", warnings,
+                     "random_addresses", random_addresses);
 }
 
 /* The run as one machine saw it: its rows alone, and as if there were no other. */

@@ -16,6 +16,7 @@ struct pab_outcome {
     char said[200];           /* the last line that a failed worker printed, or empty */
     char stage[PAB_NAME_MAX]; /* what a failed worker was doing */
     int exit_code, signal;
+    bool is_still; /* its addresses were not random: what PAB_PASS_STILL asks for */
     struct pab_opened opened;
     struct pab_manifest manifest;
     struct pab_verdict_note verdict;

@@ -1,5 +1,6 @@
 #include "harness/report.h"
 
+#include "harness/compare/words.h"
 #include "harness/plan.h"
 
 #include <math.h>
@@ -263,6 +264,10 @@ static void print_cautions(FILE *out, const json_t *run)
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
     {
         fprintf(out, "note: %s\n", json_string_value(warning));
+    }
+    const json_t *noise = json_object_get(run, "noise");
+    if (json_array_size(json_object_get(noise, "random_addresses")) > 0) {
+        fprintf(out, "note: %s\n", PAB_RANDOM_ADDRESSES);
     }
     const json_t *words = json_object_get(control_of(run), "words");
     for (size_t i = 1; i < json_array_size(words); i++) { /* the first is the control's verdict */

@@ -335,6 +335,9 @@ static void set_other(json_t *out, const struct pab_pass *pass, const struct pab
     json_object_set_new(out, "majflt", json_null());
     json_object_set_new(out, "mem", json_null());
     json_object_set_new(out, "large", json_boolean((pass->flags & PAB_PASS_LARGE) != 0));
+    if ((pass->flags & PAB_PASS_STILL) != 0) {
+        json_object_set_new(out, "still", json_boolean(outcome->is_still));
+    }
     set_figures(out, outcome);
 }
 

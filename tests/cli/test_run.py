@@ -1,13 +1,19 @@
 """What `run` does where not all goes to plan: a budget that is too small, a control that fails, a
 baseline that is not there, rows that give no figure."""
 
+import ctypes
+import errno
 import json
 import os
+import platform
+import shutil
 import signal
+import struct
 import unittest
 
 from journal import wait_for_samples
-from support import BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, CliTest, failures_of, samples_of
+from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, CliTest, failures_of,
+                     samples_of, unwrapped)
 
 SMALL = ("run", "--preset", "smoke", "-w", "small_ints", "-p", "small_ints.live=500", "-p",
          "small_ints.steps=2000", "-o", "out.json")
@@ -68,6 +74,8 @@ class ControlTest(RunTest):
         self.assertIsNotNone(self.figures()[PICKY, "cpu_ns_per_op"])
         self.assertEqual(len(self.lines_about(done, ", the control: crashed")), 1, done.stderr)
         self.assertIn("small_ints on " + PICKY + ", the control: crashed", done.stdout)
+        self.assertIn("small_ints, the control: crashed",
+                      unwrapped(self.tool("compare", "out.json").stdout))
 
 
 class BaselineTest(RunTest):
@@ -115,6 +123,48 @@ class FigureTest(RunTest):
         self.expect_exit(done, IO_ERROR)
         self.assertEqual(len(self.lines_about(done, "no figure came of it")), 1, done.stderr)
         self.assertEqual(self.document()["pyallocbench"]["summary"], [])
+
+
+REFUSED_PERSONALITY = {"x86_64": 135, "aarch64": 92}
+LOAD, IF_EQUAL, RETURN = 0x20, 0x15, 0x06  # of a filter's program
+REFUSE, ALLOW = 0x00050000 | errno.EPERM, 0x7FFF0000
+
+
+def refuse_personality():
+    """As the filters of containers do; for what is started from here."""
+    number = REFUSED_PERSONALITY[platform.machine()]
+    steps = ((LOAD, 0, 0, 0), (IF_EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE),
+             (RETURN, 0, 0, ALLOW))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    filtered = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, seccomp, by_filter = 38, 22, 2
+    if (libc.prctl(no_new_privileges, 1, 0, 0, 0) != 0
+            or libc.prctl(seccomp, by_filter, filtered, 0, 0) != 0):
+        raise OSError(ctypes.get_errno(), "no filter is to be had")
+
+
+@unittest.skipIf(shutil.which("valgrind") is None, "no valgrind is installed")
+class StillTest(RunTest):
+    NOTE = "instructions were counted with random addresses"
+    WORDS = (*SMALL, "-b", "null", "--passes", "instructions", "-q")
+
+    def expect_still(self, is_still, **options):
+        done = self.tool(*self.WORDS, **options)
+        self.expect_exit(done, GOOD)
+        run = self.document()["pyallocbench"]
+        self.assertEqual({sample["still"] for sample in run["samples"]}, {is_still})
+        self.assertEqual(run["noise"]["random_addresses"], [] if is_still else ["instructions"])
+        compared = self.tool("compare", "out.json", "out.json", "--metrics", "instructions*")
+        for shown in (done.stdout, unwrapped(compared.stdout)):
+            self.assertEqual(self.NOTE in shown, not is_still, shown)
+
+    def test_still(self):
+        self.expect_still(True)
+
+    def test_what_cannot_hold_still_says_so(self):
+        self.expect_still(False, preexec_fn=refuse_personality)
 
 
 class SurroundingsTest(RunTest):
