@@ -168,6 +168,9 @@ static bool wants(const struct pab_row *row, void *arg)
     }
     bool is_for_people =
         arguments->format->print == pab_show_table || arguments->format->print == pab_show_markdown;
+    if (row->lacks_pass && is_for_people) {
+        return false; /* a note tells of the whole pass */
+    }
     return arguments->shows_all || !is_for_people || pab_show_by_default(wish->comparison, row);
 }
 

@@ -75,7 +75,8 @@ struct pab_row {
     double detectable;     /* ratio - 1 that would be found with rules.power; NAN */
     double heterogeneity;  /* p that hosts agree; 1 with one host */
     enum pab_call call;
-    char why[160]; /* for people: what stands behind the call, or "" */
+    bool lacks_pass; /* new, gone: one side has nothing of its whole pass, which a note says */
+    char why[160];   /* for people: what stands behind the call, or "" */
 };
 
 /* Names in rows are the readings': it is freed before they are closed. */

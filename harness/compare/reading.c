@@ -292,6 +292,26 @@ size_t pab_reading_find_metric(const struct pab_reading *reading, const char *na
     return index;
 }
 
+bool pab_reading_has_pass(const struct pab_reading *reading, const char *pass)
+{
+    uint32_t number = pab_names_find(&reading->names, pass);
+    for (size_t i = 0; i < reading->row_count; i++) {
+        if (reading->rows[i].pass == number) {
+            return true;
+        }
+    }
+    size_t index = 0;
+    json_t *failure = NULL;
+    json_array_foreach(json_object_get(reading->run, "failures"), index, failure)
+    {
+        const char *name = json_string_value(json_object_get(failure, "pass"));
+        if (name == NULL || strcmp(name, pass) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t pab_reading_places(const struct pab_reading *reading)
 {
     return reading->row_count;

@@ -96,6 +96,9 @@ const struct pab_series *pab_reading_series(struct pab_reading *reading, enum pa
 /* The pass that measures it: "memory" of f_ret, "latency" of latency.malloc.p99_ns. */
 void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size);
 
+/* Whether any sample, or a failure, is of this pass. */
+bool pab_reading_has_pass(const struct pab_reading *reading, const char *pass);
+
 /* Why a cell that was asked for has no value of a metric: kind and message of the first failure of
  * its pass (`metric` NULL: of any), or NULL. */
 const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
