@@ -157,8 +157,9 @@ void pab_note_passes(struct pab_comparison *comparison, const struct pab_reading
         }
         const struct pab_reading *side = row->call == PAB_CALL_NEW ? base : head;
         advise(side, advice, sizeof(advice));
-        pab_note(comparison, "no %s pass in %s: %zu figures have nothing beside them%s", pass,
-                 pab_reading_path(side), rows, advice);
+        pab_note(comparison, "no %s pass in %s: %zu figure%s nothing beside %s%s", pass,
+                 pab_reading_path(side), rows, rows == 1 ? " has" : "s have",
+                 rows == 1 ? "it" : "them", advice);
         json_object_set_new(told, pass, json_true());
     }
     json_decref(told);

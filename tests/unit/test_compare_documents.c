@@ -149,7 +149,11 @@ static void failures_by_pass(void **state)
     expect_call(the_row(comparison, "w", "b", "cpu_ns_per_op"), PAB_CALL_FAILED);
     const struct pab_row *row = the_row(comparison, "w", "b", "peak_rss_bytes");
     expect_call(row, PAB_CALL_GONE);
-    assert_string_equal(row->why, "");
+    assert_true(row->lacks_pass);
+    assert_string_equal(row->why, "no memory pass in head");
+    assert_true(
+        has_note(comparison, "no memory pass in made.json: 1 figure has nothing beside it"));
+    assert_false(the_row(comparison, "w", "b", "cpu_ns_per_op")->lacks_pass);
     pab_comparison_free(comparison);
     pab_reading_close(old);
     pab_reading_close(new);
