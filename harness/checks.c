@@ -345,7 +345,7 @@ enum pab_status pab_checks_run(const struct pab_checks *checks, json_t *record,
     json_object_set_new(record, "ops",
                         checks->request.ops == 0 ? json_null()
                                                  : json_integer((json_int_t)checks->request.ops));
-    watch->progress->unit = "checks";
+    watch->progress->unit = "check";
     pab_progress_expect(watch->progress, checks->plan.arm_count * checks->selection.count, 1);
     enum pab_status status = admit_files(&checking, err);
     for (size_t i = 0; status == PAB_OK && i < checks->plan.arm_count; i++) {

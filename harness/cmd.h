@@ -47,7 +47,8 @@ double pab_cmd_number(struct argp_state *state, const char *name, const char *te
 /* "90", "90s", "10m", "1.5h": seconds. */
 double pab_cmd_duration(struct argp_state *state, const char *name, const char *text, double least,
                         double most);
-/* The name of a file to be written, `option` as the user writes it: "-o", "--md". */
+/* The name of a file, `option` as the user writes it: "-o", "--md"; the verb where FILE stands
+ * alone. No name is empty, and "-" is none here. */
 const char *pab_cmd_file(struct argp_state *state, const char *option, const char *text);
 
 #define PAB_SEED_MAX ((UINT64_C(1) << 53) - 1) /* JSON's readers hold no more exactly */

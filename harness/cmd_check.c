@@ -8,7 +8,6 @@
 #include "harness/self.h"
 
 #include <argp.h>
-#include <string.h>
 
 #define OPS_MAX UINT64_C(1000000000000)
 
@@ -68,8 +67,9 @@ static const char doc[] =
     "  pyallocbench check -b jemalloc,library:./mine.so --only 'PRE-*,PYM-*'\n"
     "  pyallocbench check -b system,jemalloc --md matrix.md --junit check.xml\n"
     "  pyallocbench check -b pymalloc --only 'DIFF-*' --ops 100000000\n"
-    "  pyallocbench check -b pymalloc:profile=3.9 --only 'DIFF-*' --oracle libpython3.9.so.1.0\n"
-    "  pyallocbench check -b pymalloc:tail=release --only DIFF-001     (what must differ)\n"
+    "  pyallocbench check -b pymalloc:profile=3.9 --only 'DIFF-*' \\\n"
+    "    --oracle libpython3.9.so.1.0\n"
+    "  pyallocbench check -b pymalloc:tail=release --only DIFF-001  # must differ\n\n"
     "`list checks` shows ids and what each one demands, `list profiles` what pymalloc can be.\n\n"
     "HRD checks say what happens after misuse, for blocks of 8, 48, 512, 4096 and 262144 bytes: "
     "DIAG ends with a message; TRAP dies at once; LATE ends later; NEUTRAL takes no harm; SILENT "
@@ -148,13 +148,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->is_strict = true;
         break;
     case OPTION_ORACLE:
-        request->oracle = value;
+        request->oracle = pab_cmd_file(state, "--oracle", value);
         break;
     case OPTION_REPLAY:
-        request->replay = value;
+        request->replay = pab_cmd_file(state, "--replay", value);
         break;
     case OPTION_CORPUS:
-        request->corpus = value;
+        request->corpus = pab_cmd_file(state, "--corpus", value);
         break;
     case ARGP_KEY_ARG:
         argp_failure(state, PAB_EXIT_USAGE, 0, "check takes no argument '%s'; see --help", value);
@@ -169,7 +169,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 static bool is_same_file(const char *a, const char *b)
 {
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
+    return a != NULL && b != NULL && pab_output_is_same(a, b);
 }
 
 /* Whatever would keep a file from being written is told before anything is run. */

@@ -90,7 +90,7 @@ static void take_file(struct arguments *arguments, const char *value, struct arg
     if (arguments->files[1] != NULL) {
         argp_failure(state, PAB_EXIT_USAGE, 0, "two FILEs at most, not also '%s'", value);
     }
-    arguments->files[arguments->files[0] == NULL ? 0 : 1] = value;
+    arguments->files[arguments->files[0] == NULL ? 0 : 1] = pab_cmd_file(state, "compare", value);
 }
 
 static void expect_sense(const struct arguments *arguments, struct argp_state *state)
@@ -168,6 +168,9 @@ static bool wants(const struct pab_row *row, void *arg)
     }
     bool is_for_people =
         arguments->format->print == pab_show_table || arguments->format->print == pab_show_markdown;
+    if (row->lacks_pass && is_for_people) {
+        return false; /* a note tells of the whole pass */
+    }
     return arguments->shows_all || !is_for_people || pab_show_by_default(wish->comparison, row);
 }
 

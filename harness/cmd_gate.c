@@ -92,14 +92,19 @@ static int judge_file(const struct pab_gate_arguments *arguments)
 
 /* --- live ----------------------------------------------------------------------------------- */
 
-static int keep_unjudged(json_t *document, const char *path, const struct pab_error *trouble)
+static bool keep_unjudged(json_t *document, const char *path)
 {
     struct pab_error err;
     if (pab_document_write(document, path, &err) != PAB_OK) {
-        return pab_cmd_fail(&err);
+        (void)pab_cmd_fail(&err);
+        fprintf(stderr, "pyallocbench: nothing is kept: run the gate again where there is room\n");
+        return false;
     }
-    fprintf(stderr, "pyallocbench: what was measured is kept in %s, and not judged\n", path);
-    return trouble == NULL ? PAB_EXIT_GOOD : pab_cmd_fail(trouble);
+    fprintf(stderr,
+            "pyallocbench: what was measured is kept in %s, and not judged; `compare` shows it, a "
+            "verdict takes the same gate again\n",
+            path);
+    return true;
 }
 
 static int judge_live(const struct pab_gate_arguments *arguments, json_t *document,
@@ -117,7 +122,7 @@ static int judge_live(const struct pab_gate_arguments *arguments, json_t *docume
         pab_fail(&err, status, "base has no figure that head could be held to: no verdict");
     }
     if (status != PAB_OK) {
-        (void)keep_unjudged(document, path, NULL);
+        (void)keep_unjudged(document, path);
         return pab_cmd_fail(&err);
     }
     json_t *gate = json_object_get(run, "gate");
@@ -149,10 +154,13 @@ static int carry_out(const struct pab_gate_arguments *arguments, const struct pa
     int stopped = *interrupted;
     json_t *document =
         pab_document_make(pab_journal_record(journal), stopped == 0 && status == PAB_OK);
-    int code = PAB_EXIT_GOOD;
+    int code = status == PAB_OK ? 128 + stopped : pab_cmd_fail(&err);
+    if (status != PAB_OK) { /* why comes first; the journal's room is what the document needs */
+        pab_journal_close(journal, false);
+        journal = NULL;
+    }
     if (stopped != 0 || status != PAB_OK) {
-        code = keep_unjudged(document, path, status == PAB_OK ? NULL : &err);
-        code = status == PAB_OK && code == PAB_EXIT_GOOD ? 128 + stopped : code;
+        code = keep_unjudged(document, path) ? code : PAB_EXIT_ERROR;
     } else if (result.backends_available == 0 && result.backends_broken == 0) {
         fprintf(stderr, "pyallocbench: none of the backends asked for is available here\n");
         code = PAB_EXIT_NOTHING;
@@ -160,7 +168,9 @@ static int carry_out(const struct pab_gate_arguments *arguments, const struct pa
         code = judge_live(arguments, document, path);
     }
     json_decref(document);
-    pab_journal_close(journal, false);
+    if (journal != NULL) {
+        pab_journal_close(journal, false);
+    }
     return code;
 }
 
@@ -188,6 +198,12 @@ static int run_live(struct pab_gate_arguments *arguments, int argc, char **argv)
         return pab_cmd_fail(&err);
     }
     arguments->settings.families = pab_gate_families_of_plan(&plan);
+    int code = pab_gate_open(&plan, &err);
+    if (code != PAB_EXIT_GOOD) {
+        (void)pab_cmd_fail(&err);
+        pab_plan_fini(&plan);
+        return code;
+    }
     enum pab_status status = pab_journal_create(
         path, pab_document_header(pab_plan_to_json(&plan), argc, argv), &journal, &err);
     if (status == PAB_OK && pab_journal_aside(journal) != NULL) {
@@ -197,7 +213,7 @@ static int run_live(struct pab_gate_arguments *arguments, int argc, char **argv)
     if (status == PAB_OK && !arguments->quiet) {
         say_plan(&plan);
     }
-    int code = status == PAB_OK ? carry_out(arguments, &plan, journal, path) : pab_cmd_fail(&err);
+    code = status == PAB_OK ? carry_out(arguments, &plan, journal, path) : pab_cmd_fail(&err);
     pab_plan_fini(&plan);
     return code;
 }

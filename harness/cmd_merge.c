@@ -6,7 +6,6 @@
 #include "harness/output.h"
 
 #include <argp.h>
-#include <sys/stat.h>
 
 struct arguments {
     char **files;
@@ -29,6 +28,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case ARGP_KEY_ARGS:
         arguments->files = state->argv + state->next;
         arguments->count = (size_t)(state->argc - state->next);
+        for (size_t i = 0; i < arguments->count; i++) {
+            (void)pab_cmd_file(state, "merge", arguments->files[i]);
+        }
         return 0;
     case ARGP_KEY_END:
         if (arguments->count < 2) {
@@ -45,18 +47,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static bool is_same_file(const char *first, const char *second)
-{
-    struct stat a;
-    struct stat b;
-    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 static enum pab_status check_output(const struct arguments *arguments, struct pab_error *err)
 {
     for (size_t i = 0; i < arguments->count; i++) {
-        if (is_same_file(arguments->output, arguments->files[i])) {
+        if (pab_output_is_same(arguments->output, arguments->files[i])) {
             return pab_fail(err, PAB_USAGE, "-o %s is one of the parts: name another",
                             arguments->output);
         }

@@ -23,7 +23,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     struct arguments *arguments = state->input;
     switch (key) {
     case 'o':
-        arguments->directory = value;
+        arguments->directory = pab_cmd_file(state, "-o", value);
         return 0;
     case 'O':
         arguments->only = value;
@@ -32,7 +32,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         if (arguments->file != NULL) {
             argp_failure(state, PAB_EXIT_USAGE, 0, "one FILE at a time, not also '%s'", value);
         }
-        arguments->file = value;
+        arguments->file = pab_cmd_file(state, "plot", value);
         return 0;
     case ARGP_KEY_END:
         if (arguments->file == NULL) {
@@ -44,7 +44,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-/* plots/ stands beside the folder that this binary was built in. */
+/* The build puts a link to plots/ beside this binary, wherever it builds. */
 static bool find_script(char *out, size_t size)
 {
     char self[4096];
@@ -54,7 +54,7 @@ static bool find_script(char *out, size_t size)
     }
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
-    snprintf(out, size, "%s/../plots/draw.py", self);
+    snprintf(out, size, "%s/plots/draw.py", self);
     return access(out, R_OK) == 0;
 }
 
@@ -63,8 +63,8 @@ static int draw(const struct arguments *arguments)
     char script[5000];
     char python[256];
     if (!find_script(script, sizeof(script))) {
-        fprintf(stderr, "pyallocbench: plots/draw.py is not beside the build folder of this "
-                        "binary: run it from where it was built\n");
+        fprintf(stderr, "pyallocbench: plots/draw.py is not beside this program: run it from "
+                        "the folder that it was built in\n");
         return PAB_EXIT_ERROR;
     }
     if (!pab_python_find(python, sizeof(python))) {

@@ -1,5 +1,6 @@
 /* harness/cmd_run.c -- `run`: from the command line to the document. */
 #include "harness/cmd.h"
+#include "harness/derived.h"
 #include "harness/document.h"
 #include "harness/experiment.h"
 #include "harness/host.h"
@@ -33,7 +34,8 @@ static const struct argp_option options[] = {
     {"workloads", 'w', "GLOBS", 0, "Workloads to run (default: the default set)", 1},
     {"exclude", 'x', "GLOBS", 0, "Workloads to leave out", 1},
     {"param", 'p', "W.PARAM=VALUE", 0, "Sets a workload's parameter; W may be a glob", 1},
-    {"baseline", OPTION_BASELINE, "SPEC", 0, "Whom ratios refer to (default: the first of -b)", 1},
+    {"baseline", OPTION_BASELINE, "SPEC", 0,
+     "Whom ratios refer to (default: the first of -b that is to be had)", 1},
     {"preset", OPTION_PRESET, "NAME", 0, "sprint, smoke, quick, default or rigorous", 2},
     {"rounds", OPTION_ROUNDS, "N", 0, "Rounds of the time pass, in place of the preset's", 2},
     {"budget", OPTION_BUDGET, "TIME", 0,
@@ -59,10 +61,13 @@ static const char doc[] =
     "Examples:\n"
     "  pyallocbench run --preset smoke\n"
     "  pyallocbench run -b system,jemalloc,pymalloc+jemalloc -o mine.json\n"
-    "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K -w 'small_ints,cyc*'\n"
-    "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 --rounds 60\n"
+    "  pyallocbench run -b pymalloc,pymalloc:pool=4K:arena=256K \\\n"
+    "    -w 'small_ints,cyc*'\n"
+    "  pyallocbench run -b system,library:./mine.so -p strings.live=5000 \\\n"
+    "    --rounds 60\n"
     "  pyallocbench run -b system,system:hooks=debug,pymalloc,pymalloc:hooks=debug\n"
-    "  pyallocbench run -b pymalloc,pymalloc:gc.threshold0=2000,pymalloc:gc=off -w 'cyc*'\n"
+    "  pyallocbench run -b pymalloc,pymalloc:gc.threshold0=2000,pymalloc:gc=off \\\n"
+    "    -w 'cyc*'\n\n"
     "`list backends` shows keys, `list workloads` parameters, `list presets` what a preset "
     "does.\n\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 a cell crashed or was wrong, or a "
@@ -137,7 +142,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         request->no_control = true;
         break;
     case OPTION_RESUME:
-        arguments->resume = value;
+        arguments->resume = pab_cmd_file(state, "--resume", value);
         break;
     case ARGP_KEY_ARG:
         argp_failure(state, PAB_EXIT_USAGE, 0, "run takes no argument '%s'; see --help", value);
@@ -203,6 +208,9 @@ static int finish(struct pab_journal *journal, const char *path,
     enum pab_status written = pab_document_write(document, path, &err);
     pab_report_print(stdout, document);
     fflush(stdout); /* before anything on stderr, should both go to one place */
+    struct pab_error no_figure;
+    enum pab_status figures =
+        pab_derive_expect(json_object_get(document, "pyallocbench"), &no_figure);
     json_decref(document);
     pab_journal_close(journal, !complete || written != PAB_OK);
     if (trouble != NULL || written != PAB_OK) {
@@ -220,7 +228,14 @@ static int finish(struct pab_journal *journal, const char *path,
         fprintf(stderr, "pyallocbench: none of the backends asked for is available here\n");
         return PAB_EXIT_NOTHING;
     }
-    return result->failures > 0 ? PAB_EXIT_FAILED : PAB_EXIT_GOOD;
+    if (result->failures > 0) {
+        return PAB_EXIT_FAILED;
+    }
+    if (figures != PAB_OK) {
+        fprintf(stderr, "pyallocbench: no figure came of it: %s\n", no_figure.text);
+        return PAB_EXIT_ERROR;
+    }
+    return PAB_EXIT_GOOD;
 }
 
 static int carry_out(const struct pab_plan *plan, struct pab_journal *journal, const char *path,

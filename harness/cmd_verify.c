@@ -43,14 +43,15 @@ static const char documentation[] =
     "Examples:\n"
     "  pyallocbench verify -- python3 app.py --port 8080\n"
     "  pyallocbench verify --report found.txt -- python3 -m unittest\n"
-    "  pyallocbench verify --profile 3.8 -- python3.9 -c 'print(1)'   # finds a mismatch\n"
+    "  pyallocbench verify --profile 3.8 -- python3.9 -c 'print(1)'  # differs\n"
     "\n"
     "The last line is `N calls compared, M mismatches`. Exit status: 4 if something differs, 77 "
-    "if nothing could be compared (no Python, a free-threaded or debug build, PYTHONMALLOC or -X "
-    "dev, an unknown version), else the program's own, 128+N if signal N killed it.\n"
+    "if nothing could be compared (no Python, a free-threaded or debug build, -X dev, an unknown "
+    "version), else the program's own, 128+N if signal N killed it.\n"
     "\n"
-    "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, and its own "
-    "sys._debugmallocstats() prints only free lists. It takes up to three times its time.";
+    "The program sees LD_PRELOAD and PYALLOCBENCH_SHADOW_* in its environment, neither "
+    "PYTHONMALLOC nor PYTHONDEVMODE, and its own sys._debugmallocstats() prints only free lists. "
+    "It takes up to three times its time.";
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
@@ -60,10 +61,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         arguments->profile = value;
         return 0;
     case 'r':
-        arguments->report = value;
+        arguments->report = pab_cmd_file(state, "--report", value);
         return 0;
     case OPTION_LIBRARY:
-        arguments->library = value;
+        arguments->library = pab_cmd_file(state, "--library", value);
         return 0;
     case ARGP_KEY_ARG: /* the rest is the program's */
         arguments->command = &state->argv[state->next - 1];
@@ -96,14 +97,18 @@ static enum pab_status check_profile(const char *profile, struct pab_error *err)
                     near == NULL ? "" : near, near == NULL ? "" : "'?");
 }
 
-static enum pab_status check_environment(struct pab_error *err)
+/* Each has an interpreter set its allocators anew, after ours. */
+static void say_what_is_kept_back(const struct pab_program *program)
 {
-    const char *value = getenv("PYTHONMALLOC");
-    if (value != NULL && value[0] != '\0') {
-        return pab_fail(err, PAB_UNAVAILABLE,
-                        "PYTHONMALLOC=%s sets allocators anew, after ours; unset it", value);
+    for (const struct pab_program_variable *at = program->variables; at->name != NULL; at++) {
+        const char *value = at->value == NULL ? getenv(at->name) : NULL;
+        if (value != NULL && value[0] != '\0' && strncmp(at->name, "PYTHON", 6) == 0) {
+            fprintf(stderr,
+                    "pyallocbench: the program runs without %s=%s, which would replace the "
+                    "allocator to compare\n",
+                    at->name, value);
+        }
     }
-    return PAB_OK;
 }
 
 /* --- the folder of records -------------------------------------------------------------------- */
@@ -208,14 +213,18 @@ static int verify(const struct arguments *arguments, FILE *out)
         .command = arguments->command,
         .library = arguments->library,
         .library_name = "libpab_shadow",
-        .variables = {{PAB_SHADOW_DIR, dir}, {PAB_SHADOW_PROFILE, arguments->profile}},
+        .variables = {{"PYTHONMALLOC", NULL},
+                      {"PYTHONDEVMODE", NULL},
+                      {PAB_SHADOW_DIR, dir},
+                      {PAB_SHADOW_PROFILE, arguments->profile}},
         .pid_variable = PAB_SHADOW_ROOT,
     };
-    if (check_profile(arguments->profile, &err) != PAB_OK || check_environment(&err) != PAB_OK ||
+    if (check_profile(arguments->profile, &err) != PAB_OK ||
         pab_program_check(&program, &err) != PAB_OK ||
         make_folder(dir, sizeof(dir), &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
+    say_what_is_kept_back(&program);
     int code =
         pab_program_run(&program, &err) == PAB_OK ? report(&program, dir, out) : pab_cmd_fail(&err);
     remove_folder(dir);

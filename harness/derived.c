@@ -134,3 +134,24 @@ void pab_derive(json_t *run)
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
 }
+
+enum pab_status pab_derive_expect(const json_t *run, struct pab_error *err)
+{
+    size_t samples = json_array_size(json_object_get(run, "samples"));
+    bool has_figure = samples == 0;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(run, "summary"), index, row)
+    {
+        has_figure |= json_is_number(json_object_get(row, "median"));
+    }
+    struct pab_reading *reading = NULL;
+    if (has_figure) {
+        return PAB_OK;
+    }
+    if (pab_reading_of_run(run, &reading, err) != PAB_OK) {
+        return PAB_BAD_DATA;
+    }
+    pab_reading_close(reading);
+    return pab_fail(err, PAB_BAD_DATA, "none of its %zu samples is good", samples);
+}

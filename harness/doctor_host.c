@@ -182,6 +182,16 @@ static void add_steal(json_t *rows, const json_t *look)
                    "%.1f %% of the CPU time since the boot", 100 * since_boot);
 }
 
+static void format_waited(const json_t *pressure, const char *resource, char *out, size_t size)
+{
+    double percent = pab_noise_number(pressure, resource, "avg60");
+    if (isnan(percent)) {
+        snprintf(out, size, "(not told)");
+    } else {
+        snprintf(out, size, "%.0f %%", percent);
+    }
+}
+
 static void add_pressure(json_t *rows, const json_t *look)
 {
     const json_t *pressure = json_object_get(look, "pressure");
@@ -190,12 +200,15 @@ static void add_pressure(json_t *rows, const json_t *look)
         return;
     }
     bool is_bad = pab_noise_number(pressure, "cpu", "avg60") > WAITING_NOTED;
-    pab_doctor_add(
-        rows, is_bad ? PAB_DOCTOR_BAD : PAB_DOCTOR_GOOD, "pressure",
-        is_bad ? "tasks wait for CPUs: stop other work, or leave it a CPU of its own" : NULL,
-        "tasks waited for a CPU %.0f %%, memory %.0f %%, disk %.0f %% of the last minute",
-        pab_noise_number(pressure, "cpu", "avg60"), pab_noise_number(pressure, "memory", "avg60"),
-        pab_noise_number(pressure, "io", "avg60"));
+    char memory[32];
+    char disk[32];
+    format_waited(pressure, "memory", memory, sizeof(memory));
+    format_waited(pressure, "io", disk, sizeof(disk));
+    pab_doctor_add(rows, is_bad ? PAB_DOCTOR_BAD : PAB_DOCTOR_GOOD, "pressure",
+                   is_bad ? "tasks wait for CPUs: stop other work, or leave it a CPU of its own"
+                          : NULL,
+                   "tasks waited for a CPU %.0f %%, memory %s, disk %s of the last minute",
+                   pab_noise_number(pressure, "cpu", "avg60"), memory, disk);
 }
 
 static void add_quota(json_t *rows, const json_t *before, const json_t *after)

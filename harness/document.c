@@ -20,9 +20,31 @@ static json_t *copy_array(const json_t *record, const char *kind)
     return array == NULL ? json_array() : json_incref(array);
 }
 
-/* What a journal's header that somebody edited lacks is null, and so is what passed since. */
-static json_t *noise(const json_t *header)
+/* The passes that were to hold still, and could not. */
+static json_t *restless_passes(const json_t *samples)
 {
+    json_t *seen = json_object();
+    json_t *out = json_array();
+    size_t index = 0;
+    json_t *sample = NULL;
+    json_array_foreach(samples, index, sample)
+    {
+        const char *pass = json_string_value(json_object_get(sample, "pass"));
+        bool is_new = pass != NULL && json_is_false(json_object_get(sample, "still")) &&
+                      json_object_get(seen, pass) == NULL;
+        if (is_new) {
+            json_object_set_new(seen, pass, json_true());
+            json_array_append_new(out, json_string(pass));
+        }
+    }
+    json_decref(seen);
+    return out;
+}
+
+/* What a journal's header that somebody edited lacks is null, and so is what passed since. */
+static json_t *noise(const json_t *record)
+{
+    const json_t *header = json_object_get(record, "header");
     json_t *before = json_object_get(header, "noise_before");
     json_t *after = pab_noise_look("");
     json_t *during = pab_noise_between(before, after);
@@ -30,10 +52,13 @@ static json_t *noise(const json_t *header)
     json_array_extend(warnings, json_object_get(header, "warnings"));
     pab_noise_warn(during, warnings);
     json_t *steal = json_object_get(during, "steal_ticks");
-    return json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
-                     json_object_get(before, "load"), "load_after", json_object_get(after, "load"),
-                     "steal_ticks", steal, "warnings", warnings, "before", before, "after", after,
-                     "during", during);
+    json_t *out = json_pack("{s:O?, s:O, s:O?, s:o, s:O?, s:o, s:o}", "load_before",
+                            json_object_get(before, "load"), "load_after",
+                            json_object_get(after, "load"), "steal_ticks", steal, "warnings",
+                            warnings, "before", before, "after", after, "during", during);
+    json_object_set_new(out, "random_addresses",
+                        restless_passes(json_object_get(record, "samples")));
+    return out;
 }
 
 static json_t *argv_to_json(int argc, char **argv)
@@ -115,10 +140,15 @@ json_t *pab_document_make(const json_t *record, bool complete)
     for (size_t i = 0; i < ARRAY_COUNT(plan_keys); i++) {
         json_object_set(run, plan_keys[i], json_object_get(plan, plan_keys[i]));
     }
+    json_t *baseline =
+        json_object_get(json_array_get(json_object_get(record, "baseline"), 0), "id");
+    if (json_is_string(baseline)) { /* that of the plan was not to be had */
+        json_object_set(run, "baseline", baseline);
+    }
     json_object_set_new(run, "rounds", json_integer(rounds_of(record)));
     double started_s = json_number_value(json_object_get(header, "started_s"));
     json_object_set_new(run, "duration_s", json_real((double)time(NULL) - started_s));
-    json_object_set_new(run, "noise", noise(header));
+    json_object_set_new(run, "noise", noise(record));
     static const char *const arrays[] = {"backends", "workloads", "samples",
                                          "control",  "timelines", "failures"};
     for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
@@ -192,10 +222,15 @@ enum pab_status pab_document_read(const char *path, json_t **out, struct pab_err
     json_error_t why;
     json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
     fclose(file);
-    if (document == NULL) {
+    if (document == NULL && json_error_code(&why) == json_error_premature_end_of_input) {
         return pab_fail(err, PAB_BAD_DATA,
                         "%s is no whole JSON document (line %d: %s); was it cut off? (the "
                         ".partial of an unfinished run becomes one by run --resume)",
+                        path, why.line, why.text);
+    }
+    if (document == NULL) {
+        return pab_fail(err, PAB_BAD_DATA,
+                        "%s is not JSON (line %d: %s): take the file as pyallocbench wrote it",
                         path, why.line, why.text);
     }
     const char *schema =
@@ -219,12 +254,12 @@ enum pab_status pab_document_read(const char *path, json_t **out, struct pab_err
 enum pab_status pab_document_may_replace(const char *path, struct pab_error *err)
 {
     struct stat file;
-    if (stat(path, &file) != 0) {
-        return PAB_OK;
+    enum pab_status status = pab_output_expect_plain(path, err);
+    if (status != PAB_OK || stat(path, &file) != 0) {
+        return status;
     }
     json_t *document = NULL;
-    enum pab_status status =
-        S_ISREG(file.st_mode) ? pab_document_read(path, &document, NULL) : PAB_BAD_DATA;
+    status = pab_document_read(path, &document, NULL);
     json_decref(document);
     if (status == PAB_OK) {
         return PAB_OK;

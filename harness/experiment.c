@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define CONTROL_MARK "control " /* in a cell's key */
+#define CONTROL_MARK PAB_CONTROL_PASS " " /* in a cell's key */
 #define KEY_BYTES    (PAB_ARM_ID_MAX + 2 * PAB_NAME_MAX)
 
 /* --- cells ---------------------------------------------------------------------------------- */
@@ -31,13 +31,12 @@ static void mark_bad(struct pab_experiment_state *state, const json_t *failure)
 {
     const char *name = json_string_value(json_object_get(failure, "pass"));
     const struct pab_pass *known = name == NULL ? NULL : pab_pass_find(name);
-    if (known == NULL) {
-        return;
-    }
-    size_t pass = pab_pass_index(known);
+    bool is_control = is_text(failure, "pass", PAB_CONTROL_PASS);
+    size_t pass = known == NULL ? 0 : pab_pass_index(known);
     for (size_t w = 0; w < state->plan->workload_count; w++) {
         bool named = is_text(failure, "workload", state->plan->workloads[w].workload->name);
-        for (size_t s = 0; named && s < state->plan->arm_count; s++) {
+        state->control_bad[w] |= named && is_control;
+        for (size_t s = 0; named && known != NULL && s < state->plan->arm_count; s++) {
             state->cell_bad[pass][w][s] |= is_text(failure, "backend", state->plan->arms[s].id);
         }
     }
@@ -94,6 +93,7 @@ static bool is_wanted(const struct pab_experiment_state *state, const struct pab
     char key[KEY_BYTES];
     cell_key(state, cell, key, sizeof(key));
     return state->backend_good[cell->arm] && state->workload_good[cell->workload] &&
+           !(cell->is_control && state->control_bad[cell->workload]) &&
            !state->cell_bad[pab_pass_index(cell->pass)][cell->workload][cell->arm] &&
            json_object_get(state->done, key) == NULL;
 }
@@ -325,67 +325,23 @@ static enum pab_status run_round(struct pab_experiment_state *state, const struc
 {
     static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
     enum pab_status status = PAB_OK;
-    uint64_t began_ns = pab_wall_ns();
     size_t count = pab_plan_round(state->plan, pass, round, cells);
-    size_t run = 0;
+    struct pab_round_state so_far = {.began_ns = pab_wall_ns()};
     for (size_t i = 0; i < count && status == PAB_OK && !pab_experiment_interrupted(state); i++) {
+        so_far.left = count - i - 1;
         if (is_wanted(state, &cells[i])) {
             status = run_cell(state, &cells[i], err);
-            run++;
+            so_far.run++;
+            pab_experiment_mind_budget(state, pass, &so_far);
         } else {
             pab_progress_skip(&state->progress, pass->weight);
         }
     }
     double *seconds = &state->pass_seconds[pab_pass_index(pass)];
-    if (run > 0 && *seconds <= 0) {
-        *seconds = (double)(pab_wall_ns() - began_ns) * 1e-9;
+    if (so_far.run > 0 && *seconds <= 0) {
+        *seconds = (double)(pab_wall_ns() - so_far.began_ns) * 1e-9;
     }
     return status;
-}
-
-static double elapsed_s(const struct pab_experiment_state *state)
-{
-    return (double)(pab_wall_ns() - state->began_ns) * 1e-9;
-}
-
-/* The first round that is this shard's. */
-static unsigned first_own_round(const struct pab_plan *plan)
-{
-    return plan->shard_count == 0 ? 0 : plan->shard_index;
-}
-
-/* When a memory cell has its last look, while nothing else is left to run. */
-static double last_look_s(const struct pab_preset *preset)
-{
-    return preset->retain_count == 0 ? 0
-                                     : 1e-3 * (double)preset->retain_ms[preset->retain_count - 1];
-}
-
-/* What the rounds that other passes still have to make will take: all of ours but the first. */
-static double reserved_s(const struct pab_experiment_state *state)
-{
-    unsigned step = state->plan->shard_count == 0 ? 1 : state->plan->shard_count;
-    unsigned first = first_own_round(state->plan);
-    double seconds = 0;
-    for (size_t i = 0; i < pab_pass_count(); i++) {
-        const struct pab_pass *pass = pab_pass_at(i);
-        unsigned rounds = pab_plan_rounds(state->plan, pass);
-        unsigned left = rounds > first ? (rounds - 1 - first) / step : 0;
-        if (left > 0 && pab_plan_has(state->plan, pass) && (pass->flags & PAB_PASS_ROUNDS) == 0) {
-            seconds += left * state->pass_seconds[i];
-            seconds += pass == &pab_pass_memory ? last_look_s(state->plan->preset) : 0;
-        }
-    }
-    return seconds;
-}
-
-/* Whether the budget, where there is one, has room for another round of this pass. */
-static bool has_time(const struct pab_experiment_state *state, const struct pab_pass *pass)
-{
-    double budget_s = state->plan->budget_s;
-    double round_s = state->pass_seconds[pab_pass_index(pass)];
-    return budget_s <= 0 || round_s <= 0 ||
-           elapsed_s(state) + round_s + reserved_s(state) <= budget_s;
 }
 
 /* The rounds first..end of every pass that has (`timed`), or has not, as many as time has. */
@@ -400,9 +356,9 @@ static enum pab_status run_rounds(struct pab_experiment_state *state, bool timed
         if (!pab_plan_has(state->plan, pass) || is_timed != timed) {
             continue;
         }
-        for (unsigned round = first;
-             round < rounds && round < end && status == PAB_OK &&
-             !pab_experiment_interrupted(state) && (!is_timed || has_time(state, pass));
+        for (unsigned round = first; round < rounds && round < end && status == PAB_OK &&
+                                     !pab_experiment_interrupted(state) &&
+                                     (!is_timed || pab_experiment_has_time(state, pass));
              round++) {
             status = run_round(state, pass, round, err);
         }
@@ -419,7 +375,7 @@ static enum pab_status run_passes(struct pab_experiment_state *state, struct pab
     enum pab_status status = PAB_OK;
     unsigned made = 0; /* rounds of the others */
     if (state->plan->budget_s > 0) {
-        made = first_own_round(state->plan) + 1;
+        made = pab_experiment_first_round(state->plan) + 1;
         status = run_rounds(state, false, 0, made, err);
     }
     if (status == PAB_OK) {
@@ -434,7 +390,8 @@ static void expect_progress(struct pab_experiment_state *state)
     static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
     pab_progress_begin(&state->progress, state->experiment->quiet);
     if (plan->budget_s > 0) {
-        pab_progress_limit(&state->progress, fmax(plan->budget_s - elapsed_s(state), 0.001));
+        pab_progress_limit(&state->progress,
+                           fmax(plan->budget_s - pab_experiment_elapsed_s(state), 0.001));
         return;
     }
     for (size_t i = 0; i < pab_pass_count(); i++) {
@@ -447,12 +404,52 @@ static void expect_progress(struct pab_experiment_state *state)
     }
 }
 
+/* Where the baseline is not to be had, the first backend that is takes its place, and the journal
+ * says so. The floor for want of anything better; in a gate only another of its side. */
+static enum pab_status replace_baseline(struct pab_experiment_state *state, struct pab_error *err)
+{
+    const struct pab_plan *plan = state->plan;
+    size_t next = plan->arm_count;
+    for (size_t i = 0; i < plan->arm_count && next == plan->arm_count; i++) {
+        bool is_alike = plan->arms[i].role == plan->arms[plan->baseline].role;
+        next = is_alike && state->backend_good[i] ? i : next;
+    }
+    if (next == plan->arm_count) {
+        return PAB_OK;
+    }
+    const char *id = plan->arms[next].id;
+    pab_progress_clear(&state->progress);
+    fprintf(stderr, "pyallocbench: ratios refer to %s: the baseline %s is not to be had here\n", id,
+            plan->arms[plan->baseline].id);
+    state->own_plan.baseline = next;
+    bool is_known = json_array_size(pab_journal_array(state->journal, "baseline")) > 0;
+    return is_known
+               ? PAB_OK
+               : pab_journal_add_one(state->journal, "baseline", json_pack("{s:s}", "id", id), err);
+}
+
+/* What all that follows refers to. */
+static enum pab_status settle_baseline(struct pab_experiment_state *state, struct pab_error *err)
+{
+    bool is_needed = !pab_experiment_interrupted(state) && state->result->backends_available > 0 &&
+                     !state->backend_good[state->plan->baseline];
+    enum pab_status status = is_needed ? replace_baseline(state, err) : PAB_OK;
+    pab_gc_variants_find(&state->variants, state->plan);
+    state->demand =
+        calloc(state->plan->workload_count * state->variants.count, sizeof(*state->demand));
+    PAB_CHECK(state->demand != NULL);
+    return status;
+}
+
 static enum pab_status run_all(struct pab_experiment_state *state, struct pab_error *err)
 {
     read_done(state);
     state->began_ns -= state->earlier_ms * 1000000u; /* a resumed run goes on where it was */
     expect_progress(state);
     enum pab_status status = pab_experiment_probe(state, err);
+    if (status == PAB_OK) {
+        status = settle_baseline(state, err);
+    }
     if (status == PAB_OK && state->result->backends_available > 0) {
         status = pab_experiment_demand(state, err);
     }
@@ -466,15 +463,12 @@ enum pab_status pab_experiment_run(const struct pab_experiment *experiment,
     struct pab_experiment_state *state = calloc(1, sizeof(*state));
     PAB_CHECK(state != NULL);
     state->experiment = experiment;
-    state->plan = experiment->plan;
+    state->own_plan = *experiment->plan;
+    state->plan = &state->own_plan;
     state->journal = experiment->journal;
     state->result = result;
     state->began_ns = pab_wall_ns();
     state->done = json_object();
-    pab_gc_variants_find(&state->variants, experiment->plan);
-    state->demand =
-        calloc(experiment->plan->workload_count * state->variants.count, sizeof(*state->demand));
-    PAB_CHECK(state->demand != NULL);
     enum pab_status status = run_all(state, err);
     enum pab_status dropped = drop_flights(state, status == PAB_OK ? err : NULL);
     status = status == PAB_OK ? dropped : status;

@@ -22,9 +22,13 @@ json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct 
     const char *backend = state->plan->arms[spec].id;
     char where[PAB_SPEC_MAX + PAB_NAME_MAX + 32];
     if (cell != NULL) {
-        snprintf(where, sizeof(where), "%s on %s",
-                 state->plan->workloads[cell->workload].workload->name, backend);
-        state->cell_bad[pab_pass_index(cell->pass)][cell->workload][spec] = true;
+        snprintf(where, sizeof(where), "%s on %s%s",
+                 state->plan->workloads[cell->workload].workload->name, backend,
+                 cell->is_control ? ", the control" : "");
+        bool *bad = cell->is_control
+                        ? &state->control_bad[cell->workload]
+                        : &state->cell_bad[pab_pass_index(cell->pass)][cell->workload][spec];
+        *bad = true;
     } else {
         snprintf(where, sizeof(where), "backend %s", backend);
     }

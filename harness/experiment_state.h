@@ -17,6 +17,7 @@ struct pab_flight {
 
 struct pab_experiment_state {
     const struct pab_experiment *experiment;
+    struct pab_plan own_plan; /* the experiment's, with another baseline where that is not here */
     const struct pab_plan *plan;
     struct pab_journal *journal;
     struct pab_experiment_result *result;
@@ -27,12 +28,20 @@ struct pab_experiment_state {
     bool workload_good[PAB_PLAN_WORKLOADS_MAX];
     /* Failed once, by pass: not tried again. */
     bool cell_bad[PAB_PASS_MAX][PAB_PLAN_WORKLOADS_MAX][PAB_PLAN_BACKENDS_MAX];
+    bool control_bad[PAB_PLAN_WORKLOADS_MAX];
     json_t *done; /* keys of cells that the journal holds already */
     struct pab_flight flights[PAB_WORKERS_MAX];
     size_t flight_count;
     uint64_t began_ns;                 /* on a clock that stood still while it was interrupted */
     uint64_t earlier_ms;               /* when the last of the plan's cells so far was started */
     double pass_seconds[PAB_PASS_MAX]; /* what the first round of a pass took that was made now */
+    bool is_budget_said;               /* that it is too small */
+};
+
+/* A round on its way. */
+struct pab_round_state {
+    uint64_t began_ns;
+    size_t run, left; /* cells */
 };
 
 static inline bool pab_experiment_interrupted(const struct pab_experiment_state *state)
@@ -71,5 +80,15 @@ enum pab_status pab_experiment_probe(struct pab_experiment_state *state, struct 
 
 /* Every workload's demand, or the workload is left out. */
 enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct pab_error *err);
+
+/* Seconds since the run began, over all its parts. */
+double pab_experiment_elapsed_s(const struct pab_experiment_state *state);
+/* The first round that is this shard's. */
+unsigned pab_experiment_first_round(const struct pab_plan *plan);
+/* Whether the budget, where there is one, has room for another round of this pass. */
+bool pab_experiment_has_time(const struct pab_experiment_state *state, const struct pab_pass *pass);
+/* After a cell: says it once when the passes that are not timed need more than the budget. */
+void pab_experiment_mind_budget(struct pab_experiment_state *state, const struct pab_pass *pass,
+                                const struct pab_round_state *round);
 
 #endif

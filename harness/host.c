@@ -68,9 +68,8 @@ static const char *virtualization(void)
 /* Variables that change what an allocator does: recorded wherever they are set. */
 static json_t *environment(void)
 {
-    static const char *const prefixes[] = {"MALLOC_",        "GLIBC_TUNABLES", "LD_PRELOAD",
-                                           "TCMALLOC_",      "MIMALLOC_",      "PYTHONMALLOC",
-                                           "LD_LIBRARY_PATH"};
+    static const char *const prefixes[] = {"MALLOC_",   "GLIBC_TUNABLES", "LD_PRELOAD",
+                                           "TCMALLOC_", "MIMALLOC_",      "LD_LIBRARY_PATH"};
     json_t *out = json_object();
     for (char **entry = environ; *entry != NULL; entry++) {
         const char *equals = strchr(*entry, '=');

@@ -21,6 +21,7 @@
 #define PAB_RETAIN_MAX   8
 #define PAB_PAYLOAD_MAX  ((size_t)64 * 1024)
 #define PAB_FIGURES_MAX  96  /* of one sample */
+#define PAB_STATS_MAX    96  /* counts of structure in one sample */
 #define PAB_SERIES_COUNT 8   /* rows of counts in one sample */
 #define PAB_SERIES_MAX   768 /* counts in one of them */
 

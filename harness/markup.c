@@ -2,15 +2,23 @@
 
 #include "harness/text.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
+
+/* Within a word an underscore is none of GitHub's markup. */
+static bool is_within_word(const char *text, const char *at)
+{
+    return at > text && isalnum((unsigned char)at[-1]) != 0 && isalnum((unsigned char)at[1]) != 0;
+}
 
 void pab_markdown_text(FILE *file, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (strchr("|<*`[]\\", *text) != NULL) {
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("|<&*~`$[]\\", *at) != NULL || (*at == '_' && !is_within_word(text, at))) {
             fputc('\\', file);
         }
-        fputc(*text == '\n' ? ' ' : *text, file);
+        fputc(*at == '\n' ? ' ' : *at, file);
     }
 }
 

@@ -60,6 +60,12 @@ static enum pab_status check_parts(const struct pab_merge_part *parts, size_t co
 {
     for (size_t i = 0; i < count; i++) {
         const json_t *run = run_of(&parts[i]);
+        if (json_object_get(run, "gate") != NULL) {
+            return pab_fail(err, PAB_USAGE,
+                            "%.200s: is of `gate`: which rounds measured and which confirmed is "
+                            "its own, so it is no part of a whole: judge it with `gate FILE`",
+                            parts[i].path);
+        }
         const char *lacks = !json_is_object(json_object_get(parts[i].document, "context"))
                                 ? "context"
                             : !knows_machines(run)                       ? "provenance"
@@ -81,13 +87,16 @@ static enum pab_status check_plans(const struct pab_merge_part *parts, size_t co
     enum pab_status status = PAB_OK;
     json_t *first = pab_merge_facts(run_of(&parts[0]));
     for (size_t i = 1; i < count && status == PAB_OK; i++) {
-        char found[240];
+        char found[300];
+        char paths[2][PAB_MERGE_PATH_MAX];
         json_t *other = pab_merge_facts(run_of(&parts[i]));
         if (pab_merge_differences(first, other, found, sizeof(found)) > 0) {
+            pab_merge_short_path(parts[0].path, paths[0]);
+            pab_merge_short_path(parts[i].path, paths[1]);
             status = pab_fail(err, PAB_NOT_COMPARABLE,
-                              "%.60s and %.60s are no parts of one experiment: %s: run all parts "
-                              "with the same options and build",
-                              parts[0].path, parts[i].path, found);
+                              "%s and %s are no parts of one experiment: %s: run all with the same "
+                              "options and build",
+                              paths[0], paths[1], found);
         }
         json_decref(other);
     }
@@ -157,9 +166,12 @@ static enum pab_status add_runs(struct merge *merge, size_t part, size_t host, j
         const char *id = pab_json_text(row, "run_id");
         const json_t *before = json_object_get(merge->ids, id);
         if (before != NULL && (size_t)json_integer_value(before) != part) {
-            return pab_fail(
-                err, PAB_USAGE, "%.150s and %.150s hold the same run (%.60s): name each part once",
-                merge->parts[json_integer_value(before)].path, merge->parts[part].path, id);
+            char paths[2][PAB_MERGE_PATH_MAX];
+            pab_merge_short_path(merge->parts[json_integer_value(before)].path, paths[0]);
+            pab_merge_short_path(merge->parts[part].path, paths[1]);
+            return pab_fail(err, PAB_USAGE,
+                            "%s and %s hold the same run (%.60s): name each part once", paths[0],
+                            paths[1], id);
         }
         json_object_set_new(merge->ids, id, json_integer((json_int_t)part));
         json_array_append(json_object_get(json_array_get(merge->hosts, host), "parts"), row);
@@ -210,11 +222,13 @@ static enum pab_status see(struct merge *merge, size_t part, const json_t *row, 
              pab_json_text(row, "backend"), pab_json_count(row, "host"));
     const json_t *before = json_object_get(merge->cells, place);
     if (before != NULL) {
+        char paths[2][PAB_MERGE_PATH_MAX];
+        pab_merge_short_path(merge->parts[json_integer_value(before)].path, paths[0]);
+        pab_merge_short_path(merge->parts[part].path, paths[1]);
         return pab_fail(err, PAB_USAGE,
-                        "%.100s and %.100s both hold round %.150s: merge shards of one run (run "
+                        "%s and %s both hold round %.200s: merge shards of one run (run "
                         "--shard I/N), or runs on different machines",
-                        merge->parts[json_integer_value(before)].path, merge->parts[part].path,
-                        place);
+                        paths[0], paths[1], place);
     }
     json_object_set_new(merge->cells, place, json_integer((json_int_t)part));
     json_object_set_new(merge->rounds, round, json_true());
@@ -258,6 +272,7 @@ static enum pab_status add_part(struct merge *merge, size_t part, struct pab_err
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+/* Of a pass whose rounds a budget ended it is its shards that must be there. */
 static json_int_t rounds_of_pass(const json_t *run, const char *name)
 {
     const struct pab_pass *pass = pab_pass_find(name);
@@ -265,7 +280,7 @@ static json_int_t rounds_of_pass(const json_t *run, const char *name)
         return 0; /* of a later version: nothing is known of it */
     }
     if ((pass->flags & PAB_PASS_ROUNDS) != 0) {
-        return pab_json_count(run, "rounds");
+        return pab_merge_has_budget(run) ? 0 : pab_json_count(run, "rounds");
     }
     return (pass->flags & PAB_PASS_ONCE) != 0 ? 1 : pab_json_count(run, "memory_rounds");
 }
@@ -283,8 +298,39 @@ static bool has_rounds(const struct merge *merge, const char *pass)
     return true;
 }
 
-static bool are_whole(const json_t *hosts)
+/* Notes that a shard is there: {"COUNT": {"INDEX": true}}. */
+static void note_shard(json_t *shards, const json_t *shard)
 {
+    char count[24];
+    char index[24];
+    snprintf(count, sizeof(count), "%" JSON_INTEGER_FORMAT, pab_json_count(shard, "count"));
+    snprintf(index, sizeof(index), "%" JSON_INTEGER_FORMAT, pab_json_count(shard, "index"));
+    json_t *known = json_object_get(shards, count);
+    if (known == NULL) {
+        known = json_object();
+        json_object_set_new(shards, count, known);
+    }
+    json_object_set_new(known, index, json_true());
+}
+
+static bool has_all_shards(const json_t *shards)
+{
+    const char *count = NULL;
+    json_t *known = NULL;
+    json_object_foreach((json_t *)shards, count, known)
+    {
+        if (json_object_size(known) != strtoull(count, NULL, 10)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether every part was ended by its plan; `all_shards`: and none of them is missing. */
+static bool are_whole(const json_t *hosts, bool all_shards)
+{
+    json_t *shards = json_object();
+    bool whole = true;
     size_t index = 0;
     json_t *host = NULL;
     json_array_foreach(hosts, index, host)
@@ -293,12 +339,15 @@ static bool are_whole(const json_t *hosts)
         json_t *row = NULL;
         json_array_foreach(json_object_get(host, "parts"), at, row)
         {
-            if (!json_is_true(json_object_get(row, "complete"))) {
-                return false;
+            whole = whole && json_is_true(json_object_get(row, "complete"));
+            if (json_is_object(json_object_get(row, "shard"))) {
+                note_shard(shards, json_object_get(row, "shard"));
             }
         }
     }
-    return true;
+    whole = whole && (!all_shards || has_all_shards(shards));
+    json_decref(shards);
+    return whole;
 }
 
 /* Older documents name no passes; they had these two. */
@@ -312,7 +361,7 @@ static bool is_complete(const struct merge *merge)
     {
         complete = complete && has_rounds(merge, json_string_value(pass));
     }
-    return complete && are_whole(merge->hosts);
+    return complete && are_whole(merge->hosts, pab_merge_has_budget(merge->run));
 }
 
 /* What several runs tell of their machines, in one: from the first one's start to the last's end. */
@@ -321,6 +370,7 @@ static json_t *noise_of(const json_t *rows)
     json_int_t steal = 0;
     bool knows_steal = true;
     json_t *warnings = json_array();
+    json_t *random_addresses = json_array();
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(rows, index, row)
@@ -331,12 +381,15 @@ static json_t *noise_of(const json_t *rows)
         knows_steal = knows_steal && json_is_integer(ticks) && sum >= 0 && sum < 0x1p53;
         steal += knows_steal ? json_integer_value(ticks) : 0;
         json_array_extend(warnings, json_object_get(noise, "warnings"));
+        json_array_extend(random_addresses, json_object_get(noise, "random_addresses"));
     }
     const json_t *first = json_object_get(json_array_get(rows, 0), "noise");
     const json_t *last = json_object_get(json_array_get(rows, index - 1), "noise");
-    return json_pack("{s:o, s:o, s:o, s:o}", "load_before", value_or_null(first, "load_before"),
-                     "load_after", value_or_null(last, "load_after"), "steal_ticks",
-                     knows_steal ? json_integer(steal) : json_null(), "warnings", warnings);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "load_before",
+                     value_or_null(first, "load_before"), "load_after",
+                     value_or_null(last, "load_after"), "steal_ticks",
+                     knows_steal ? json_integer(steal) : json_null(), "warnings", warnings,
+                     "random_addresses", random_addresses);
 }
 
 /* The run as one machine saw it: its rows alone, and as if there were no other. */

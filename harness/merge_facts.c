@@ -83,31 +83,116 @@ json_t *pab_merge_facts(const json_t *run)
     return facts;
 }
 
-/* Adds "NAME OWN against OTHER" to what `out` holds; after the third only that there are more. */
-static void add_difference(char *out, size_t size, size_t before, const char *what)
+/* --- in words --------------------------------------------------------------------------------- */
+
+enum { SHOWN_WIDTH = 56, SHOWN_SIZE = SHOWN_WIDTH + 8 };
+
+/* Up to `most` bytes of a text that end with a word, or at least with a character. */
+static size_t fitting(const char *text, size_t most)
 {
-    size_t used = strlen(out);
-    if (before <= 3) {
-        snprintf(out + used, size - used, "%s%s", before == 0 ? "" : "; ",
-                 before < 3 ? what : "...");
+    size_t length = strlen(text);
+    if (length <= most) {
+        return length;
     }
+    length = most;
+    while (length > most / 2 && strchr(" ,", text[length]) == NULL) {
+        length--;
+    }
+    length = length > most / 2 ? length : most;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) {
+        length--;
+    }
+    return length;
 }
 
-static void say_difference(const char *name, const json_t *own, const json_t *other,
-                           char out[static 160])
+/* `text` from its word at `from` on; "..." where some of it is left out. */
+static void shorten(const char *text, size_t from, char out[static SHOWN_SIZE])
 {
-    char *texts[2] = {json_dumps(own, JSON_ENCODE_ANY | JSON_COMPACT),
-                      json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT)};
-    snprintf(out, 160, "%.60s %.40s against %.40s", name, texts[0] == NULL ? "none" : texts[0],
-             texts[1] == NULL ? "none" : texts[1]);
+    size_t first = strlen(text) <= SHOWN_WIDTH ? 0 : from;
+    while (first > 0 && first < from + SHOWN_WIDTH / 2 && strchr(" ,", text[first - 1]) == NULL) {
+        first--;
+    }
+    size_t length = fitting(text + first, SHOWN_WIDTH);
+    snprintf(out, SHOWN_SIZE, "%s%.*s%s", first > 0 ? "..." : "", (int)length, text + first,
+             text[first + length] != '\0' ? "..." : "");
+}
+
+static char *dumped(const json_t *value)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *out = text != NULL ? text : strdup("none");
+    PAB_CHECK(out != NULL);
+    return out;
+}
+
+/* "NAME is OWN in the first and OTHER in the second" */
+static void say_values(const char *name, const json_t *own, const json_t *other, char *out,
+                       size_t size)
+{
+    char what[SHOWN_SIZE];
+    char values[2][SHOWN_SIZE];
+    char *texts[2] = {dumped(own), dumped(other)};
+    size_t same = 0;
+    while (texts[0][same] != '\0' && texts[0][same] == texts[1][same]) {
+        same++;
+    }
+    shorten(name, 0, what);
+    shorten(texts[0], same, values[0]);
+    shorten(texts[1], same, values[1]);
+    snprintf(out, size, "%s is %s in the first and %s in the second", what, values[0], values[1]);
     free(texts[0]);
     free(texts[1]);
 }
 
+/* Of two objects what differs in them, as NAME.KEY. */
+static void say_difference(const char *name, const json_t *own, const json_t *other, char *out,
+                           size_t size)
+{
+    char inner[480];
+    const char *key = NULL;
+    json_t *value = NULL;
+    const json_t *wider = json_object_size(own) >= json_object_size(other) ? own : other;
+    const json_t *differs[2] = {own, other};
+    snprintf(inner, sizeof(inner), "%s", name);
+    if (json_is_object(own) && json_is_object(other)) {
+        json_object_foreach((json_t *)wider, key, value)
+        {
+            differs[0] = json_object_get(own, key);
+            differs[1] = json_object_get(other, key);
+            if (differs[0] == NULL || differs[1] == NULL || !json_equal(differs[0], differs[1])) {
+                snprintf(inner, sizeof(inner), "%s.%s", name, key);
+                break;
+            }
+        }
+    }
+    say_values(inner, differs[0], differs[1], out, size);
+}
+
+/* A list in words, as many as there is room for. */
+struct list {
+    char *text;
+    size_t size, used, count, told;
+};
+
+#define REST_ROOM sizeof(", and 4294967295 more")
+
+static void add_difference(struct list *list, const char *name, const json_t *own,
+                           const json_t *other)
+{
+    char what[3 * SHOWN_SIZE + 40];
+    say_difference(name, own, other, what, sizeof(what));
+    bool fits = list->used + strlen(what) + 2 + REST_ROOM < list->size;
+    if (list->told == list->count && fits) {
+        list->used += (size_t)snprintf(list->text + list->used, list->size - list->used, "%s%s",
+                                       list->count == 0 ? "" : "; ", what);
+        list->told++;
+    }
+    list->count++;
+}
+
 size_t pab_merge_differences(const json_t *own, const json_t *other, char *out, size_t size)
 {
-    char what[160];
-    size_t count = 0;
+    struct list list = {.text = out, .size = size};
     const char *name = NULL;
     json_t *value = NULL;
     out[0] = '\0';
@@ -115,16 +200,34 @@ size_t pab_merge_differences(const json_t *own, const json_t *other, char *out, 
     {
         const json_t *same = json_object_get(other, name);
         if (same == NULL || !json_equal(value, same)) {
-            say_difference(name, value, same, what);
-            add_difference(out, size, count++, what);
+            add_difference(&list, name, value, same);
         }
     }
     json_object_foreach((json_t *)other, name, value)
     {
         if (json_object_get(own, name) == NULL) {
-            say_difference(name, NULL, value, what);
-            add_difference(out, size, count++, what);
+            add_difference(&list, name, NULL, value);
         }
     }
-    return count;
+    if (list.told < list.count) {
+        snprintf(out + list.used, size - list.used, ", and %zu more", list.count - list.told);
+    }
+    return list.count;
+}
+
+void pab_merge_short_path(const char *path, char out[static PAB_MERGE_PATH_MAX])
+{
+    size_t length = strlen(path);
+    size_t most = PAB_MERGE_PATH_MAX - sizeof("...");
+    if (length <= most) {
+        snprintf(out, PAB_MERGE_PATH_MAX, "%s", path);
+        return;
+    }
+    const char *tail = path + length - most;
+    const char *slash = strchr(tail, '/');
+    tail = slash != NULL ? slash : tail;
+    while (((unsigned char)*tail & 0xc0) == 0x80) {
+        tail++;
+    }
+    snprintf(out, PAB_MERGE_PATH_MAX, "...%s", tail);
 }

@@ -153,12 +153,10 @@ static bool take_stat(struct pab_outcome *out, const unsigned char *payload)
     struct pab_stat_note note;
     memcpy(&note, payload, sizeof(note));
     CLEAN_TEXT(note.name);
-    if (note.name[0] == '\0' || !is_count(note.value)) {
+    if (note.name[0] == '\0' || !is_count(note.value) || out->stat_count == PAB_STATS_MAX) {
         return false;
     }
-    if (out->stat_count < ARRAY_COUNT(out->stats)) {
-        out->stats[out->stat_count++] = note;
-    }
+    out->stats[out->stat_count++] = note;
     return true;
 }
 
@@ -166,12 +164,11 @@ static bool take_retained(struct pab_outcome *out, const unsigned char *payload)
 {
     struct pab_retained note;
     memcpy(&note, payload, sizeof(note));
-    if (!is_count(note.after_ms) || !is_count(note.rss_bytes)) {
+    if (!is_count(note.after_ms) || !is_count(note.rss_bytes) ||
+        out->retained_count == PAB_RETAIN_MAX) {
         return false;
     }
-    if (out->retained_count < ARRAY_COUNT(out->retained)) {
-        out->retained[out->retained_count++] = note;
-    }
+    out->retained[out->retained_count++] = note;
     return true;
 }
 

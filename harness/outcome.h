@@ -16,6 +16,7 @@ struct pab_outcome {
     char said[200];           /* the last line that a failed worker printed, or empty */
     char stage[PAB_NAME_MAX]; /* what a failed worker was doing */
     int exit_code, signal;
+    bool is_still; /* its addresses were not random: what PAB_PASS_STILL asks for */
     struct pab_opened opened;
     struct pab_manifest manifest;
     struct pab_verdict_note verdict;
@@ -24,7 +25,7 @@ struct pab_outcome {
     struct pab_memory_sample memory;
     struct pab_curve_point *curve; /* PAB_CURVE_MAX places */
     size_t curve_count;
-    struct pab_stat_note stats[32];
+    struct pab_stat_note stats[PAB_STATS_MAX];
     size_t stat_count;
     struct pab_retained retained[PAB_RETAIN_MAX];
     size_t retained_count;

@@ -9,6 +9,13 @@
 
 #include <stdbool.h>
 
+/* Whether what stands at `path`, if anything, is a plain file: PAB_IO says what it is, or what it
+ * says itself. */
+enum pab_status pab_output_expect_plain(const char *path, struct pab_error *err);
+
+/* Whether two names are of one file, or would be once it is written: "x", "./x". */
+bool pab_output_is_same(const char *first, const char *second);
+
 /* Whether a file can be written at `path`, asked before hours of work: PAB_IO says why not. */
 enum pab_status pab_output_expect_writable(const char *path, struct pab_error *err);
 

@@ -13,6 +13,7 @@ static struct {
     struct pab_curve_point points[PAB_CURVE_MAX];
     size_t count;
     uint64_t began_ns;
+    size_t stat_count; /* told so far */
 } memory;
 
 static void record_point(void *arg, uint64_t calls, uint64_t usable_bytes)
@@ -51,6 +52,11 @@ static void send_stat(void *arg, const char *name, uint64_t value)
 {
     (void)arg;
     struct pab_stat_note note = {.value = value};
+    struct pab_error err;
+    if (memory.stat_count++ == PAB_STATS_MAX) {
+        pab_fail(&err, PAB_BAD_DATA, "the backend has more than %d counts to tell", PAB_STATS_MAX);
+        pab_worker_refuse("internal", &err);
+    }
     snprintf(note.name, sizeof(note.name), "%s", name);
     pab_worker_send(PAB_MESSAGE_STAT, &note, sizeof(note));
 }

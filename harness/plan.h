@@ -109,6 +109,9 @@ json_t *pab_plan_to_json(const struct pab_plan *plan);
 enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json,
                                    struct pab_error *err);
 
+/* What the A/A control's cells are called where a pass is named: in failures, on the screen. */
+#define PAB_CONTROL_PASS "control"
+
 /* One cell of one round. */
 struct pab_cell {
     const struct pab_pass *pass;

@@ -12,7 +12,7 @@ void pab_progress_begin(struct pab_progress *progress, bool quiet)
     const char *terminal = getenv("TERM");
     memset(progress, 0, sizeof(*progress));
     progress->quiet = quiet;
-    progress->unit = "cells";
+    progress->unit = "cell";
     progress->terminal =
         isatty(STDERR_FILENO) != 0 && terminal != NULL && strcmp(terminal, "dumb") != 0;
     progress->began_ns = pab_wall_ns();
@@ -92,8 +92,9 @@ void pab_progress_step(struct pab_progress *progress, double weight)
         if (progress->limit_s <= 0) {
             snprintf(total, sizeof(total), " of %zu", progress->total);
         }
-        fprintf(stderr, "%3u %% (%zu%s %s), %s\n", 10 * tenths, progress->done, total,
-                progress->unit, time);
+        size_t counted = progress->limit_s > 0 ? progress->done : progress->total;
+        fprintf(stderr, "%3u %% (%zu%s %s%s), %s\n", 10 * tenths, progress->done, total,
+                progress->unit, counted == 1 ? "" : "s", time);
         progress->tenths = tenths;
     }
 }

@@ -18,7 +18,7 @@ struct pab_progress {
     double limit_s;        /* it ends when this is over; 0: when all is done */
     unsigned tenths;
     bool quiet, terminal;
-    const char *unit; /* what is counted: "cells", unless somebody sets another */
+    const char *unit; /* one of what is counted: "cell", unless somebody sets another */
 };
 
 void pab_progress_begin(struct pab_progress *progress, bool quiet);

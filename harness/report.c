@@ -1,5 +1,8 @@
 #include "harness/report.h"
 
+#include "harness/compare/words.h"
+#include "harness/plan.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -168,10 +171,12 @@ static void print_failures(FILE *out, const json_t *run)
     {
         const char *workload = text_of(failure, "workload");
         const char *backend = text_of(failure, "backend");
-        fprintf(out, "%s%s%s%s: %s: %s\n",
+        bool is_control = strcmp(text_of(failure, "pass"), PAB_CONTROL_PASS) == 0;
+        fprintf(out, "%s%s%s%s%s: %s: %s\n",
                 index == 0 ? "\nnot measured, or not to the end:\n  " : "  ", workload,
                 workload[0] != '\0' && backend[0] != '\0' ? " on " : "", backend,
-                text_of(failure, "kind"), text_of(failure, "message"));
+                is_control ? ", the control" : "", text_of(failure, "kind"),
+                text_of(failure, "message"));
     }
 }
 
@@ -259,6 +264,10 @@ static void print_cautions(FILE *out, const json_t *run)
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
     {
         fprintf(out, "note: %s\n", json_string_value(warning));
+    }
+    const json_t *noise = json_object_get(run, "noise");
+    if (json_array_size(json_object_get(noise, "random_addresses")) > 0) {
+        fprintf(out, "note: %s\n", PAB_RANDOM_ADDRESSES);
     }
     const json_t *words = json_object_get(control_of(run), "words");
     for (size_t i = 1; i < json_array_size(words); i++) { /* the first is the control's verdict */

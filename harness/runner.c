@@ -118,17 +118,18 @@ enum pab_status pab_worker_start(const struct pab_launch *launch, struct pab_wor
         return status;
     }
     struct pab_spawn_ends ends = {pipes.job[0], pipes.message[1], pipes.output[1]};
-    pid_t pid = 0;
-    status = pab_spawn_worker(launch, &ends, &pid, err);
+    struct pab_spawned spawned = {0};
+    status = pab_spawn_worker(launch, &ends, &spawned, err);
     if (status != PAB_OK) {
         close_pipes(&pipes);
         return status;
     }
     struct pab_worker *worker = worker_create(launch);
-    worker->pid = pid;
+    worker->pid = spawned.pid;
+    worker->outcome.is_still = spawned.is_still;
     worker->messages = pipes.message[0];
     worker->output = pipes.output[0];
-    worker->process = (int)syscall(SYS_pidfd_open, pid, 0);
+    worker->process = (int)syscall(SYS_pidfd_open, worker->pid, 0);
     fcntl(worker->messages, F_SETFL, O_NONBLOCK);
     fcntl(worker->output, F_SETFL, O_NONBLOCK);
     close_end(&pipes.message[1]);

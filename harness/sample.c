@@ -335,6 +335,9 @@ static void set_other(json_t *out, const struct pab_pass *pass, const struct pab
     json_object_set_new(out, "majflt", json_null());
     json_object_set_new(out, "mem", json_null());
     json_object_set_new(out, "large", json_boolean((pass->flags & PAB_PASS_LARGE) != 0));
+    if ((pass->flags & PAB_PASS_STILL) != 0) {
+        json_object_set_new(out, "still", json_boolean(outcome->is_still));
+    }
     set_figures(out, outcome);
 }
 
@@ -416,6 +419,9 @@ json_t *pab_failure_to_json(const struct pab_plan *plan, const struct pab_cell *
     json_t *out = cell != NULL ? cell_to_json(plan, cell)
                                : json_pack("{s:n, s:s, s:n, s:n}", "workload", "backend", backend,
                                            "pass", "round");
+    if (cell != NULL && cell->is_control) {
+        json_object_set_new(out, "pass", json_string(PAB_CONTROL_PASS));
+    }
     json_object_set_new(out, "kind", json_string(kind));
     json_t *text = json_string(message);
     json_object_set_new(out, "message", text != NULL ? text : json_string("(not UTF-8)"));

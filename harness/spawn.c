@@ -60,11 +60,23 @@ static void set_for_backend(void *arg, const char *name, const char *value)
     free(joined);
 }
 
+static bool begins(const char *text, const char *head)
+{
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
 /* Google Benchmark takes flags from the environment, too: a filter there would leave every time
- * sample empty. A worker that is to hold still inherits only where programs are looked for. */
+ * sample empty. A CPython in the worker would take another allocator from there, or hooks above
+ * it. A worker that is to hold still inherits only where programs are looked for. */
 static bool is_inherited(const char *variable, bool is_still)
 {
-    return is_still ? strncmp(variable, "PATH=", 5) == 0 : strncmp(variable, "BENCHMARK_", 10) != 0;
+    static const char *const kept_back[] = {"BENCHMARK_", "PYTHONMALLOC",
+                                            "PYTHONDEVMODE=", "PYTHONTRACEMALLOC="};
+    bool is_kept_back = false;
+    for (size_t i = 0; i < ARRAY_COUNT(kept_back); i++) {
+        is_kept_back |= begins(variable, kept_back[i]);
+    }
+    return is_still ? begins(variable, "PATH=") : !is_kept_back;
 }
 
 static void environment_init(struct environment *environment, const struct pab_launch *launch)
@@ -163,9 +175,10 @@ static void plan_descriptors(posix_spawn_file_actions_t *actions, const struct p
 }
 
 /* A child has the personality that its parent has when it is made: one that is to hold still takes
- * it from there. */
+ * it from there. Containers may refuse the call. */
 static int spawn(const struct pab_launch *launch, const struct words *words,
-                 const posix_spawn_file_actions_t *actions, char **variables, pid_t *out)
+                 const posix_spawn_file_actions_t *actions, char **variables,
+                 struct pab_spawned *out)
 {
     posix_spawnattr_t attributes;
     PAB_CHECK(posix_spawnattr_init(&attributes) == 0);
@@ -173,8 +186,9 @@ static int spawn(const struct pab_launch *launch, const struct words *words,
     posix_spawnattr_setpgroup(&attributes, 0);
     bool is_still = launch->pass != NULL && (launch->pass->flags & PAB_PASS_STILL) != 0;
     int before = is_still ? personality(ADDR_NO_RANDOMIZE) : -1;
-    int failed = posix_spawnp(out, words->file, actions, &attributes, (char *const *)words->words,
-                              variables);
+    int failed = posix_spawnp(&out->pid, words->file, actions, &attributes,
+                              (char *const *)words->words, variables);
+    out->is_still = before != -1;
     if (before != -1) {
         personality((unsigned long)before);
     }
@@ -183,7 +197,7 @@ static int spawn(const struct pab_launch *launch, const struct words *words,
 }
 
 enum pab_status pab_spawn_worker(const struct pab_launch *launch, const struct pab_spawn_ends *ends,
-                                 pid_t *out, struct pab_error *err)
+                                 struct pab_spawned *out, struct pab_error *err)
 {
     PAB_CHECK(ends->job > PAB_SPAWN_FD_LAST && ends->message > PAB_SPAWN_FD_LAST &&
               ends->output > PAB_SPAWN_FD_LAST);

@@ -19,9 +19,14 @@ struct pab_spawn_ends {
 
 #define PAB_SPAWN_FD_LAST PAB_WRAPPER_FD /* those below belong to the worker */
 
+struct pab_spawned {
+    pid_t pid;
+    bool is_still; /* its addresses are not random; false also where its pass does not ask for it */
+};
+
 /* Starts the process that `launch` describes, in a process group of its own. PAB_IO: there is no
  * process to be had, or its binary is gone. */
 enum pab_status pab_spawn_worker(const struct pab_launch *launch, const struct pab_spawn_ends *ends,
-                                 pid_t *out, struct pab_error *err);
+                                 struct pab_spawned *out, struct pab_error *err);
 
 #endif

@@ -1,6 +1,5 @@
 #include "harness/text.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -30,32 +29,37 @@ static size_t break_at(const char *word, size_t room)
     return length;
 }
 
-void pab_text_item(const char *head, unsigned indent, const char *text)
+void pab_text_print(FILE *file, const char *head, unsigned indent, const char *text)
 {
     size_t width = pab_text_width();
     size_t column = strlen(head);
-    printf("%s", head);
+    fprintf(file, "%s", head);
     if (column > indent || (column == indent && column > 0 && head[column - 1] != ' ')) {
-        printf("\n");
+        fprintf(file, "\n");
         column = 0;
     }
     size_t start = indent; /* where the next word goes, when it fits there */
     for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
         size_t length = strcspn(text, " ");
         if (column > indent && start + length > width) {
-            printf("\n");
+            fprintf(file, "\n");
             column = 0;
             start = indent;
         }
         if (start + length > width && start < width) {
             length = break_at(text, width - start);
         }
-        printf("%*s%.*s", (int)(start - column), "", (int)length, text);
+        fprintf(file, "%*s%.*s", (int)(start - column), "", (int)length, text);
         column = start + length;
         start = column + 1;
         text += length;
     }
-    printf("\n");
+    fprintf(file, "\n");
+}
+
+void pab_text_item(const char *head, unsigned indent, const char *text)
+{
+    pab_text_print(stdout, head, indent, text);
 }
 
 /* Bytes of the UTF-8 character that `at` begins with, 0 when it begins with none that XML and JSON

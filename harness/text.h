@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Columns of a line: those of the terminal, at most 100; 80 when stdout is none. */
 unsigned pab_text_width(void);
@@ -12,6 +13,8 @@ unsigned pab_text_width(void);
  * than a line is broken itself. A head that reaches into the text's column has a line of its own.
  */
 void pab_text_item(const char *head, unsigned indent, const char *text);
+/* The same on `file`, in lines as wide as those of stdout. */
+void pab_text_print(FILE *file, const char *head, unsigned indent, const char *text);
 
 /* Copies `text` as valid UTF-8 without control characters, what is none of that as '?'. Newlines
  * stay where `keeps_lines`, else they are blanks. What does not fit is cut off. */

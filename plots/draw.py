@@ -17,6 +17,8 @@ import os
 import pathlib
 import sys
 
+USUAL = ("time", "memory")  # the passes of a run that names none
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
@@ -62,6 +64,7 @@ def csv_text(picture):
 def write(picture, name, directory, title):
     """Writes the four files and yields their paths. The same document gives the same bytes."""
     import style
+    os.makedirs(directory, exist_ok=True)
     base = pathlib.Path(directory) / name
     svg, png, table, text = (base.with_suffix(s) for s in (".svg", ".png", ".csv", ".txt"))
     picture.figure.savefig(svg, metadata={"Title": title, "Description": picture.alt,
@@ -76,19 +79,32 @@ def draw_all(document, modules, directory, named):
     """Draws what there is to draw; returns how many pictures that was. `named`: the user asked for
     these."""
     import style
-    os.makedirs(directory, exist_ok=True)
-    drawn = 0
+    drawn, lacking = 0, {}
     for name, module in modules.items():
         try:
             picture = module.draw(document)
+        except style.NotMade as reason:
+            lacking[name] = reason.passes
+            continue
         except style.NothingToDraw as reason:
-            if named or not isinstance(reason, style.NotMade):
-                complain(f"no {name}: {reason}")
+            complain(f"no {name}: {reason}")
             continue
         for path in write(picture, name, directory, module.TITLE):
             print(path)
         drawn += 1
+    if not named:  # what few runs make is no news
+        lacking = {name: passes for name, passes in lacking.items() if set(passes) <= {*USUAL}}
+    say_lacking(document, lacking)
     return drawn
+
+
+def say_lacking(document, lacking):
+    """One line: the pictures, the passes that they need, and the command that makes them."""
+    if lacking:
+        passes = list(dict.fromkeys(sum(lacking.values(), ())))
+        asked = [*USUAL, *(name for name in passes if name not in USUAL)]
+        complain(f"no {', '.join(lacking)}: {document.path} has no {' and no '.join(passes)} pass: "
+                 f"run again with `pyallocbench run --passes {','.join(asked)} -o FILE`")
 
 
 def arguments(argv):

@@ -6,7 +6,7 @@ import style
 
 TITLE = "Fragmentation"
 PITCH_IN, PAD_IN, HEAD_IN, FOOT_IN = 0.2, 0.08, 0.34, 0.3
-AXIS_TITLE_IN, VALUE_IN, GAP_IN = 0.2, 0.44, 0.14
+TITLE_LINE_IN, VALUE_IN, GAP_IN = 0.14, 0.44, 0.14
 HEADER = ("workload", "backend", "metric", "n", "median", "mad", "missing")
 # (metric, axis title, how a value is written, what the axis shows at least)
 COLUMNS = (
@@ -17,6 +17,7 @@ COLUMNS = (
 
 
 def draw(document):
+    style.expect_passes(document, "memory")
     style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]
@@ -24,18 +25,20 @@ def draw(document):
                  if any(values(document, [w], backends, metric) for metric, *_ in COLUMNS)]
     columns = [c for c in COLUMNS if values(document, workloads, backends, c[0])]
     if not columns:
-        raise style.NothingToDraw("nothing was live enough in the memory pass to tell"
-                                  if document.rounds_done("memory") else
-                                  "the document has no memory pass")
+        raise style.NothingToDraw("nothing was live enough in the memory pass to tell: larger "
+                                  "presets make more live")
 
     labels = style.labels(backends)
     places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
     height = places[-1] + PITCH_IN / 2 + PAD_IN
     facet_in = HEAD_IN + height + FOOT_IN
-    sheet = style.Sheet(document, TITLE, subtitle(document, [c[0] for c in columns]),
-                        facet_in * len(workloads) + AXIS_TITLE_IN)
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
     pitch = (style.WIDTH_IN - left - 0.04) / len(columns)
+    titles = ["\n".join(style.wrap(c[1], pitch - GAP_IN, style.SMALL_PT)) for c in columns]
+    sheet = style.Sheet(document, (TITLE, subtitle(document, [c[0] for c in columns])),
+                        facet_in * len(workloads) + 0.06
+                        + TITLE_LINE_IN * max(map(style.line_count, titles)), ("memory",))
+    kept = kept_at_last(document)
     for i, workload in enumerate(workloads):
         y = facet_in * i + HEAD_IN
         sheet.text(style.MARGIN_IN, y - 0.22, workload.id, size=style.PANEL_PT, weight="bold")
@@ -44,11 +47,11 @@ def draw(document):
             axes.set_xlim(0, limit(document, backends, column))
             axes.set_ylim(height, 0)
             axes.set_yticks(places, labels if j == 0 else [])
-            draw_bars(axes, document, workload.id, list(zip(backends, places)), column)
+            draw_bars(axes, document, (workload.id, list(zip(backends, places))), column, kept)
             if workload is workloads[-1]:
-                axes.set_xlabel(column[1], fontsize=style.SMALL_PT)
+                axes.set_xlabel(titles[j], fontsize=style.SMALL_PT)
     return style.Picture(sheet.figure, alt(document, workloads, backends, columns), HEADER,
-                         table(document, backends))
+                         table(document, backends, kept))
 
 
 def values(document, workloads, backends, metric):
@@ -82,20 +85,18 @@ def limit(document, backends, column):
     return scale(metric) * 1.05 * max(shown + [least])
 
 
-def kept_at_last(document, workload, backend):
-    """Median of F_ret at the last moment; None where that is the first, or nothing was kept."""
-    after = document.last_moment_ms()
-    if not after:
-        return None
-    found = [s.memory.f_ret.get(after) for s in document.samples
-              if s.memory and (s.workload, s.backend) == (workload, backend)
-              and recompute.counts(document, s)]
-    found = [value for value in found if value is not None]
-    return recompute.median(found) if found else None
+def kept_at_last(document):
+    """{(workload, backend): median of F_ret at the last moment}; empty where that is the first."""
+    after, found = document.last_moment_ms(), {}
+    for sample in recompute.good_samples(document, "memory") if after else ():
+        value = sample.memory.f_ret.get(after) if sample.memory else None
+        if value is not None:
+            found.setdefault((sample.workload, sample.backend), []).append(value)
+    return {cell: recompute.median(values) for cell, values in found.items()}
 
 
-def draw_bars(axes, document, workload, placed, column):
-    metric, _, write, _ = column
+def draw_bars(axes, document, place, column, kept):
+    (workload, placed), (metric, _, write, _) = place, column
     glyphs = style.glyphs(document)
     axes.spines["left"].set_color(style.QUIET)
     axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
@@ -115,20 +116,18 @@ def draw_bars(axes, document, workload, placed, column):
         glyph = glyphs[backend.id]
         value, right = scale(metric) * row.median, axes.get_xlim()[1]
         floor = not backend.ranked
-        axes.barh(y, min(value, right), height=PITCH_IN * 0.68, zorder=3, hatch=glyph.hatch,
-                  facecolor="white" if floor else glyph.colour,
-                  edgecolor=glyph.colour if floor else "white", linewidth=1.0 if floor else 0.0)
+        axes.barh(y, min(value, right), height=PITCH_IN * 0.68, zorder=3, **glyph.bar())
         beyond = " ▸" if value > right else ""
         axes.text(1.02, y, write(row.median) + beyond, color=style.QUIET if floor else style.INK,
                   **beside)
-        last = kept_at_last(document, workload, backend.id) if metric == "f_ret" else None
+        last = kept.get((workload, backend.id)) if metric == "f_ret" else None
         if last is not None:
             axes.plot([min(scale(metric) * last, right)] * 2,
                       [y - PITCH_IN * 0.42, y + PITCH_IN * 0.42], color=style.INK, linewidth=2.0,
                       solid_capstyle="butt", zorder=5, clip_on=False)
 
 
-def table(document, backends):
+def table(document, backends, kept):
     rows = []
     for workload in document.workloads:
         for backend in backends:
@@ -141,7 +140,7 @@ def table(document, backends):
                     rows.append((workload.id, backend.id, metric, 0, None, None, why))
                 else:
                     rows.append((workload.id, backend.id, metric, row.n, row.median, row.mad, None))
-            last = kept_at_last(document, workload.id, backend.id)
+            last = kept.get((workload.id, backend.id))
             if last is not None:
                 name = f"f_ret_after_{document.last_moment_ms()}_ms"
                 rows.append((workload.id, backend.id, name, None, last, None, None))

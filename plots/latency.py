@@ -23,18 +23,18 @@ SHARES = ((1, "all"), (1e-1, "1 in 10"), (1e-2, "1 in 100"), (1e-3, "1 in 1,000"
 
 
 def draw(document):
-    samples = [s for s in document.samples
-               if s.pass_name == "latency" and recompute.counts(document, s)]
+    style.expect_passes(document, "latency")
+    samples = recompute.good_samples(document, "latency")
     if not samples:
-        raise style.NotMade("latency")
+        raise style.nothing_counts("latency")
     style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
     names = [text.replace("\n", "") for text in style.labels(backends)]
     key_in = style.legend_height_in(names) + 0.08
     facet_in = FACET_HEAD_IN + PLOT_IN + FOOT_IN
-    sheet = style.Sheet(document, TITLE, subtitle(samples),
-                        key_in + facet_in * len(workloads) + AXIS_TITLE_IN)
+    sheet = style.Sheet(document, (TITLE, subtitle(samples)),
+                        key_in + facet_in * len(workloads) + AXIS_TITLE_IN, ("latency",))
     glyphs = style.glyphs(document)
     sheet.legend(0.0, [(glyphs[b.id], text) for b, text in zip(backends, names)])
     limits = scale(samples)
@@ -42,11 +42,10 @@ def draw(document):
         cells = {b.id: [s for s in samples if (s.workload, s.backend) == (workload.id, b.id)]
                  for b in backends}
         y = key_in + facet_in * i + FACET_HEAD_IN
-        sheet.text(style.MARGIN_IN, y - 0.36, workload.id, size=style.PANEL_PT, weight="bold")
         note_missing(sheet, document, workload, cells, y)
         axes = draw_facet(sheet, glyphs, cells, limits, y)
     for place in axes:
-        place.set_xlabel("time of one call", fontsize=style.SMALL_PT)
+        place.set_xlabel("time of one call (left is faster)", fontsize=style.SMALL_PT)
     return style.Picture(sheet.figure, alt(workloads, backends, samples), HEADER,
                          table(workloads, backends, samples))
 
@@ -78,11 +77,10 @@ def together(samples, kinds):
 
 
 def note_missing(sheet, document, workload, cells, y):
-    missing = [f"{backend}: {document.why_missing(workload.id, backend, 'latency')}"
+    names = style.short_names(document.backends)
+    missing = [f"{names[backend]}: {document.why_missing(workload.id, backend, 'latency')}"
                for backend, samples in cells.items() if not samples]
-    if missing:
-        sheet.text(style.WIDTH_IN - RIGHT_IN, y - 0.36, "; ".join(missing), ha="right",
-                   size=style.SMALL_PT, color=style.WARNING)
+    sheet.note(y - 0.36, workload.id, "; ".join(missing), style.WARNING)
 
 
 def draw_facet(sheet, glyphs, cells, limits, y):

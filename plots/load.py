@@ -42,6 +42,7 @@ class Backend:
     ranked: bool  # False: a floor, which bounds the others and takes no part
     is_baseline: bool
     gc: str | None  # the collector's settings that workloads run under; None: the usual ones
+    role: str | None = None  # in a gate: "base" or "head", whose id ends in "@base" or "@head"
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,7 @@ def load(path, part=None):
         raise not_kept(path, f"the key {error} is missing") from None
     except (TypeError, AttributeError, ValueError) as error:
         raise not_kept(path, str(error)) from None
+    expect_known_names(found)
     if part is not None and not found.holds(part):
         raise Refused(f"{path}: holds no {part}: name a file that {WRITER[part]} wrote",
                       EXIT_NOT_OURS)
@@ -315,6 +317,22 @@ def section(path, raw):
 def not_kept(path, why):
     return Refused(f"{path}: does not keep to results/schema.json: {why}: run again with "
                    "`pyallocbench run -o FILE` or `check`", EXIT_NOT_OURS)
+
+
+def expect_known_names(found):
+    """Rows are of backends and workloads that the document has."""
+    backends = [row.id for row in found.backends]
+    workloads = [row.id for row in found.workloads]
+    for name in ("samples", "control", "timelines", "summary", "suite"):
+        for index, row in enumerate(getattr(found, name)):
+            for kind, known in (("backend", backends), ("workload", workloads)):
+                word = getattr(row, kind)
+                if word not in known and not (word is None and name == "suite"):
+                    raise not_kept(found.path, f"the {kind} '{word}' of {name}[{index}] is none of "
+                                   f"{', '.join(known)}")
+    if found.samples and found.baseline not in backends:
+        raise not_kept(found.path, f"the baseline '{found.baseline}' is none of "
+                       f"{', '.join(backends)}")
 
 
 def document(path, run):
@@ -377,7 +395,7 @@ def backend(row, baseline):
     identity = row["identity"] or {"version": "", "settings": ""}
     return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
                    identity["settings"], row["ranked"], row["id"] == baseline,
-                   row.get("gc"))
+                   row.get("gc"), row.get("role"))
 
 
 def workload(row):

@@ -30,11 +30,12 @@ class Point:
 
 
 def draw(document):
+    style.expect_passes(document, "time")
     hosts = [(index, host, points_of(document, index)) for index, host in enumerate(document.hosts)]
     if not any(points for _, _, points in hosts):
-        raise style.NothingToDraw("no sample of a time pass counts")
+        raise style.nothing_counts("time")
     facet_in = FACET_HEAD_IN + RUN_IN + GAP_IN + CONTROL_IN + FOOT_IN
-    sheet = style.Sheet(document, TITLE, subtitle(hosts), facet_in * len(hosts))
+    sheet = style.Sheet(document, (TITLE, subtitle(hosts)), facet_in * len(hosts), ("time",))
     for place, (index, host, points) in enumerate(hosts):
         draw_facet(sheet, document, index, host, points, place * facet_in)
     return style.Picture(sheet.figure, alt(document, hosts), HEADER, table(hosts))
@@ -53,11 +54,10 @@ def subtitle(hosts):
 
 def points_of(document, host):
     """Those that count, in the order in which they ran."""
+    judge, found = recompute.Judge(document), []
     rows = [(sample, False) for sample in document.samples] + [(c, True) for c in document.control]
-    found = []
     for sample, is_control in rows:
-        if sample.host == host and sample.pass_name == "time" and recompute.counts(document,
-                                                                                   sample):
+        if sample.host == host and sample.pass_name == "time" and judge.counts(sample):
             value = recompute.sample_values(sample).get(METRIC)
             if value:
                 found.append((sample, is_control, value))
@@ -106,7 +106,8 @@ def share_text(share):
 
 def draw_facet(sheet, document, index, host, points, top):
     name = f"host {index}: {style.machine(host.provenance)}" if len(document.hosts) > 1 else ""
-    sheet.text(style.MARGIN_IN, top + 0.02, name[:110], size=style.PANEL_PT, weight="bold")
+    name = style.fitted(name, style.TEXT_IN, style.PANEL_PT, "bold")
+    sheet.text(style.MARGIN_IN, top + 0.02, name, size=style.PANEL_PT, weight="bold")
     width = style.WIDTH_IN - LEFT_IN - BARS_LABEL_IN - BARS_IN - RIGHT_IN
     y = top + FACET_HEAD_IN
     run = sheet.axes(LEFT_IN, y, width, RUN_IN)
@@ -182,7 +183,10 @@ def draw_control(axes, noise, points):
     limit_percent(axes, reach)
     rounds = [number for number, _, _ in pairs] or [0]
     axes.set_xlim(min(rounds) - 0.5, max(rounds) + 0.5)
-    axes.xaxis.set_major_locator(style.round_ticks(8, integer=True))
+    if pairs:
+        axes.xaxis.set_major_locator(style.round_ticks(8, integer=True))
+    else:
+        axes.set_xticks([])
     if len(pairs) <= DOTS_MOST:
         inside = [(x, y) for (x, _, _), y in zip(pairs, offs) if abs(y) <= reach]
         axes.plot([x for x, _ in inside], [y for _, y in inside], linestyle="none", marker="D",

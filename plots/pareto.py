@@ -14,12 +14,14 @@ HEADER = ("workload", "backend", "ranked", "time_ratio", "time_lo", "time_hi", "
 
 
 def draw(document):
+    style.expect_passes(document, "time", "memory")
     style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     points = {b.id: ratios(document, None, b.id) for b in backends}
     ranked = [b for b in backends if b.ranked and None not in points[b.id]]
     if len(ranked) < 2:
-        raise style.NothingToDraw("fewer than two backends have both a time and a memory pass")
+        raise style.NothingToDraw("fewer than two backends have both a time and a memory: run "
+                                  "with two or more in -b")
     floors = [b for b in backends if not b.ranked and None not in points[b.id]]
     partial = {b.id for b in backends if not everywhere(document, b.id)}
     best = frontier([points[b.id] for b in ranked if b.id not in partial]
@@ -36,8 +38,9 @@ def draw(document):
     key += keys(document, [b for b in floors if b not in within], texts, points)
     key_in = 0.1 + (style.legend_height_in([text for _, text in key]) if key else 0.0)
 
-    sheet = style.Sheet(document, f"Time against memory, relative to {document.baseline}",
-                        subtitle(document, bars, partial), key_in + PLOT_IN + FOOT_IN)
+    title = f"Time against memory, relative to {document.baseline}"
+    sheet = style.Sheet(document, (title, subtitle(document, bars, partial)),
+                        key_in + PLOT_IN + FOOT_IN, ("time", "memory"))
     sheet.legend(0.0, key, lines=False)
     axes = sheet.axes(LEFT_IN, key_in, style.WIDTH_IN - LEFT_IN - RIGHT_IN, PLOT_IN)
     sheet.text(style.MARGIN_IN, key_in + PLOT_IN + 0.26, "↙ better", size=style.PANEL_PT)

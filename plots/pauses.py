@@ -7,9 +7,13 @@ import style
 
 TITLE = "Pauses of the cyclic collector"
 PITCH_IN, PAD_IN, HEAD_IN, FOOT_IN = 0.24, 0.08, 0.52, 0.3
-AXIS_TITLE_IN, VALUE_IN, GAP_IN = 0.2, 0.78, 0.1
+AXIS_TITLE_IN, GAP_IN = 0.2, 0.12
 GENERATIONS = ("gen0", "gen1", "gen2")
 NAMES = ("young (generation 0)", "middle (1)", "full (2)")
+EXPLAINED = ("Dot: the middle pause; bar: from the shortest to the longest; upright mark: 90 % are "
+             "shorter (from 100 collections on). Left is better. Beside it: collections a round, "
+             "and in brackets the share of the body's time that they take together. The longest "
+             "ones hold preemptions, too.")
 HEADER = ("workload", "backend", "generation", "collections", "shortest_ns", "p50_ns", "p90_ns",
           "p99_ns", "max_ns", "total_ns", "visited", "collected", "share_ppm", "missing")
 TICKS = ((1e2, "100 ns"), (1e3, "1 µs"), (1e4, "10"), (1e5, "100"), (1e6, "1 ms"), (1e7, "10"),
@@ -17,38 +21,37 @@ TICKS = ((1e2, "100 ns"), (1e3, "1 µs"), (1e4, "10"), (1e5, "100"), (1e6, "1 ms
 
 
 def draw(document):
-    samples = [s for s in document.samples
-               if s.pass_name == "pauses" and recompute.counts(document, s)]
+    style.expect_passes(document, "pauses")
+    samples = recompute.good_samples(document, "pauses")
     if not samples:
-        raise style.NotMade("pauses")
+        raise style.nothing_counts("pauses")
     style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
+    backends = [b for b in backends if b.ranked] + [b for b in backends if not b.ranked]
     labels = style.labels(backends)
     places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
     height = places[-1] + PITCH_IN / 2 + PAD_IN
     facet_in = HEAD_IN + height + FOOT_IN
-    sheet = style.Sheet(document, TITLE,
-                        "Dot: the middle pause; bar: from the shortest to the longest; upright "
-                        "mark: 90 % are shorter (from 100 collections on). Left is better. Beside "
-                        "it: collections a round, and in brackets the share of the body's time "
-                        "that all of them take. The longest ones hold preemptions, too.",
-                        facet_in * len(workloads) + AXIS_TITLE_IN)
+    sheet = style.Sheet(document, (TITLE, EXPLAINED), facet_in * len(workloads) + AXIS_TITLE_IN,
+                        ("pauses",))
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
     pitch = (style.WIDTH_IN - left - 0.04) / len(GENERATIONS)
+    value_in = 0.04 + max(style.text_width_in(beside(cell_of(samples, w, b), g), style.SMALL_PT)
+                          for w in workloads for b in backends for g in GENERATIONS)
     limits = scale(samples)
     for i, workload in enumerate(workloads):
         y = facet_in * i + HEAD_IN
         sheet.text(style.MARGIN_IN, y - 0.44, workload.id, size=style.PANEL_PT, weight="bold")
         for j, generation in enumerate(GENERATIONS):
-            axes = sheet.axes(left + pitch * j, y, pitch - VALUE_IN - GAP_IN, height)
+            axes = sheet.axes(left + pitch * j, y, pitch - value_in - GAP_IN, height)
             set_up(axes, limits, height, NAMES[j])
             axes.set_yticks(places, labels if j == 0 else [])
             for backend, place in zip(backends, places):
                 cell = cell_of(samples, workload, backend)
                 draw_row(axes, document, (workload, backend, generation), cell, place)
             if workload is workloads[-1]:
-                axes.set_xlabel("one pause", fontsize=style.SMALL_PT)
+                axes.set_xlabel("length of one pause", fontsize=style.SMALL_PT)
     return style.Picture(sheet.figure, alt(workloads, backends, samples), HEADER,
                          table(document, workloads, backends, samples))
 
@@ -77,7 +80,7 @@ def set_up(axes, limits, height, name):
     axes.minorticks_off()
     axes.spines["left"].set_color(style.QUIET)
     axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT, labelcolor=style.INK)
-    axes.tick_params(axis="x", labelsize=6.5, length=3)
+    axes.tick_params(axis="x", labelsize=7, length=3)
     axes.text(0.0, 1.01, f" {name}", transform=axes.transAxes, color=style.QUIET,
               fontsize=style.SMALL_PT, va="bottom", ha="left")
 
@@ -102,22 +105,35 @@ def share(cell, generation):
     return recompute.median(found) if found else None
 
 
+def beside(cell, generation):
+    """What stands at the end of a row: "72 (11 %)"."""
+    if not cell:
+        return ""
+    count = recompute.median([s.figures[f"{generation}.count"] for s in cell])
+    taken = share(cell, generation)
+    return f"{count:,.0f}" + (f" ({share_text(taken)})" if taken else "")
+
+
+def share_text(part):
+    """Of a second digit below 10 % there is use; of a share of a thousandth there is none."""
+    percent = 100 * part
+    return "<0.1 %" if percent < 0.1 else f"{percent:.{0 if percent >= 9.95 else 1}f} %"
+
+
 def draw_row(axes, document, place, cell, y):
     workload, backend, generation = place
-    beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": style.SMALL_PT}
+    placed = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": style.SMALL_PT}
     if not cell:
         axes.text(0.02, y, document.why_missing(workload.id, backend.id, "pauses"),
-                  color=style.WARNING, **beside)
+                  color=style.WARNING, **placed)
         return
-    count = recompute.median([s.figures[f"{generation}.count"] for s in cell])
     found = numbers(cell, generation)
-    taken = share(cell, generation)
-    part = f" ({100 * taken:.2g} %)" if taken else ""
-    axes.text(1.02, y, f"{count:.0f}{part}", color=style.INK if backend.ranked else style.QUIET,
-              **beside)
+    axes.text(1.02, y, beside(cell, generation), color=style.INK if backend.ranked else style.QUIET,
+              **placed)
     if found is None:
-        axes.text(0.02, y, "no times: it does not tell" if count else "none", color=style.QUIET,
-                  **beside)
+        none = not any(s.figures[f"{generation}.count"] for s in cell)
+        axes.text(0.02, y, "none" if none else "no times: it does not tell", color=style.QUIET,
+                  **placed)
         return
     _, shortest, middle, p90, _, longest = found
     glyph = style.glyphs(document)[backend.id]

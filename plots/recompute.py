@@ -4,6 +4,8 @@ Depends on load.py and numpy. Run as `recompute.py FILE`, it says whether the de
 document agree with its samples: exit 0, or 1 with the first rows that do not.
 """
 
+import functools
+import itertools
 import math
 import statistics
 import sys
@@ -47,12 +49,53 @@ def median_distance(values):
     return median([abs(value - centre) for value in values])
 
 
-def walsh_averages(values):
-    """Ascending; a pair of a value with itself counts."""
-    return sorted((values[i] + values[j]) / 2
-                  for i in range(len(values)) for j in range(i, len(values)))
+class WalshAverages:
+    """The means of all pairs, a value with itself among them, by rank from 0. There are
+    n (n + 1) / 2: a range is halved until few lie in it, and these alone are made and sorted."""
+
+    def __init__(self, values):
+        import numpy
+
+        self.numpy, self.values = numpy, numpy.sort(numpy.array(values, dtype=float))
+        self.count = len(values) * (len(values) + 1) // 2
+
+    def ends(self, bound):
+        """For each value, behind the last one whose sum with it is at most `bound`."""
+        first = self.numpy.arange(len(self.values))
+        found = self.numpy.searchsorted(self.values, bound - self.values, side="right")
+        return self.numpy.maximum(found, first)
+
+    def below(self, bound):
+        return int((self.ends(bound) - self.numpy.arange(len(self.values))).sum())
+
+    def __getitem__(self, rank):
+        rank += self.count if rank < 0 else 0
+        low, high = 2 * float(self.values[0]), 2 * float(self.values[-1])
+        low -= abs(low) * 1e-12 + 1e-300
+        before, upto = self.below(low), self.count
+        while upto - before > max(4 * len(self.values), 1000):
+            middle = low + (high - low) / 2
+            if not low < middle < high:
+                return high / 2
+            count = self.below(middle)
+            low, high, before, upto = ((middle, high, count, upto) if count <= rank else
+                                       (low, middle, before, count))
+        return self.within(low, high)[rank - before] / 2
+
+    def within(self, low, high):
+        """The sums above `low` and up to `high`, ascending."""
+        starts, ends = self.ends(low), self.ends(high)
+        lengths = ends - starts
+        first = self.numpy.repeat(self.values, lengths)
+        place = (self.numpy.arange(lengths.sum())
+                 - self.numpy.repeat(self.numpy.cumsum(lengths) - lengths - starts, lengths))
+        return self.numpy.sort(first + self.values[place])
+
+    def median(self):
+        return (self[(self.count - 1) // 2] + self[self.count // 2]) / 2
 
 
+@functools.lru_cache(None)
 def signed_rank_depth(n):
     """How many Walsh averages lie beyond each end of the interval, plus one; 0: no interval.
 
@@ -81,8 +124,8 @@ def paired_ratio(differences):
     """(ratio, lo, hi) of log differences; each None where it is not defined."""
     if not differences:
         return None, None, None
-    averages = walsh_averages(differences)
-    ratio = math.exp(median(averages))
+    averages = WalshAverages(differences)
+    ratio = math.exp(averages.median())
     depth = signed_rank_depth(len(differences))
     if depth < 1:
         return ratio, None, None
@@ -118,8 +161,12 @@ def resampled_centres(strata, seed):
 def influences(stratum, size):
     """n - 1 times what each value adds to the trimmed mean, by leaving it out; in units of size."""
     ordered = sorted(value / size for value in stratum)
-    without = [trimmed_mean(ordered[:i] + ordered[i + 1:]) for i in range(len(ordered))]
-    return [(len(ordered) - 1) * (statistics.fmean(without) - mean) for mean in without]
+    cut = int(TRIM * (len(ordered) - 1))
+    kept = len(ordered) - 1 - 2 * cut
+    core = math.fsum(ordered[cut:cut + kept + 1])  # all that may stay, of which one goes
+    without = [(core - ordered[min(max(i, cut), cut + kept)]) / kept for i in range(len(ordered))]
+    mean = statistics.fmean(without)
+    return [(len(ordered) - 1) * (mean - one) for one in without]
 
 
 def acceleration(strata, size):
@@ -177,16 +224,34 @@ def expected_checksums(workload, backend, sample):
     return [known.get("memory" if sample.large else "time")]
 
 
-def counts(document, sample):
-    """Whether a sample may be a number at all."""
-    workload = next(w for w in document.workloads if w.id == sample.workload)
-    backend = next(b for b in document.backends if b.id == sample.backend)
-    failed = any(f.workload in (None, sample.workload) and f.backend == sample.backend
-                 and f.pass_name in (None, sample.pass_name) and f.round in (None, sample.round)
-                 and f.host in (None, sample.host) for f in document.failures)
-    right = (sample.checksum is not None
-             and sample.checksum in expected_checksums(workload, backend, sample))
-    return sample.exit == 0 and sample.signal == 0 and right and not failed
+class Judge:
+    """Whether a sample may be a number at all, at the same cost however many there are."""
+
+    def __init__(self, document):
+        self.workloads = {workload.id: workload for workload in document.workloads}
+        self.backends = {backend.id: backend for backend in document.backends}
+        self.failed = {(f.backend, f.workload, f.pass_name, f.round, f.host)
+                       for f in document.failures}
+
+    def counts(self, sample):
+        workload, backend = self.workloads[sample.workload], self.backends[sample.backend]
+        right = (sample.checksum is not None
+                 and sample.checksum in expected_checksums(workload, backend, sample))
+        return sample.exit == 0 and sample.signal == 0 and right and not self.has_failed(sample)
+
+    def has_failed(self, sample):
+        """A failure that leaves one of these open is about all of them."""
+        parts = (sample.workload, sample.pass_name, sample.round, sample.host)
+        return bool(self.failed) and any(
+            (sample.backend, *scope) in self.failed
+            for scope in itertools.product(*((part, None) for part in parts)))
+
+
+def good_samples(document, pass_name=None):
+    """Those that count; of all passes, or of one."""
+    judge = Judge(document)
+    return [sample for sample in document.samples
+            if pass_name in (None, sample.pass_name) and judge.counts(sample)]
 
 
 def time_values(sample):
@@ -218,9 +283,7 @@ def sample_values(sample):
 def values_by_cell(document):
     """(workload, backend, metric, host) -> {round: value}"""
     values = {}
-    for sample in document.samples:
-        if not counts(document, sample):
-            continue
+    for sample in good_samples(document):
         for metric, value in sample_values(sample).items():
             cell = values.setdefault((sample.workload, sample.backend, metric, sample.host), {})
             cell[sample.round] = value
@@ -257,10 +320,13 @@ def summary_row(document, values, cell):
 
 
 def suite_rows(document, values, summary):
-    return [suite_row(document, values, [row for row in summary if row.ratio is not None
-                                         and (row.backend, row.metric, row.host) == cell], cell)
-            for cell in ((backend.id, metric, host) for host in range(len(document.hosts))
-                         for backend in document.backends for metric in SUITE_METRICS)]
+    rows = {}
+    for row in summary:
+        if row.ratio is not None:
+            rows.setdefault((row.backend, row.metric, row.host), []).append(row)
+    cells = itertools.product(range(len(document.hosts)), document.backends, SUITE_METRICS)
+    return [suite_row(document, values, rows.get((backend.id, metric, host), []),
+                      (backend.id, metric, host)) for host, backend, metric in cells]
 
 
 def suite_row(document, values, rows, cell):

@@ -15,13 +15,15 @@ HEADER = ("workload", "backend", "metric", "n", "ratio", "lo", "hi", "missing")
 
 
 def draw(document):
+    style.expect_passes(document, "time")
     style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
     backends = style.in_order(document, backends, METRIC)
     rows = [row for row in document.summary + document.suite
             if row.metric == METRIC and row.ratio is not None]
     if not any(row.backend != document.baseline for row in rows):
-        raise style.NothingToDraw("no backend was timed beside the baseline")
+        raise style.NothingToDraw("no backend was timed beside the baseline: run with two or more "
+                                  "in -b")
 
     labels = style.labels(backends)
     places = style.row_places(backends, labels, PITCH_IN, PAD_IN)
@@ -30,8 +32,8 @@ def draw(document):
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     line_in = PANEL_HEAD_IN + height + PANEL_FOOT_IN
-    sheet = style.Sheet(document, f"CPU time relative to {document.baseline}",
-                        subtitle(document, rows), lines * line_in)
+    title = f"CPU time relative to {document.baseline}"
+    sheet = style.Sheet(document, (title, subtitle(document, rows)), lines * line_in, ("time",))
 
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
     pitch = (style.WIDTH_IN - left - 0.06) / columns

@@ -10,13 +10,14 @@ HEADER = ("workload", "backend", "curve", "calls", "after_ms", "bytes")
 
 
 def draw(document):
+    style.expect_passes(document, "memory")
     curves, host = {}, min((line.host for line in document.timelines), default=0)
     for line in document.timelines:
         if line.host == host:
             curves.setdefault(line.workload, []).append(line)
     workloads = [w for w in document.workloads if w.id in curves]
     if not workloads:
-        raise style.NothingToDraw("the document has no timeline of a memory pass")
+        raise style.NothingToDraw("no cell has a timeline: `failures` in the document tell why")
 
     drawn = [b for b in document.backends
              if any(line.backend == b.id for lines in curves.values() for line in lines)]
@@ -24,11 +25,11 @@ def draw(document):
     names = [text.replace("\n", "") for text in style.labels(drawn)]
     key_in = style.legend_height_in(names) + 0.08
     facet_in = FACET_HEAD_IN + PLOT_IN + FOOT_IN
-    sheet = style.Sheet(document, TITLE,
-                        only + "Lines: RSS of the process while the work is done (first memory round). "
-                        "Grey area: what the work asks for. Right: RSS after the last block was "
-                        "given back. Lower is better. " + style.purge_note(document),
-                        key_in + facet_in * len(workloads) + AXIS_TITLE_IN)
+    sheet = style.Sheet(document, (TITLE, only + "Lines: RSS of the process while the work is done "
+                        "(first memory round). Grey area: what the work asks for. Right: RSS after "
+                        "the last block was given back. Lower is better. "
+                        + style.purge_note(document)),
+                        key_in + facet_in * len(workloads) + AXIS_TITLE_IN, ("memory",))
     glyphs = style.glyphs(document)
     sheet.legend(0.0, [(glyphs[b.id], text) for b, text in zip(drawn, names)])
     for i, workload in enumerate(workloads):
@@ -58,15 +59,14 @@ def draw_facet(sheet, document, workload, lines, y):
 def note(sheet, document, workload, lines, place):
     """The facet's name, and who is missing from it or above its scale."""
     top, y = place
-    sheet.text(style.MARGIN_IN, y - 0.36, workload.id, size=style.PANEL_PT, weight="bold")
-    missing = [f"{b.id}: {document.why_missing(workload.id, b.id, 'memory')}"
+    names = style.short_names(document.backends)
+    missing = [f"{names[b.id]}: {document.why_missing(workload.id, b.id, 'memory')}"
                for b in document.backends
                if b.status == "ok" and all(line.backend != b.id for line in lines)]
-    above = [f"{line.backend} ends at {max(line.rss_bytes) / style.MIB:.0f} MiB"
+    above = [f"{names[line.backend]} ends at {max(line.rss_bytes) / style.MIB:.0f} MiB"
              for line in lines if max(line.rss_bytes, default=0) > top]
-    if missing or above:
-        sheet.text(style.WIDTH_IN - RIGHT_IN, y - 0.36, "; ".join(missing + above), ha="right",
-                   size=style.SMALL_PT, color=style.WARNING if missing else style.QUIET)
+    sheet.note(y - 0.36, workload.id, "; ".join(missing + above),
+               style.WARNING if missing else style.QUIET)
 
 
 def limit(document, workload, lines):

@@ -1,12 +1,8 @@
-"""How every picture looks: the glyph of a backend, the sheet, the footer. Depends on load.py.
+"""How every picture looks: the sheet, its footer, its axes and names. Depends on glyph.py and
+load.py."""
 
-A backend's colour, marker and dashes come from its id and its place in the document, never from
-a list of names, so one that nobody knew before just appears; and it keeps them in every picture
-of a document. Colours are those of Okabe and Ito; marker, dashes and hatch repeat what colour
-says, so that a picture can be read in grey.
-"""
-
-import hashlib
+import functools
+import math
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -19,25 +15,22 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from glyph import INK, glyphs  # pictures take them from here
+
 WIDTH_IN = 8.5  # 850 px on the page
 DPI = 100
 PNG_DPI = 200
 MARGIN_IN = 0.18
+TEXT_IN = WIDTH_IN - 2 * MARGIN_IN
 
-INK = "#222222"
 QUIET = "#5f5f5f"
 FAINT = "#d4d4d4"
 WARNING = "#b03a00"
-BASELINE_COLOUR = "#000000"
-FLOOR_COLOUR = "#8a8a8a"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-HATCHES = ("", "///", "\\\\\\", "...", "xxx", "---", "|||", "+++")
 
 TITLE_PT, PANEL_PT, TEXT_PT, SMALL_PT = 13, 10, 9, 8
 LABEL_CHARS = 25
 FAILED_LINES = 5
+KEY_IN = 0.42  # of a legend, before its text
 MIB = float(1 << 20)
 
 matplotlib.rcParams.update({
@@ -71,11 +64,23 @@ def expect_one_machine(document):
 
 
 class NotMade(NothingToDraw):
-    """The pass that this picture is about was not asked for: no news, unless the picture was."""
+    """The document has no sample of `passes`, which this picture is about."""
 
-    def __init__(self, pass_name):
-        super().__init__(f"the document has no {pass_name} pass: run with --passes "
-                         f"time,memory,{pass_name}")
+    def __init__(self, *passes):
+        super().__init__(f"no {' and no '.join(passes)} pass")
+        self.passes = passes
+
+
+def expect_passes(document, *names):
+    made = {sample.pass_name for sample in document.samples}
+    lacking = [name for name in names if name not in made]
+    if lacking:
+        raise NotMade(*lacking)
+
+
+def nothing_counts(pass_name):
+    return NothingToDraw(f"no sample of its {pass_name} pass counts: `failures` in the document "
+                         "tell why")
 
 
 @dataclass
@@ -88,49 +93,15 @@ class Picture:
     rows: list = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Glyph:
-    colour: str
-    marker: str
-    dash: object
-    hatch: str
-    face: str  # of markers: floors are hollow
-
-    def marks(self, size):
-        return {"marker": self.marker, "markersize": size, "color": self.colour,
-                "markerfacecolor": self.face, "markeredgecolor": self.colour,
-                "markeredgewidth": 1.1}
-
-
-def glyphs(document):
-    """{backend id: Glyph}. A colour is taken by hash, the next free one where two ids want it."""
-    found, place = {}, 0
-    free = list(COLOURS)
-    for backend in document.backends:
-        if backend.is_baseline:
-            found[backend.id] = Glyph(BASELINE_COLOUR, "o", "-", "", BASELINE_COLOUR)
-            continue
-        if not backend.ranked:
-            found[backend.id] = Glyph(FLOOR_COLOUR, "o", (0, (1, 2)), "", "white")
-            continue
-        wanted = hashlib.sha256(backend.id.encode()).digest()[0] % len(COLOURS)
-        colour = min(free, key=lambda c: (COLOURS.index(c) - wanted) % len(COLOURS))
-        free.remove(colour)
-        free = free or list(COLOURS)
-        found[backend.id] = Glyph(colour, MARKERS[place % len(MARKERS)],
-                                  DASHES[(place + 1) % len(DASHES)],
-                                  HATCHES[(place + 1) % len(HATCHES)], colour)
-        place += 1
-    return found
-
-
 def labels(backends):
-    """One text for each: its id and its part in the picture. Directories go where that leaves
-    the ids apart."""
-    short = [re.sub(r"[^:=+]*/", "", backend.id) for backend in backends]
-    if len(set(short)) < len(short):
-        short = [backend.id for backend in backends]
-    return [label(backend, text) for backend, text in zip(backends, short)]
+    """One text for each: its name and its part in the picture."""
+    return [label(backend, text) for backend, text in zip(backends, short_names(backends).values())]
+
+
+def short_names(backends):
+    """{id: without its directories, where that leaves all of them apart}"""
+    short = {backend.id: re.sub(r"[^:=+]*/", "", backend.id) for backend in backends}
+    return short if len(set(short.values())) == len(short) else {id_: id_ for id_ in short}
 
 
 def label(backend, text):
@@ -153,12 +124,34 @@ def line_count(text):
     return text.count("\n") + 1
 
 
+@functools.lru_cache(4096)
 def text_width_in(text, points, weight="normal"):
     """Inches that the widest line of `text` takes."""
     renderer = RendererAgg(8, 8, DPI)
     font = FontProperties(size=points, weight=weight)
     return max(renderer.get_text_width_height_descent(line, font, False)[0]
                for line in text.split("\n")) / DPI
+
+
+def wrap(text, width_in, points, weight="normal"):
+    """Lines that fit; a word that is too long for one loses its middle."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width_in(longer, points, weight) <= width_in:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(word, width_in, points, weight))
+    return [line for line in lines if line]
+
+
+def fitted(text, width_in, points, weight="normal"):
+    """One line of it, without its middle where it is too long."""
+    kept, short = len(text), text
+    while text_width_in(short, points, weight) > width_in and kept > 2:
+        kept -= 1
+        short = text[:kept - kept // 2] + "\u2026" + text[len(text) - kept // 2:]
+    return short
 
 
 def row_places(backends, texts, pitch_in, pad_in):
@@ -188,9 +181,9 @@ def plural(count, noun):
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def footer_lines(document):
+def footer_lines(document, passes):
     """[(text, colour)]: how much was measured, on what, and what is missing."""
-    lines = []
+    lines, names = [], short_names(document.backends)
     if not document.complete:
         lines.append((f"INCOMPLETE RUN: interrupted after {document.rounds_done('time')} of "
                       f"{plural(document.rounds_asked, 'round')}", WARNING))
@@ -199,14 +192,18 @@ def footer_lines(document):
                       + failed_control(document), WARNING))
     for backend in document.backends:
         if backend.status != "ok":
-            lines.append((f"Not measured: {backend.id}, {backend.status}: {backend.reason}",
+            lines.append((f"Not measured: {names[backend.id]}, {backend.status}: {backend.reason}",
                           WARNING))
     lines += [(line, WARNING) for line in failed_cells(document)]
-    lines.append((f"{plural(document.rounds_done('time'), 'time round')}, "
-                  f"{plural(document.rounds_done('memory'), 'memory round')}; "
-                  f"{document.started[:10]}; {document.program()}", QUIET))
+    rounds = ", ".join(f"{document.rounds_done(name)} of {name}" for name in passes)
+    lines.append((f"Rounds: {rounds}; {document.started[:10]}; {document.program()}", QUIET))
     lines += [(line, QUIET) for line in machines(document)]
-    return [(part, colour) for text, colour in lines for part in textwrap.wrap(text, 125)]
+    return [(part, colour) for text, colour in lines
+            for part in wrap(text, TEXT_IN, SMALL_PT, weight_of(colour))]
+
+
+def weight_of(colour):
+    return "bold" if colour == WARNING else "normal"
 
 
 def failed_control(document):
@@ -222,10 +219,10 @@ def purge_note(document):
     last = document.last_moment_ms()
     if last is None:
         return ""
-    late = []
+    late, names = [], short_names(document.backends)
     for backend in document.backends:
         waits = re.findall(r"(\w+_ms)=(\d+)", backend.settings)
-        late += [f"{backend.id} {name}={wait}" for name, wait in waits if int(wait) > last]
+        late += [f"{names[backend.id]} {name}={wait}" for name, wait in waits if int(wait) > last]
     when = f"after {last / 1000:g} s" if last > 0 else "right after the drain"
     return (f"An allocator that purges by time may still hold everything {when}"
             + (f" ({', '.join(late)})." if late else "."))
@@ -233,10 +230,10 @@ def purge_note(document):
 
 def failed_cells(document):
     """One line for each cell that lost samples; they are left out of the numbers."""
-    lost = {}
+    lost, names = {}, short_names(document.backends)
     for failure in document.failures:
         if failure.workload is not None:
-            cell = (failure.backend, failure.workload, failure.kind)
+            cell = (names.get(failure.backend, failure.backend), failure.workload, failure.kind)
             lost[cell] = lost.get(cell, 0) + 1
     lines = [f"Failed: {backend} in {workload}, {kind}" + (f" {count} times" if count > 1 else "")
              for (backend, workload, kind), count in lost.items()]
@@ -265,9 +262,11 @@ def machine(facts):
 class Sheet:
     """A figure with a title above, a footer below, and room between, laid out in inches."""
 
-    def __init__(self, document, title, subtitle, body_in):
-        footer = footer_lines(document)
-        subtitle = textwrap.wrap(subtitle, 125)
+    def __init__(self, document, words, body_in, passes):
+        """`words`: title and subtitle; `passes`: those whose rounds the picture shows."""
+        footer = footer_lines(document, passes)
+        title = fitted(words[0], TEXT_IN, TITLE_PT, "bold")
+        subtitle = wrap(words[1], TEXT_IN, TEXT_PT)
         self.head_in = 0.46 + 0.165 * len(subtitle) + 0.08
         self.height_in = self.head_in + body_in + 0.165 * len(footer) + 0.2
         self.figure = Figure(figsize=(WIDTH_IN, self.height_in), dpi=DPI, facecolor="white")
@@ -276,13 +275,20 @@ class Sheet:
             self.text(MARGIN_IN, 0.44 + 0.165 * i - self.head_in, line, size=TEXT_PT, color=QUIET)
         for i, (line, colour) in enumerate(footer):
             self.text(MARGIN_IN, body_in + 0.1 + 0.165 * i, line, size=SMALL_PT, color=colour,
-                      weight="bold" if colour == WARNING else "normal")
+                      weight=weight_of(colour))
 
     def text(self, x, y, content, **keys):
         """x, y in inches from the left and from the top of the body; the text's top left."""
         keys.setdefault("va", "top")
         return self.figure.text(x / WIDTH_IN, 1 - (self.head_in + y) / self.height_in, content,
                                 **keys)
+
+    def note(self, y, name, remark, colour):
+        """The name of a facet, and what is to be said of it, as far as there is room."""
+        self.text(MARGIN_IN, y, name, size=PANEL_PT, weight="bold")
+        room = TEXT_IN - text_width_in(name, PANEL_PT, "bold") - 0.2
+        self.text(MARGIN_IN + TEXT_IN, y, fitted(remark, room, SMALL_PT), ha="right",
+                  size=SMALL_PT, color=colour)
 
     def axes(self, x, y, width, height, **keys):
         """A plot area with its top left corner at x, y."""
@@ -291,12 +297,9 @@ class Sheet:
                                      height / self.height_in), **keys)
 
     def legend(self, y, handles, lines=True):
-        """Keys in rows, as many as fit in each, in the order given; returns the height taken."""
-        x, row = MARGIN_IN, 0
-        for glyph, text in handles:
-            width = 0.42 + text_width_in(text, TEXT_PT) + 0.22
-            if x + width > WIDTH_IN and x > MARGIN_IN:
-                x, row = MARGIN_IN, row + 1
+        """Keys in rows, as many as fit in each, in the order given."""
+        places = key_places([text for _, text in handles], KEY_IN, TEXT_PT)
+        for (x, row, text), (glyph, _) in zip(places, handles):
             axes = self.axes(x, y + 0.2 * row, 0.36, 0.16)
             axes.set_axis_off()
             axes.set_xlim(0, 1)
@@ -305,20 +308,26 @@ class Sheet:
                 axes.plot([0, 1], [0.5, 0.5], linestyle=glyph.dash, color=glyph.colour,
                           linewidth=1.6)
             axes.plot([0.5 if lines else 0.8], [0.5], **glyph.marks(5))
-            self.text(x + 0.42, y + 0.2 * row + 0.08, text, size=TEXT_PT, va="center")
-            x += width
-        return 0.2 * (row + 1)
+            self.text(x + KEY_IN, y + 0.2 * row + 0.08, text, size=TEXT_PT, va="center")
+
+
+def key_places(texts, before_in, points):
+    """[(x in inches, row, text)] of keys, each with room before its text."""
+    x, row, places = MARGIN_IN, 0, []
+    for text in texts:
+        text = fitted(text, TEXT_IN - before_in, points)
+        width = before_in + text_width_in(text, points)
+        if x + width > MARGIN_IN + TEXT_IN and x > MARGIN_IN:
+            x, row = MARGIN_IN, row + 1
+        places.append((x, row, text))
+        x += width + 0.22
+    return places
 
 
 def legend_height_in(texts):
     """What Sheet.legend() will take."""
-    x, rows = MARGIN_IN, 1
-    for text in texts:
-        width = 0.42 + text_width_in(text, TEXT_PT) + 0.22
-        if x + width > WIDTH_IN and x > MARGIN_IN:
-            x, rows = MARGIN_IN, rows + 1
-        x += width
-    return 0.2 * rows
+    places = key_places(texts, KEY_IN, TEXT_PT)
+    return 0.2 * (places[-1][1] + 1) if places else 0.0
 
 
 def round_ticks(at_most, integer=False):
@@ -326,20 +335,28 @@ def round_ticks(at_most, integer=False):
     return matplotlib.ticker.MaxNLocator(at_most, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
+def steps_around_one(step):
+    return [1 + round(i * step, 2) for i in range(-math.ceil(1 / step) + 1, 100)]
+
+
+# Ticks of ratios from the closest to the widest; each has 1.
+RATIO_LADDERS = (
+    *(steps_around_one(step) for step in (0.01, 0.02, 0.05, 0.1, 0.2)),
+    (0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4),
+    (0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5),
+    (0.125, 0.18, 0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8),
+    *([base ** i for i in range(-12, 13)] for base in (2.0, 4.0, 16.0)),
+)
+
+
 def ratio_ticks(low, high, at_most):
-    """Round ratios within low..high, 1 among them, no more than asked for."""
-    ladders = (
-        (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25),
-        (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2),
-        (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4),
-        (0.125, 0.25, 0.5, 1, 2, 4, 8),
-        tuple(4.0 ** i for i in range(-6, 7)),
-        tuple(16.0 ** i for i in range(-6, 7)),
-    )
-    for ladder in ladders:
+    """Round ratios within low..high, 1 among them, as close as where `at_most` had the axis for
+    themselves."""
+    for ladder in RATIO_LADDERS:
         within = [tick for tick in ladder if low <= tick <= high]
-        covers = ladder[0] <= low * 1.2 and ladder[-1] * 1.2 >= high
-        if covers and len(within) <= at_most:
+        gaps = [math.log(b / a) for a, b in zip(within, within[1:])]
+        covers = ladder[0] <= low * 1.25 and ladder[-1] * 1.25 >= high
+        if covers and min(gaps, default=math.inf) * at_most >= 0.9 * math.log(high / low):
             return within
     return [1.0]
 
@@ -353,5 +370,5 @@ def ratio_axis(axis, low, high, at_most):
     axis.axes.set_xscale("log", base=2) if axis.axis_name == "x" else axis.axes.set_yscale(
         "log", base=2)
     axis.set_major_locator(matplotlib.ticker.FixedLocator(ratio_ticks(low, high, at_most)))
-    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda tick, _: f"{tick:.4g}×"))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda tick, _: f"{tick:.4g}"))
     axis.set_minor_locator(matplotlib.ticker.NullLocator())

@@ -35,10 +35,10 @@ HEADER = ("workload", "backend", "payload_bytes", *(step.figure for step in STEP
 
 
 def draw(document):
-    samples = [s for s in document.samples
-               if s.pass_name == "waterfall" and recompute.counts(document, s)]
+    style.expect_passes(document, "waterfall")
+    samples = recompute.good_samples(document, "waterfall")
     if not samples:
-        raise style.NotMade("waterfall")
+        raise style.nothing_counts("waterfall")
     style.expect_one_machine(document)
     workloads = [w for w in document.workloads if any(s.workload == w.id for s in samples)]
     backends = [b for b in document.backends if any(s.backend == b.id for s in samples)]
@@ -48,12 +48,13 @@ def draw(document):
     height = places[-1] + PITCH_IN / 2 + PAD_IN
     facet_in = HEAD_IN + height + FOOT_IN
     key_in = KEY_IN * key_rows() + 0.1
-    sheet = style.Sheet(document, TITLE,
+    sheet = style.Sheet(document, (TITLE,
                         "In per cent of the payload, which is what the live blocks were asked for, "
                         "at the call that made most of them live. Right of 0: what is held beyond "
                         "it; left of 0: the part of all that without memory behind it. Diamond: "
                         "what the process grew by beyond the payload, which is right less left. "
-                        "Lower is better.", key_in + facet_in * len(workloads) + AXIS_TITLE_IN)
+                        "Lower is better."),
+                        key_in + facet_in * len(workloads) + AXIS_TITLE_IN, ("waterfall",))
     draw_key(sheet)
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
     for i, workload in enumerate(workloads):
@@ -133,15 +134,7 @@ def draw_bar(axes, step, ends, y):
 
 
 def key_places():
-    """[(x, row, step)]"""
-    x, row, places = style.MARGIN_IN, 0, []
-    for step in (*STEPS, AWAY):
-        width = 0.34 + style.text_width_in(step.name, style.SMALL_PT) + 0.18
-        if x + width > style.WIDTH_IN and x > style.MARGIN_IN:
-            x, row = style.MARGIN_IN, row + 1
-        places.append((x, row, step))
-        x += width
-    return places
+    return style.key_places([step.name for step in (*STEPS, AWAY)], 0.34, style.SMALL_PT)
 
 
 def key_rows():
@@ -149,14 +142,14 @@ def key_rows():
 
 
 def draw_key(sheet):
-    for x, row, step in key_places():
+    for step, (x, row, text) in zip((*STEPS, AWAY), key_places()):
         axes = sheet.axes(x, KEY_IN * row + 0.02, 0.26, 0.12)
         axes.set_axis_off()
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.barh(0.5, 1.0, height=1.0, facecolor=step.colour, hatch=step.hatch, linewidth=0.6,
                   edgecolor=style.QUIET if step is AWAY else "white")
-        sheet.text(x + 0.34, KEY_IN * row + 0.08, step.name, size=style.SMALL_PT, va="center")
+        sheet.text(x + 0.34, KEY_IN * row + 0.08, text, size=style.SMALL_PT, va="center")
 
 
 def table(document, workloads, backends, samples):

@@ -9,8 +9,8 @@ static inline uintptr_t after_steps(uintptr_t argument, uint64_t steps)
     uint64_t word = argument | 1;
     for (; steps > 0; steps--) {
         word *= MULTIPLIER;
+        __asm__("" : "+r"(word)); /* may be anything now: several cannot be made one */
     }
-    __asm__("" : "+r"(word)); /* may be anything from here on */
     return argument + (word == 0);
 }
 

@@ -2,7 +2,9 @@
 
 #include "harness/compare/comparable.h"
 #include "harness/compare/control.h"
+#include "harness/compare/notes.h"
 #include "harness/compare/sheet.h"
+#include "harness/compare/words.h"
 #include "harness/json_text.h"
 #include "harness/text.h"
 
@@ -35,25 +37,6 @@ struct pab_rules pab_rules_gating(void)
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
-__attribute__((format(printf, 2, 3))) static void note(struct pab_comparison *comparison,
-                                                       const char *format, ...)
-{
-    char raw[1024];
-    char text[1024]; /* a document may hold any text; a note is one line of it */
-    va_list values;
-    va_start(values, format);
-    vsnprintf(raw, sizeof(raw), format, values);
-    va_end(values);
-    pab_text_clean(raw, false, text, sizeof(text));
-    char **grown =
-        realloc(comparison->notes, (comparison->note_count + 1) * sizeof(*comparison->notes));
-    PAB_CHECK(grown != NULL);
-    comparison->notes = grown;
-    comparison->notes[comparison->note_count] = strdup(text);
-    PAB_CHECK(comparison->notes[comparison->note_count] != NULL);
-    comparison->note_count++;
-}
-
 static void note_hosts(struct pab_comparison *out)
 {
     size_t differ = 0;
@@ -61,10 +44,10 @@ static void note_hosts(struct pab_comparison *out)
         differ += out->rows[i].host == NULL && out->rows[i].heterogeneity < PAB_HOSTS_DIFFER;
     }
     if (differ > 0) {
-        note(out,
-             "hosts differ in %zu rows by more than their errors: each has rows of "
-             "its own, and the mean stands for none of them",
-             differ);
+        pab_note(out,
+                 "hosts differ in %zu rows by more than their errors: each has rows of "
+                 "its own, and the mean stands for none of them",
+                 differ);
     }
 }
 
@@ -86,17 +69,59 @@ static void note_failures(struct pab_comparison *out, struct pab_reading *readin
     size_t found = 0;
     size_t first = 0;
     for (size_t i = 0; i < pab_reading_workloads(reading) * backends; i++) {
-        if (pab_reading_failure(reading, i / backends, i % backends) != NULL &&
+        if (pab_reading_failure(reading, i / backends, i % backends, NULL) != NULL &&
             has_values(reading, i / backends, i % backends)) {
             first = found++ == 0 ? i : first;
         }
     }
     if (found > 0) {
-        const json_t *failure = pab_reading_failure(reading, first / backends, first % backends);
-        note(out, "%s%zu cell%s failed in some samples, and the others count; %s on %s: %s: %s",
-             prefix, found, found == 1 ? "" : "s", pab_reading_backend(reading, first % backends),
-             pab_reading_workload(reading, first / backends), pab_json_text(failure, "kind"),
-             pab_json_text(failure, "message"));
+        const json_t *failure =
+            pab_reading_failure(reading, first / backends, first % backends, NULL);
+        bool is_control = pab_json_is(failure, "pass", "control");
+        pab_note(
+            out, "%s%zu cell%s failed in some samples, and the others count; %s on %s%s: %s: %s",
+            prefix, found, found == 1 ? "" : "s", pab_reading_backend(reading, first % backends),
+            pab_reading_workload(reading, first / backends), is_control ? ", the control" : "",
+            pab_json_text(failure, "kind"), pab_json_text(failure, "message"));
+    }
+}
+
+/* Whether notes are asked for of a family that has rows. */
+static bool has_family(const struct pab_comparison *out, enum pab_family family)
+{
+    bool is_wanted = out->rules.families == 0 || (out->rules.families >> family & 1u) != 0;
+    size_t i = 0;
+    while (i < out->count && out->rows[i].metric->family != family) {
+        i++;
+    }
+    return is_wanted && i < out->count;
+}
+
+static void note_control(struct pab_comparison *out, struct pab_reading *reading,
+                         const char *prefix)
+{
+    struct pab_control *control = pab_control_of_pairs(reading);
+    if (control->verdict == PAB_CONTROL_FAILED) {
+        out->control_failed = true;
+        pab_note(out, "%sthe A/A control failed, so verdicts on time are advisory: %s", prefix,
+                 control->words[0]);
+    } else if (control->verdict == PAB_CONTROL_TOO_FEW) {
+        pab_note(out, "%s%s", prefix, control->words[0]);
+    } else if (control->verdict == PAB_CONTROL_NONE) {
+        pab_note(out,
+                 "%sno A/A control was run: nothing shows that equal would look "
+                 "equal",
+                 prefix);
+    }
+    pab_control_free(control);
+}
+
+/* Limits stay as they are: callgrind lays addresses out by itself, whatever the kernel does. */
+static void note_random_addresses(struct pab_comparison *out, const json_t *run, const char *prefix)
+{
+    const json_t *noise = json_object_get(run, "noise");
+    if (json_array_size(json_object_get(noise, "random_addresses")) > 0) {
+        pab_note(out, "%s%s", prefix, PAB_RANDOM_ADDRESSES);
     }
 }
 
@@ -105,37 +130,28 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
                          const char *prefix)
 {
     const json_t *run = pab_reading_run(reading);
-    struct pab_control *control = pab_control_of_pairs(reading);
-    if (control->verdict == PAB_CONTROL_FAILED) {
-        out->control_failed = true;
-        note(out, "%sthe A/A control failed, so verdicts on time are advisory: %s", prefix,
-             control->words[0]);
-    } else if (control->verdict == PAB_CONTROL_TOO_FEW) {
-        note(out, "%s%s", prefix, control->words[0]);
-    } else if (control->verdict == PAB_CONTROL_NONE) {
-        note(out,
-             "%sno A/A control was run: nothing shows that equal would look "
-             "equal",
-             prefix);
+    bool has_times = has_family(out, PAB_FAMILY_TIME);
+    if (has_times) {
+        note_control(out, reading, prefix);
     }
-    pab_control_free(control);
     if (json_is_false(json_object_get(run, "complete"))) {
-        note(out, "%sthe run was interrupted; these are the figures so far", prefix);
+        pab_note(out, "%sthe run was interrupted; these are the figures so far", prefix);
     }
     note_failures(out, reading, prefix);
-    size_t index = 0;
-    json_t *warning = NULL;
-    json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
-    {
-        note(out, "%s%s", prefix,
-             json_is_string(warning) ? json_string_value(warning) : "a warning that is no text");
+    /* How quiet the machine was matters to what a clock has measured. */
+    if (has_times || has_family(out, PAB_FAMILY_DESCRIPTION)) {
+        pab_note_noise(out, reading, prefix);
     }
+    if (has_family(out, PAB_FAMILY_INSTRUCTIONS)) {
+        note_random_addresses(out, run, prefix);
+    }
+    size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
         if (!pab_json_is(backend, "status", "ok")) {
-            note(out, "%s%s was not measured: %s: %s", prefix, pab_json_text(backend, "id"),
-                 pab_json_text(backend, "status"), pab_json_text(backend, "reason"));
+            pab_note(out, "%s%s was not measured: %s: %s", prefix, pab_json_text(backend, "id"),
+                     pab_json_text(backend, "status"), pab_json_text(backend, "reason"));
         }
     }
 }
@@ -302,24 +318,37 @@ static bool are_of_one_run(const struct pab_reading *base, const struct pab_read
     return id[0] != '\0' && pab_json_is(pab_reading_run(head), "run_id", id);
 }
 
+/* Whether every figure is on both sides, and the same. */
+static bool are_all_equal(const struct pab_comparison *out)
+{
+    size_t i = 0;
+    while (i < out->count && (out->rows[i].ratio == 1 || out->rows[i].base == out->rows[i].head) &&
+           out->rows[i].n_base == out->rows[i].n_head && !(out->rows[i].p < 1)) {
+        i++;
+    }
+    return i == out->count;
+}
+
 static void note_pair(struct pab_sheet *sheet, const struct pab_joined *unlike)
 {
     struct pab_comparison *out = sheet->out;
     struct pab_joined versions;
     if (unlike->count > 0) {
         out->forced = true;
-        note(out, "forced: compared although they differ in %s", unlike->text);
+        pab_note(out, "forced: compared although they differ in %s", unlike->text);
     }
+    out->is_same = sheet->paired && are_all_equal(out);
     if (!sheet->paired) {
-        note(out, "two runs, one after the other: what else changed between them counts as a "
-                  "difference here; `gate` runs both sides interleaved");
-    } else if (pab_reading_samples(sheet->base) == pab_reading_samples(sheet->head)) {
-        note(out, "both files hold the same run: nothing can differ");
+        pab_note(out, "two runs, one after the other: what else changed between them counts as a "
+                      "difference here; `gate` runs both sides interleaved");
+    } else if (out->is_same) {
+        pab_note(out, "both files hold the same run: nothing can differ");
     }
     pab_versions_differ(sheet->base, sheet->head, &versions);
     if (versions.count > 0) {
-        note(out, "the allocators are not the same: %s", versions.text);
+        pab_note(out, "the allocators are not the same: %s", versions.text);
     }
+    pab_note_passes(out, sheet->base, sheet->head);
     note_reading(out, sheet->base, "base: ");
     note_reading(out, sheet->head, "head: ");
     note_hosts(out);
@@ -335,9 +364,11 @@ static enum pab_status refuse_without_cells(struct pab_sheet *sheet, struct pab_
         list_names(sides[i], pab_reading_backends(sides[i]), pab_reading_backend, names[2 * i + 1],
                    sizeof(names[0]));
     }
-    return sheet_refuse(sheet, err, "no cell in common: %.60s has %s on %s, and %.60s has %s on %s",
+    bool lacks_pass = sheet->out->count > 0 && sheet->out->rows[0].lacks_pass;
+    return sheet_refuse(sheet, err,
+                        "no cell in common: %.60s has %s on %s, and %.60s has %s on %s%s",
                         pab_reading_path(sides[0]), names[0], names[1], pab_reading_path(sides[1]),
-                        names[2], names[3]);
+                        names[2], names[3], lacks_pass ? ", of other passes" : "");
 }
 
 /* Of one run, equal values are the same measurement, however few they are. */

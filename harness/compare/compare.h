@@ -42,7 +42,8 @@ struct pab_rules {
     double memory_step_bytes;       /* and a difference of bytes below this */
     double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
                                        instructions is */
-    bool force; /* compare unlike machines and builds all the same, and say so */
+    bool force;        /* compare unlike machines and builds all the same, and say so */
+    unsigned families; /* 1 << family: of no other one notes speak; 0: of all */
 };
 
 /* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
@@ -74,7 +75,8 @@ struct pab_row {
     double detectable;     /* ratio - 1 that would be found with rules.power; NAN */
     double heterogeneity;  /* p that hosts agree; 1 with one host */
     enum pab_call call;
-    char why[160]; /* for people: what stands behind the call, or "" */
+    bool lacks_pass; /* new, gone: one side has nothing of its whole pass, which a note says */
+    char why[160];   /* for people: what stands behind the call, or "" */
 };
 
 /* Names in rows are the readings': it is freed before they are closed. */
@@ -87,6 +89,7 @@ struct pab_comparison {
     size_t note_count;
     bool control_failed; /* time verdicts are advisory */
     bool forced;         /* unlike machines or builds, compared all the same */
+    bool is_same;        /* two documents that hold the same run: nothing can differ */
     char (*hosts)[8];    /* what rows' `host` points to */
 };
 

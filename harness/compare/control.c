@@ -161,7 +161,8 @@ static void say_verdict(struct pab_control *control)
             "times; stop other work, run more rounds, and believe no difference of that size",
             row->backend, where, ratio, interval);
     } else if (control->verdict == PAB_CONTROL_TOO_FEW) {
-        say(control, "%zu rounds are too few for an A/A control to fail: it takes %.0f", row->n,
+        say(control, "%zu round%s too few for an A/A control to fail: it takes %.0f", row->n,
+            row->n == 1 ? " is" : "s are",
             floor(1 - log2(PAB_CONTROL_ALPHA / (double)control->count)) + 1);
     } else {
         say(control, "%s against itself: nothing found where nothing is; furthest %s %s on %s",

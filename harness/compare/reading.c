@@ -83,7 +83,7 @@ void pab_reading_close(struct pab_reading *reading)
     free(reading->metric_places);
     free(reading->sorted);
     free(reading->places);
-    free(reading->failures);
+    free(reading->failures.patterns);
     json_decref(reading->run);
     free(reading->path);
     free(reading);
@@ -118,6 +118,32 @@ static enum pab_status check_names(const struct pab_reading *reading, const char
     return PAB_OK;
 }
 
+static bool has_time(const struct pab_reading *reading, const struct pab_reading_row *row)
+{
+    return row->figure_count > 0 && reading->figures[row->first_figure].metric == METRIC_CPU;
+}
+
+/* Of a document whose times are all of no operation only the memory would be left to compare. */
+static enum pab_status check_times(const struct pab_reading *reading, struct pab_error *err)
+{
+    const struct pab_reading_row *first = NULL;
+    for (size_t i = 0; i < reading->row_count; i++) {
+        const struct pab_reading_row *row = &reading->rows[i];
+        if (has_time(reading, row)) {
+            return PAB_OK;
+        }
+        if (first == NULL && row->counts && !isnan(row->first_rep_ns)) {
+            first = row;
+        }
+    }
+    return first == NULL
+               ? PAB_OK
+               : pab_reading_refuse(reading, err, first->is_control ? "control" : "samples",
+                                    first->index,
+                                    "it did no operations (ops), nor did any other "
+                                    "that took time");
+}
+
 /* A document of `check` says what is correct, not what is fast. */
 static enum pab_status check_cells(const struct pab_reading *reading, struct pab_error *err)
 {
@@ -133,7 +159,7 @@ static enum pab_status check_cells(const struct pab_reading *reading, struct pab
     if (baseline == NULL || pab_reading_find_backend(reading, baseline) == reading->backend_count) {
         return pab_reading_refuse(reading, err, "baseline", SIZE_MAX, "is none of its backends");
     }
-    return PAB_OK;
+    return check_times(reading, err);
 }
 
 static enum pab_status finish(struct pab_reading *reading, enum pab_status status,
@@ -266,11 +292,24 @@ size_t pab_reading_find_metric(const struct pab_reading *reading, const char *na
     return index;
 }
 
-const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
-                                  size_t backend)
+bool pab_reading_has_pass(const struct pab_reading *reading, const char *pass)
 {
-    PAB_CHECK(workload < reading->workload_count && backend < reading->backend_count);
-    return reading->failures[workload * reading->backend_count + backend];
+    uint32_t number = pab_names_find(&reading->names, pass);
+    for (size_t i = 0; i < reading->row_count; i++) {
+        if (reading->rows[i].pass == number) {
+            return true;
+        }
+    }
+    size_t index = 0;
+    json_t *failure = NULL;
+    json_array_foreach(json_object_get(reading->run, "failures"), index, failure)
+    {
+        const char *name = json_string_value(json_object_get(failure, "pass"));
+        if (name == NULL || strcmp(name, pass) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 size_t pab_reading_places(const struct pab_reading *reading)
@@ -282,8 +321,7 @@ struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t
 {
     PAB_CHECK(index < reading->row_count);
     const struct pab_reading_row *row = &reading->rows[reading->places[index]];
-    bool has_time =
-        row->figure_count > 0 && reading->figures[row->first_figure].metric == METRIC_CPU;
+    bool is_timed = has_time(reading, row);
     return (struct pab_row_place){
         .workload = row->workload,
         .backend = row->backend,
@@ -293,7 +331,7 @@ struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t
         .round = row->round,
         .position = row->position,
         .started_ms = row->started_ms,
-        .cpu_ns_per_op = has_time ? reading->figures[row->first_figure].value : NAN,
+        .cpu_ns_per_op = is_timed ? reading->figures[row->first_figure].value : NAN,
         .first_rep_ns = row->first_rep_ns,
         .last_rep_ns = row->last_rep_ns,
     };

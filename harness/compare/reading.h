@@ -93,9 +93,16 @@ enum pab_reading_part {
 const struct pab_series *pab_reading_series(struct pab_reading *reading, enum pab_reading_part part,
                                             size_t workload, size_t backend, size_t metric);
 
-/* Why a cell that was asked for has no value: kind and message of its first failure, or NULL. */
+/* The pass that measures it: "memory" of f_ret, "latency" of latency.malloc.p99_ns. */
+void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size);
+
+/* Whether any sample, or a failure, is of this pass. */
+bool pab_reading_has_pass(const struct pab_reading *reading, const char *pass);
+
+/* Why a cell that was asked for has no value of a metric: kind and message of the first failure of
+ * its pass (`metric` NULL: of any), or NULL. */
 const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
-                                  size_t backend);
+                                  size_t backend, const struct pab_metric *metric);
 
 /* The row of JSON that says what `workload` gives under the settings of `backend`: its own, or one
  * of its variants; NULL when it has none for them. Rows of older documents name no settings. */

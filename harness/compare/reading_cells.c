@@ -141,24 +141,19 @@ static bool is_right(const struct pab_reading_row *row, const struct expected *e
 /* --- failures --------------------------------------------------------------------------------- */
 
 /* What a row of failures names; ANY: all. */
-struct pattern {
+struct pab_reading_pattern {
     uint32_t keys[5]; /* workload, backend, pass, round, host */
+    uint32_t row;     /* of failures[] */
 };
 
-#define PATTERN_KEYS ARRAY_COUNT(((struct pattern *)NULL)->keys)
+#define PATTERN_KEYS ARRAY_COUNT(((struct pab_reading_pattern *)NULL)->keys)
+#define NOTHING      (ANY - 1) /* a name of no sample */
 
-struct failures {
-    struct pattern *patterns; /* sorted */
-    size_t count;
-    bool names_all; /* one of them is of every cell */
-    uint32_t masks; /* bit M: ANY occurs at the keys whose bits are set in M, and at no other */
-};
-
-static int compare_patterns(const void *a, const void *b)
+/* By the first `count` keys. */
+static int compare_keys(const struct pab_reading_pattern *x, const struct pab_reading_pattern *y,
+                        size_t count)
 {
-    const struct pattern *x = a;
-    const struct pattern *y = b;
-    for (size_t i = 0; i < PATTERN_KEYS; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (x->keys[i] != y->keys[i]) {
             return x->keys[i] < y->keys[i] ? -1 : 1;
         }
@@ -166,14 +161,29 @@ static int compare_patterns(const void *a, const void *b)
     return 0;
 }
 
-/* The index of a name; ANY for null, and their count for what no sample can be of. */
+static int compare_patterns(const void *a, const void *b)
+{
+    const struct pab_reading_pattern *x = a;
+    const struct pab_reading_pattern *y = b;
+    int order = compare_keys(x, y, PATTERN_KEYS);
+    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+/* The index of a name; ANY for null, and their count or NOTHING for what no sample can be of. */
 static uint32_t named(const json_t *value, const struct pab_names *ids)
 {
     if (value == NULL || json_is_null(value)) {
         return ANY;
     }
     const char *text = json_string_value(value);
-    return text == NULL ? (uint32_t)ids->count : pab_names_find(ids, text);
+    return text == NULL ? NOTHING : pab_names_find(ids, text);
+}
+
+/* A pass that failed wherever it ran has no sample, and a name all the same. */
+static uint32_t named_pass(const json_t *value, struct pab_names *names)
+{
+    const char *text = json_string_value(value);
+    return text == NULL ? named(value, names) : pab_names_add(names, text, strlen(text));
 }
 
 static uint32_t counted(const json_t *value, uint32_t otherwise)
@@ -186,31 +196,7 @@ static uint32_t counted(const json_t *value, uint32_t otherwise)
                                                         : (uint32_t)number;
 }
 
-/* The indices that a key names: all, one, or none. */
-struct span {
-    size_t first, end;
-};
-
-static struct span span_of(uint32_t key, size_t count)
-{
-    return key == ANY ? (struct span){0, count}
-                      : (struct span){key, key < count ? (size_t)key + 1 : key};
-}
-
-static void note_failure(struct pab_reading *reading, const json_t *failure,
-                         const struct pattern *pattern)
-{
-    struct span workloads = span_of(pattern->keys[0], reading->workload_count);
-    struct span backends = span_of(pattern->keys[1], reading->backend_count);
-    for (size_t w = workloads.first; w < workloads.end; w++) {
-        for (size_t b = backends.first; b < backends.end; b++) {
-            const json_t **first = &reading->failures[w * reading->backend_count + b];
-            *first = *first == NULL ? failure : *first;
-        }
-    }
-}
-
-static uint32_t mask_of(const struct pattern *pattern)
+static uint32_t mask_of(const struct pab_reading_pattern *pattern)
 {
     unsigned keys = 0;
     for (size_t k = 0; k < PATTERN_KEYS; k++) {
@@ -219,21 +205,25 @@ static uint32_t mask_of(const struct pattern *pattern)
     return UINT32_C(1) << keys;
 }
 
-static struct pattern read_pattern(const struct pab_reading *reading, const json_t *row)
+static struct pab_reading_pattern read_pattern(struct pab_reading *reading, const json_t *row,
+                                               size_t index)
 {
-    return (struct pattern){{
-        named(json_object_get(row, "workload"), &reading->workloads),
-        named(json_object_get(row, "backend"), &reading->backends),
-        named(json_object_get(row, "pass"), &reading->names),
-        counted(json_object_get(row, "round"), ANY),
-        counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
-    }};
+    return (struct pab_reading_pattern){
+        {
+            named(json_object_get(row, "workload"), &reading->workloads),
+            named(json_object_get(row, "backend"), &reading->backends),
+            named_pass(json_object_get(row, "pass"), &reading->names),
+            counted(json_object_get(row, "round"), ANY),
+            counted(json_object_get(row, "host"), reading->host_count > 1 ? 0 : ANY),
+        },
+        (uint32_t)index};
 }
 
-/* `out` has a pattern for each row of the array. */
+/* There is a place for each row of the array. */
 static enum pab_status read_failures(struct pab_reading *reading, const json_t *array,
-                                     struct failures *out, struct pab_error *err)
+                                     struct pab_error *err)
 {
+    struct pab_reading_failures *out = &reading->failures;
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(array, index, row)
@@ -241,39 +231,82 @@ static enum pab_status read_failures(struct pab_reading *reading, const json_t *
         if (!json_is_object(row)) {
             return pab_reading_refuse(reading, err, "failures", index, "is no object");
         }
-        out->patterns[index] = read_pattern(reading, row);
+        out->patterns[index] = read_pattern(reading, row, index);
         out->masks |= mask_of(&out->patterns[index]);
-        if (!out->names_all) { /* else each cell has its first one */
-            note_failure(reading, row, &out->patterns[index]);
-        }
-        out->names_all |=
-            out->patterns[index].keys[0] == ANY && out->patterns[index].keys[1] == ANY;
     }
     out->count = index;
     qsort(out->patterns, out->count, sizeof(*out->patterns), compare_patterns);
     return PAB_OK;
 }
 
-/* However many failures there are: one search for each combination of nulls in them. */
-static bool has_failed(const struct failures *failures, const struct pab_reading_row *row)
+/* The first pattern with these first `count` keys, or NULL. */
+static const struct pab_reading_pattern *find_pattern(const struct pab_reading_failures *failures,
+                                                      const struct pab_reading_pattern *wanted,
+                                                      size_t count)
 {
-    for (uint32_t left = failures->masks; left != 0; left &= left - 1) {
-        unsigned keys = (unsigned)__builtin_ctz(left);
-        struct pattern wanted = {{row->workload, row->backend, row->pass, row->round, row->host}};
-        for (size_t k = 0; k < PATTERN_KEYS; k++) {
-            if ((keys >> k & 1u) != 0) {
-                wanted.keys[k] = ANY;
-            }
+    size_t first = 0;
+    size_t end = failures->count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (compare_keys(&failures->patterns[middle], wanted, count) < 0) {
+            first = middle + 1;
+        } else {
+            end = middle;
         }
-        if (bsearch(&wanted, failures->patterns, failures->count, sizeof(wanted),
-                    compare_patterns) != NULL) {
+    }
+    bool is_there =
+        first < failures->count && compare_keys(&failures->patterns[first], wanted, count) == 0;
+    return is_there ? &failures->patterns[first] : NULL;
+}
+
+/* The keys whose bits are set in `any` name all. */
+static struct pab_reading_pattern widen(struct pab_reading_pattern pattern, unsigned any)
+{
+    for (size_t k = 0; k < PATTERN_KEYS; k++) {
+        if ((any >> k & 1u) != 0) {
+            pattern.keys[k] = ANY;
+        }
+    }
+    return pattern;
+}
+
+/* However many failures there are: one search for each combination of nulls in them. */
+static bool has_failed(const struct pab_reading_failures *failures,
+                       const struct pab_reading_row *row)
+{
+    const struct pab_reading_pattern own = {
+        {row->workload, row->backend, row->pass, row->round, row->host}, 0};
+    for (uint32_t left = failures->masks; left != 0; left &= left - 1) {
+        struct pab_reading_pattern wanted = widen(own, (unsigned)__builtin_ctz(left));
+        if (find_pattern(failures, &wanted, PATTERN_KEYS) != NULL) {
             return true;
         }
     }
     return false;
 }
 
-static void judge_rows(struct pab_reading *reading, const struct failures *failures)
+const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
+                                  size_t backend, const struct pab_metric *metric)
+{
+    PAB_CHECK(workload < reading->workload_count && backend < reading->backend_count);
+    char pass[PAB_READING_NAME_MAX + 1] = "";
+    if (metric != NULL) {
+        pab_metric_pass(metric, pass, sizeof(pass));
+    }
+    const struct pab_reading_pattern cell = {
+        {(uint32_t)workload, (uint32_t)backend, pab_names_find(&reading->names, pass), 0, 0}, 0};
+    size_t keys = metric == NULL ? 2 : 3;
+    const struct pab_reading_pattern *first = NULL;
+    for (unsigned any = 0; any < 1u << keys; any++) {
+        struct pab_reading_pattern wanted = widen(cell, any);
+        const struct pab_reading_pattern *found = find_pattern(&reading->failures, &wanted, keys);
+        first = first == NULL || (found != NULL && found->row < first->row) ? found : first;
+    }
+    return first == NULL ? NULL
+                         : json_array_get(json_object_get(reading->run, "failures"), first->row);
+}
+
+static void judge_rows(struct pab_reading *reading)
 {
     struct expected *expected = read_expected(reading);
     for (size_t i = 0; i < reading->row_count; i++) {
@@ -281,7 +314,7 @@ static void judge_rows(struct pab_reading *reading, const struct failures *failu
         row->counts =
             row->ended_well && row->has_checksum &&
             is_right(row, &expected[row->workload * reading->backend_count + row->backend]) &&
-            !has_failed(failures, row);
+            !has_failed(&reading->failures, row);
     }
     free(expected);
 }
@@ -292,16 +325,13 @@ static enum pab_status judge(struct pab_reading *reading, struct pab_error *err)
     if (array != NULL && !json_is_array(array)) {
         return pab_reading_refuse(reading, err, "failures", SIZE_MAX, "is no array");
     }
-    struct failures failures = {0};
-    failures.patterns = calloc(json_array_size(array) + 1, sizeof(*failures.patterns));
-    reading->failures =
-        calloc(reading->workload_count * reading->backend_count + 1, sizeof(json_t *));
-    PAB_CHECK(failures.patterns != NULL && reading->failures != NULL);
-    enum pab_status status = read_failures(reading, array, &failures, err);
+    reading->failures.patterns =
+        calloc(json_array_size(array) + 1, sizeof(*reading->failures.patterns));
+    PAB_CHECK(reading->failures.patterns != NULL);
+    enum pab_status status = read_failures(reading, array, err);
     if (status == PAB_OK) {
-        judge_rows(reading, &failures);
+        judge_rows(reading);
     }
-    free(failures.patterns);
     return status;
 }
 

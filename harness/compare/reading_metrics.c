@@ -47,6 +47,16 @@ static struct pab_metric metric_of(const char *name)
     };
 }
 
+void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size)
+{
+    bool is_memory = metric->family == PAB_FAMILY_MEMORY || metric->family == PAB_FAMILY_STRUCTURE;
+    if (is_memory || metric->family == PAB_FAMILY_TIME) {
+        snprintf(out, size, "%s", is_memory ? "memory" : "time");
+    } else {
+        snprintf(out, size, "%.*s", (int)strcspn(metric->name, "."), metric->name);
+    }
+}
+
 /* Passes by name, the figures of one as they came: p50, p99, p99.9, max. */
 static int compare_named(const void *a, const void *b, void *names)
 {

@@ -76,6 +76,14 @@ struct pab_reading_cell {
     void *values;
 };
 
+struct pab_reading_pattern; /* what a row of failures[] names (reading_cells.c) */
+
+struct pab_reading_failures {
+    struct pab_reading_pattern *patterns; /* sorted */
+    size_t count;
+    uint32_t masks; /* bit M: null occurs at the keys whose bits are set in M, and at no other */
+};
+
 struct pab_reading {
     char *path;
     json_t *run; /* without samples, control, timelines */
@@ -97,7 +105,7 @@ struct pab_reading {
     uint32_t *sorted;               /* rows that count, by cell */
     uint32_t *places;               /* all rows, in the order in which they ran */
     struct pab_reading_cell *cells; /* [part][workload][backend] */
-    const json_t **failures;        /* [workload][backend]: the first one, or NULL */
+    struct pab_reading_failures failures;
 };
 
 /* PAB_BAD_DATA: "PATH: WHERE[INDEX]: ..." */

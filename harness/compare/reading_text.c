@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 #include <yajl/yajl_parse.h>
 
 /* What the next value is, or what the open one belongs to. */
@@ -347,14 +348,42 @@ void pab_reading_parser_free(struct pab_reading_parser *parser)
     free(parser);
 }
 
-/* yajl's own reason, without its line end. */
-static void explain_grammar(struct pab_reading_parser *parser)
+/* The word around `at`, letters and signs. */
+static struct pab_reading_shown word_at(const char *text, size_t bytes, size_t at)
 {
+    static const char of_words[] = "+-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t first = at < bytes ? at : bytes;
+    size_t end = first;
+    while (first > 0 && memchr(of_words, text[first - 1], sizeof(of_words) - 1) != NULL) {
+        first--;
+    }
+    while (end < bytes && memchr(of_words, text[end], sizeof(of_words) - 1) != NULL) {
+        end++;
+    }
+    return pab_reading_show(text + first, end - first);
+}
+
+static bool is_no_number(const char *word)
+{
+    word += *word == '-' || *word == '+';
+    return strncasecmp(word, "nan", 3) == 0 || strncasecmp(word, "inf", 3) == 0;
+}
+
+/* yajl's own reason, without its line end; what other programs write for no number by name. */
+static void explain_grammar(struct pab_reading_parser *parser, const char *text, size_t bytes)
+{
+    size_t at = yajl_get_bytes_consumed(parser->yajl);
+    unsigned long long place = parser->bytes + at;
+    struct pab_reading_shown word = word_at(text, bytes, at);
+    if (is_no_number(word.text)) {
+        stop(parser, "holds %s near byte %llu, which is no JSON: " PAB_READING_ADVICE, word.text,
+             place);
+        return;
+    }
     unsigned char *reason = yajl_get_error(parser->yajl, 0, NULL, 0);
-    uint64_t at = parser->bytes + yajl_get_bytes_consumed(parser->yajl);
-    const char *text = reason == NULL ? "unknown error" : (const char *)reason;
+    const char *words = reason == NULL ? "unknown error" : (const char *)reason;
     stop(parser, "is not JSON: %.*s near byte %llu: copy it again, or run again",
-         (int)strcspn(text, "\n"), text, (unsigned long long)at);
+         (int)strcspn(words, "\n"), words, place);
     yajl_free_error(parser->yajl, reason);
 }
 
@@ -367,7 +396,7 @@ bool pab_reading_parser_feed(struct pab_reading_parser *parser, const unsigned c
     }
     yajl_status status = yajl_parse(parser->yajl, text, bytes);
     if (status == yajl_status_error) {
-        explain_grammar(parser);
+        explain_grammar(parser, (const char *)text, bytes);
     }
     parser->bytes += bytes;
     return status == yajl_status_ok;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define PASS_MAX 300
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
@@ -99,11 +101,13 @@ struct pab_limits pab_sheet_limits(const struct pab_sheet *sheet,
 
 /* --- cells that one side does not have -------------------------------------------------------- */
 
-static const json_t *failure_of(struct pab_reading *reading, size_t workload, size_t backend)
+/* Of the pass that would have had the figure: another one's is told where it belongs. */
+static const json_t *failure_of(struct pab_reading *reading, size_t workload, size_t backend,
+                                const struct pab_metric *metric)
 {
     return workload == PAB_NOWHERE || backend == PAB_NOWHERE
                ? NULL
-               : pab_reading_failure(reading, workload, backend);
+               : pab_reading_failure(reading, workload, backend, metric);
 }
 
 static void say_failure(struct pab_row *row, const char *side, const json_t *failure)
@@ -152,14 +156,29 @@ static void add_one_sided(struct pab_sheet *sheet, struct pab_row *row, size_t w
     if (sides->base->count == 0) {
         row->head = described.head;
         row->n_head = values->count;
-        add_without_base(sheet, row, failure_of(sheet->base, where->base, contrast->base));
+        add_without_base(sheet, row,
+                         failure_of(sheet->base, where->base, contrast->base, row->metric));
     } else {
         row->base = described.base;
         row->n_base = values->count;
-        keeps = add_without_head(sheet, row, failure_of(sheet->head, where->head, contrast->head));
+        keeps = add_without_head(sheet, row,
+                                 failure_of(sheet->head, where->head, contrast->head, row->metric));
     }
     if (!keeps) {
         sheet->out->count--;
+    }
+}
+
+/* What is new or gone because its whole pass was not run on one side. */
+static void say_pass(struct pab_row *row, const struct pab_sheet_metric *metric)
+{
+    bool is_one_sided = row->call == PAB_CALL_NEW || row->call == PAB_CALL_GONE;
+    if (is_one_sided && !(metric->has_base && metric->has_head)) {
+        char pass[PASS_MAX];
+        pab_metric_pass(row->metric, pass, sizeof(pass));
+        row->lacks_pass = true;
+        snprintf(row->why, sizeof(row->why), "no %.100s pass in %s", pass,
+                 metric->has_base ? "head" : "base");
     }
 }
 
@@ -236,6 +255,7 @@ static void add_cell(struct pab_sheet *sheet, size_t workload, const struct pab_
                                             sheet->metrics[metric].metric);
         if (base.count == 0 || head.count == 0) {
             add_one_sided(sheet, row, workload, contrast, &sides);
+            say_pass(row, &sheet->metrics[metric]);
         } else if (row->metric->family == PAB_FAMILY_TIME) {
             add_time(sheet, row, &sides, contrast);
         } else {
@@ -257,14 +277,14 @@ static void name_metrics(struct pab_sheet *sheet)
     for (size_t i = 0; i < own; i++) {
         const struct pab_metric *metric = pab_reading_metric(sheet->base, i);
         size_t there = pab_reading_find_metric(sheet->head, metric->name);
-        sheet->metrics[sheet->metric_count++] =
-            (struct pab_sheet_metric){metric, i, there < other ? there : PAB_NOWHERE};
+        sheet->metrics[sheet->metric_count++] = (struct pab_sheet_metric){
+            .metric = metric, .base = i, .head = there < other ? there : PAB_NOWHERE};
     }
     for (size_t i = 0; i < other; i++) {
         const struct pab_metric *metric = pab_reading_metric(sheet->head, i);
         if (pab_reading_find_metric(sheet->base, metric->name) == own) {
             sheet->metrics[sheet->metric_count++] =
-                (struct pab_sheet_metric){metric, PAB_NOWHERE, i};
+                (struct pab_sheet_metric){.metric = metric, .base = PAB_NOWHERE, .head = i};
         }
     }
 }
@@ -290,10 +310,30 @@ static void name_workloads(struct pab_sheet *sheet)
     }
 }
 
+/* Metrics of one pass follow each other, so it is looked for once. */
+static void find_passes(struct pab_sheet *sheet)
+{
+    char last[PASS_MAX] = "";
+    for (size_t i = 0; i < sheet->metric_count; i++) {
+        struct pab_sheet_metric *metric = &sheet->metrics[i];
+        char pass[PASS_MAX];
+        pab_metric_pass(metric->metric, pass, sizeof(pass));
+        if (i > 0 && strcmp(pass, last) == 0) {
+            metric->has_base = metric[-1].has_base;
+            metric->has_head = metric[-1].has_head;
+        } else {
+            metric->has_base = pab_reading_has_pass(sheet->base, pass);
+            metric->has_head = pab_reading_has_pass(sheet->head, pass);
+        }
+        memcpy(last, pass, sizeof(last));
+    }
+}
+
 void pab_sheet_fill(struct pab_sheet *sheet)
 {
     name_metrics(sheet);
     name_workloads(sheet);
+    find_passes(sheet);
     for (size_t w = 0; w < sheet->workload_count; w++) {
         for (size_t c = 0; c < sheet->contrast_count; c++) {
             for (size_t m = 0; m < sheet->metric_count; m++) {

@@ -10,7 +10,8 @@
 
 struct pab_sheet_metric {
     const struct pab_metric *metric;
-    size_t base, head; /* indices in the readings, or PAB_NOWHERE */
+    size_t base, head;       /* indices in the readings, or PAB_NOWHERE */
+    bool has_base, has_head; /* any sample of its pass */
 };
 
 struct pab_sheet_workload {

@@ -86,7 +86,7 @@ void pab_show_init(struct pab_show *show, const struct pab_comparison *compariso
         first = is_same_workload(&comparison->rows[first], row) ? first : i;
         if (wants(row, arg)) {
             ordered[show->count++] = (struct ordered){row, block_of(comparison, first, i)};
-        } else {
+        } else if (!row->lacks_pass) {
             show->hidden[row->call][row->metric->family]++;
         }
     }

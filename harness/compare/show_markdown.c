@@ -1,19 +1,7 @@
 /* harness/compare/show_markdown.c -- for a pull request. */
 #include "harness/compare/show.h"
 #include "harness/compare/words.h"
-
-#include <string.h>
-
-/* What would be markup stands for itself. */
-static void print_text(FILE *file, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (strchr("|<>*_`[]\\", *text) != NULL) {
-            fputc('\\', file);
-        }
-        fputc(*text == '\n' ? ' ' : *text, file);
-    }
-}
+#include "harness/markup.h"
 
 static bool is_within(const struct pab_show *show)
 {
@@ -50,17 +38,17 @@ static void print_row(FILE *file, const struct pab_show *show, const struct pab_
     if (row->workload == NULL) {
         fprintf(file, "all %zu", row->workloads);
     } else {
-        print_text(file, row->workload);
+        pab_markdown_text(file, row->workload);
     }
     fprintf(file, " | ");
-    print_text(file, row->metric->name);
+    pab_markdown_text(file, row->metric->name);
     fprintf(file, " | ");
-    print_text(file, pab_show_label(row, label));
+    pab_markdown_text(file, pab_show_label(row, label));
     fprintf(file, " |");
     print_figures(file, show, row);
     fprintf(file, " %s | %s | %s", pab_words_ratio(row->ratio, ratio),
             pab_words_interval(row->lo, row->hi, interval), is_bad ? "**" : "");
-    print_text(file, pab_show_verdict(show->comparison, row, verdict));
+    pab_markdown_text(file, pab_show_verdict(show->comparison, row, verdict));
     fprintf(file, "%s |\n", is_bad ? "**" : "");
 }
 
@@ -97,14 +85,14 @@ static void print_title(FILE *file, const struct pab_show *show)
     fprintf(file, PAB_SHOW_MARKDOWN_HEAD "**%s**", pab_show_tally(show, tally));
     if (is_within(show)) {
         fprintf(file, ", against ");
-        print_text(file, show->comparison->baseline);
+        pab_markdown_text(file, show->comparison->baseline);
         fprintf(file, ", in ");
-        print_text(file, pab_reading_path(show->base));
+        pab_markdown_text(file, pab_reading_path(show->base));
     } else {
         fprintf(file, ": base ");
-        print_text(file, pab_reading_path(show->base));
+        pab_markdown_text(file, pab_reading_path(show->base));
         fprintf(file, ", head ");
-        print_text(file, pab_reading_path(show->head));
+        pab_markdown_text(file, pab_reading_path(show->head));
     }
     fprintf(file, "\n\n");
     if (show->comparison->control_failed) {
@@ -124,13 +112,13 @@ bool pab_show_markdown(FILE *file, const void *arg)
     print_rows(file, show, false);
     size_t lines = pab_show_legend(show, legend, ARRAY_COUNT(legend));
     for (size_t i = 0; i < lines; i++) {
-        print_text(file, legend[i]);
+        pab_markdown_text(file, legend[i]);
         fprintf(file, "\n");
     }
     fprintf(file, "\n");
     for (size_t i = 0; i < show->comparison->note_count; i++) {
         fprintf(file, "- ");
-        print_text(file, show->comparison->notes[i]);
+        pab_markdown_text(file, show->comparison->notes[i]);
         fprintf(file, "\n");
     }
     return ferror(file) == 0;

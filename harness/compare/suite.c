@@ -93,11 +93,12 @@ static uint64_t seed_of(const struct pab_sheet *sheet)
     return (uint64_t)json_integer_value(json_object_get(run, "seed"));
 }
 
+/* Over one workload a mean would ask its cell's question again, and Holm would count it. */
 static void add_time(struct pab_sheet *sheet, const struct pab_contrast *contrast, size_t metric)
 {
     const struct pab_rules *rules = &sheet->out->rules;
     struct suite suite = gather_times(sheet, contrast, metric);
-    if (suite.workloads > 0 && (!sheet->paired || suite.logs.count > 0)) {
+    if (suite.workloads > 1 && (!sheet->paired || suite.logs.count > 0)) {
         struct pab_effect effect = sheet->paired
                                        ? effect_of_rounds(&suite.logs, seed_of(sheet), rules->level)
                                        : effect_of_parts(&suite, rules->level);
@@ -149,7 +150,7 @@ static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contr
         pab_numbers_free(&base);
         pab_numbers_free(&head);
     }
-    if (suite.workloads == 0) {
+    if (suite.workloads < 2) {
         return;
     }
     struct pab_row *row = pab_sheet_add(sheet, NULL, contrast, what);

@@ -9,6 +9,11 @@
 
 #define PAB_FIGURE_MAX 40
 
+/* What noise.random_addresses means. */
+#define PAB_RANDOM_ADDRESSES                                                                       \
+    "personality() is refused here, as containers do: instructions were counted with random "      \
+    "addresses"
+
 /* "2.1 %" of 0.021; two digits that count. */
 const char *pab_words_percent(double share, char out[PAB_FIGURE_MAX]);
 /* "41.27 ns", "43.3 MiB", "12": four digits that count, bytes in KiB, MiB, GiB. "-" for none. */

@@ -176,6 +176,7 @@ enum pab_status pab_gate_plan(struct pab_plan *plan, const struct pab_gate_reque
     }
     status = status == PAB_OK ? split_arms(plan, &sides, err) : status;
     status = status == PAB_OK ? settle(plan, request, err) : status;
+    status = status == PAB_OK ? pab_gate_expect_libraries(plan, err) : status;
     if (status != PAB_OK) {
         pab_plan_fini(plan);
     }

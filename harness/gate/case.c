@@ -119,6 +119,7 @@ enum pab_status pab_gate_case_of_arms(struct pab_reading *arms,
         status = compare_arms(*out, err);
     }
     if (status == PAB_OK) {
+        (*out)->is_same = pab_gate_are_arms_same(arms);
         (*out)->failures = pab_gate_failures(arms, &(*out)->failure_count);
         judge(*out);
     } else {
@@ -138,6 +139,7 @@ enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_readi
     rules.force = settings->forces;
     enum pab_status status = pab_compare_between(base, head, &rules, &(*out)->first, err);
     if (status == PAB_OK) {
+        (*out)->is_same = (*out)->first->is_same;
         (*out)->failures = pab_gate_failures_between(base, head, &(*out)->failure_count);
         judge(*out);
     } else {

@@ -16,6 +16,7 @@ struct pab_gate_case {
     struct pab_gate_failure *failures;
     size_t failure_count;
     struct pab_gate_verdict *verdict;
+    bool is_same; /* base and head are one and the same: what differs is chance */
 };
 
 /* A document of a live gate. Takes `arms`. PAB_BAD_DATA: it is none; PAB_NOT_COMPARABLE: no cell
@@ -30,6 +31,9 @@ enum pab_status pab_gate_case_between(struct pab_reading *base, struct pab_readi
                                       struct pab_gate_case **out, struct pab_error *err);
 
 void pab_gate_case_free(struct pab_gate_case *the_case);
+
+/* Whether both arms of every backend are the same program, library and settings. */
+bool pab_gate_are_arms_same(const struct pab_reading *arms);
 
 /* `gate` of a document: who the sides are, how many rounds are the measurement; NULL: none. */
 const json_t *pab_gate_of(const struct pab_reading *reading);

@@ -16,7 +16,7 @@ enum pab_status pab_gate_expect_files(const struct pab_gate_arguments *arguments
     enum pab_status status = PAB_OK;
     for (size_t i = 0; status == PAB_OK && i < ARRAY_COUNT(paths); i++) {
         for (size_t j = 0; j < i; j++) {
-            if (paths[i] != NULL && paths[j] != NULL && strcmp(paths[i], paths[j]) == 0) {
+            if (paths[i] != NULL && paths[j] != NULL && pab_output_is_same(paths[i], paths[j])) {
                 return pab_fail(err, PAB_USAGE, "-o, --md and --junit need a file each");
             }
         }

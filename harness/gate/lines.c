@@ -62,7 +62,7 @@ static void set_change(const struct pab_row *row, struct pab_gate_line *line)
 
 void pab_gate_line_make(const struct pab_gate_item *item, struct pab_gate_line *line)
 {
-    const struct pab_row *row = item->row;
+    const struct pab_row *row = pab_gate_deciding_row(item);
     const char *word = word_of(item);
     *line = (struct pab_gate_line){0};
     snprintf(line->workload, sizeof(line->workload), "%s",
@@ -103,6 +103,17 @@ void pab_gate_line_text(const struct pab_gate_line *line, char *out, size_t size
     if (used < size) {
         snprintf(out + used, size - used, "%s", line->verdict);
     }
+}
+
+const char *pab_gate_again_text(const struct pab_gate_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++) {
+        if (pab_gate_deciding_row(&verdict->items[i]) != verdict->items[i].row) {
+            return "what looked worse was measured again: its figures are those of the new rounds "
+                   "alone, the first ones are named behind; `compare` takes all rounds together";
+        }
+    }
+    return "";
 }
 
 const char *pab_gate_only_label(const struct pab_gate_verdict *verdict)

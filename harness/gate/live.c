@@ -1,5 +1,6 @@
 #include "harness/gate/live.h"
 
+#include "harness/binary.h"
 #include "harness/json_text.h"
 
 #include <string.h>
@@ -118,9 +119,9 @@ static enum pab_status confirm(struct measurement *measurement, struct pab_error
     find_flagged(measurement, &time, &memory);
     if (time.cells + memory.cells > 0 && !measurement->experiment->quiet) {
         fprintf(stderr,
-                "gate: worse at first sight: %zu cells in time, %zu in memory; measuring "
-                "these again\n",
-                time.cells, memory.cells);
+                "gate: worse at first sight: %zu cell%s in time, %zu in memory; measuring these "
+                "again\n",
+                time.cells, time.cells == 1 ? "" : "s", memory.cells);
     }
     struct pab_plan part = *plan;
     part.passes = memory.cells > 0 ? mask_of(&pab_pass_memory) : 0;
@@ -182,8 +183,10 @@ enum pab_status pab_gate_measure(const struct pab_experiment *experiment,
     memset(result, 0, sizeof(*result));
     const struct pab_arm *arms = experiment->plan->arms; /* base and head take turns */
     json_object_set_new(measurement.record, "gate",
-                        json_pack("{s:o, s:o, s:o}", "base", pab_gate_side_json(arms[0].binary),
-                                  "head", pab_gate_side_json(arms[1].binary), "rules",
+                        json_pack("{s:o, s:o, s:b, s:o}", "base",
+                                  pab_gate_side_json(arms[0].binary), "head",
+                                  pab_gate_side_json(arms[1].binary), "one_program",
+                                  pab_binary_is_same(arms[0].binary, arms[1].binary), "rules",
                                   pab_gate_settings_json(settings)));
     enum pab_status status = measure_first(&measurement, err);
     if (status == PAB_OK && settings->confirm_rounds != 0 && result->backends_available > 0) {

@@ -25,6 +25,13 @@ struct pab_gate_request {
 enum pab_status pab_gate_plan(struct pab_plan *plan, const struct pab_gate_request *request,
                               struct pab_error *err);
 
+/* PAB_USAGE: the path of a library leads nowhere. */
+enum pab_status pab_gate_expect_libraries(const struct pab_plan *plan, struct pab_error *err);
+
+/* Opens every arm once, so that a gate that can only fail fails before it measures. 0 to go on;
+ * else what it ends with, and `err` says why. */
+int pab_gate_open(const struct pab_plan *plan, struct pab_error *err);
+
 /* `gate.base` or `gate.head` of a document: whose build it is; "": this program's. */
 json_t *pab_gate_side_json(const char *binary);
 

@@ -61,7 +61,9 @@ static const struct argp_option options[] = {
     {"alpha", OPTION_NUMBER + PAB_GATE_ALPHA, "P", 0,
      "Of any false alarm in time, over all cells (default: 0.01)", 3},
     {"detect", OPTION_NUMBER + PAB_GATE_DETECT, "PERCENT", 0,
-     "A slowdown that must have been within reach, else the gate is inconclusive (default: 3)", 3},
+     "A slowdown that must have been within reach, else the gate is inconclusive, as it is where "
+     "memory scatters by more (default: 3)",
+     3},
     {"power", OPTION_NUMBER + PAB_GATE_POWER, "P", 0, "... with this probability (default: 0.9)",
      3},
     {"time-floor", OPTION_NUMBER + PAB_GATE_TIME_FLOOR, "PERCENT", 0,
@@ -98,9 +100,12 @@ static const char doc[] =
     "must be worse again. FILE is a document of an earlier live gate, to be judged once more.\v"
     "Examples:\n"
     "  pyallocbench gate --base-bin ../base/build/pyallocbench\n"
-    "  pyallocbench gate --base-spec library:./old.so --head-spec library:./new.so -w strings\n"
-    "  pyallocbench gate --base-spec pymalloc --head-spec pymalloc:pool=4K --structure show\n"
-    "  pyallocbench gate --base-bin old/pyallocbench --md comment.md --junit gate.xml --github\n"
+    "  pyallocbench gate --base-spec library:./old.so \\\n"
+    "    --head-spec library:./new.so -w strings\n"
+    "  pyallocbench gate --base-spec pymalloc --head-spec pymalloc:pool=4K \\\n"
+    "    --structure show\n"
+    "  pyallocbench gate --base-bin old/pyallocbench --md comment.md \\\n"
+    "    --junit gate.xml --github\n"
     "  pyallocbench gate --base old.json --head new.json --passes memory\n\n"
     "Exit status: 0 nothing got worse; 1 a file could not be used; 2 usage; 3 something got worse, "
     "and again when it was confirmed; 4 head crashed, was wrong, or what was named is not there; 5 "
@@ -248,16 +253,16 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     struct pab_gate_arguments *arguments = state->input;
     switch (key) {
     case OPTION_BASE:
-        arguments->base = value;
+        arguments->base = pab_cmd_file(state, "--base", value);
         break;
     case OPTION_HEAD:
-        arguments->head = value;
+        arguments->head = pab_cmd_file(state, "--head", value);
         break;
     case OPTION_BASE_BIN:
-        arguments->request.base_binary = value;
+        arguments->request.base_binary = pab_cmd_file(state, "--base-bin", value);
         break;
     case OPTION_HEAD_BIN:
-        arguments->request.head_binary = value;
+        arguments->request.head_binary = pab_cmd_file(state, "--head-bin", value);
         break;
     case OPTION_BASE_SPEC:
         arguments->request.base_spec = value;
@@ -272,7 +277,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         if (arguments->file != NULL) {
             argp_failure(state, PAB_EXIT_USAGE, 0, "'%s': one FILE is judged at a time", value);
         }
-        arguments->file = value;
+        arguments->file = pab_cmd_file(state, "gate", value);
         break;
     default:
         return parse_measured(key, value, state, arguments) ||

@@ -1,8 +1,10 @@
 #include "harness/gate/self_test.h"
 
 #include "harness/gate/self_test_made.h"
+#include "harness/text.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TRIALS      2000u
 #define ALPHA       0.01
@@ -120,11 +122,11 @@ static void try_false_alarms(struct self_test *test)
     unsigned most = 0;
     binomial_band(trials, ALPHA, &least, &most);
     fprintf(test->out,
-            "false alarms before confirmation: %u of %u gates of %d cells where nothing differs; "
-            "alpha %g allows %u to %u: %s\n",
-            total, trials, CELLS, ALPHA, least, most, word(test, total >= least && total <= most));
+            "false alarms before confirmation, in gates of %d cells where nothing differs:\n"
+            "  %u of %u; alpha of %g allows %u to %u: %s\n",
+            CELLS, total, trials, ALPHA, least, most, word(test, total >= least && total <= most));
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
-        fprintf(test->out, "  %-26s %u\n", kinds[i], alarms[i]);
+        fprintf(test->out, "    %-26s %u\n", kinds[i], alarms[i]);
     }
 }
 
@@ -139,8 +141,7 @@ static void try_power(struct self_test *test)
     const double error = 1.0233 * noise * sqrt(2.0 / rounds);
     fprintf(test->out, "power: how often an effect is found that should be found so often\n");
     for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
-        /* One cell has two tests, its own and that of all cells. */
-        double effect = pab_detectable_effect(error, log1p(0.01), ALPHA / 2, asked[i]);
+        double effect = pab_detectable_effect(error, log1p(0.01), ALPHA, asked[i]);
         unsigned found = 0;
         for (unsigned t = 0; t < POWER_TRIES; t++) {
             struct pab_rng rng;
@@ -162,13 +163,36 @@ static void try_power(struct self_test *test)
 
 /* --- cases and mutants ------------------------------------------------------------------------ */
 
+/* "3 of 3", "no alarm in 3", "4 alarms in 300, up to 10 allowed", "970 of 2000, 880 to 1060
+ * wanted" */
+static void describe(const struct pab_case_outcome *got, char *out, size_t size)
+{
+    if (got->least == 0 && got->hits == 0) {
+        snprintf(out, size, "no alarm in %u", got->trials);
+    } else if (got->least == 0) {
+        snprintf(out, size, "%u alarm%s in %u, up to %u allowed", got->hits,
+                 got->hits == 1 ? "" : "s", got->trials, got->most);
+    } else if (got->least == got->trials) {
+        snprintf(out, size, "%u of %u", got->hits, got->trials);
+    } else {
+        snprintf(out, size, "%u of %u, %u to %u wanted", got->hits, got->trials, got->least,
+                 got->most);
+    }
+}
+
 static void try_cases(struct self_test *test)
 {
-    fprintf(test->out, "cases:\n");
+    fprintf(test->out, "cases, each with the gates in which it went so:\n");
     for (size_t i = 0; i < pab_self_case_count(); i++) {
         struct pab_case_outcome got = pab_self_case_run(i, &real, test->options->seed);
-        fprintf(test->out, "  %-14s %s: %u of %u: %s\n", pab_self_case_name(i),
-                pab_self_case_says(i), got.hits, got.trials, word(test, got.passed));
+        char head[40];
+        char how[80];
+        char text[200];
+        describe(&got, how, sizeof(how));
+        snprintf(head, sizeof(head), "  %-15s", pab_self_case_name(i));
+        snprintf(text, sizeof(text), "%s: %s: %s", pab_self_case_says(i), how,
+                 word(test, got.passed));
+        pab_text_print(test->out, head, (unsigned)strlen(head), text);
     }
 }
 

@@ -256,9 +256,8 @@ static void make_structure(struct pab_made_gate *gate, struct pab_rng *rng)
 
 /* --- power ------------------------------------------------------------------------------------ */
 
-/* As much slower as an even chance finds: alpha is shared by two tests, the cell's and that of
- * all cells, and the error of the Hodges-Lehmann estimate over n normal pairs is 1.023 times that
- * of their mean. */
+/* As much slower as an even chance finds: the error of the Hodges-Lehmann estimate over n normal
+ * pairs is 1.023 times that of their mean. */
 #define POWER_NOISE  0.1
 #define POWER_TRIALS 2000u
 
@@ -268,7 +267,7 @@ static void make_half_seen(struct pab_made_gate *gate, struct pab_rng *rng)
     gate->rounds = 60;
     gate->alpha = 0.05;
     double error = 1.0233 * POWER_NOISE * sqrt(2.0 / gate->rounds);
-    pab_made_slow(&gate->cell[0], exp(pab_detectable_effect(error, 0, gate->alpha / 2, 0.5)));
+    pab_made_slow(&gate->cell[0], exp(pab_detectable_effect(error, 0, gate->alpha, 0.5)));
 }
 
 /* Of 2,000 with an even chance some 950 find it (the approximation promises a little much), give or

@@ -1,6 +1,7 @@
 /* harness/gate/self_test_live.c -- real gates of this very program, on backends that are worse by a
  * known amount. */
 #include "harness/gate/self_test_made.h"
+#include "harness/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,8 +57,9 @@ static int run(const struct live_gate *gate, const char *document)
 }
 
 /* The largest change to the worse that the document tells of: "cpu_ns_per_op +4.9 %". */
-static void tell_finding(FILE *out, const char *document)
+static void tell_finding(const char *document, char *out, size_t size)
 {
+    out[0] = '\0';
     struct pab_reading *reading = NULL;
     struct pab_error err;
     if (pab_reading_open(document, &reading, &err) != PAB_OK) {
@@ -76,7 +78,7 @@ static void tell_finding(FILE *out, const char *document)
     double ratio = json_number_value(json_object_get(best, "ratio"));
     const char *metric = json_string_value(json_object_get(best, "metric"));
     if (ratio > 0 && metric != NULL) {
-        fprintf(out, " (%s %+.1f %%)", metric, 100 * (ratio - 1));
+        snprintf(out, size, " (%s %+.1f %%)", metric, 100 * (ratio - 1));
     }
     pab_reading_close(reading);
 }
@@ -100,10 +102,12 @@ unsigned pab_gate_self_test_live(bool quiet, FILE *out)
         int code = run(&gates[i], document);
         bool is_right =
             gates[i].is_worse ? code == REGRESSION : code == GOOD || code == INCONCLUSIVE;
-        fprintf(out, "  %-26s %s against %s: exit %d", gates[i].what, gates[i].base, gates[i].head,
-                code);
-        tell_finding(out, document);
-        fprintf(out, ": %s\n", is_right ? "ok" : "FAILED");
+        char found[80];
+        char text[256];
+        tell_finding(document, found, sizeof(found));
+        snprintf(text, sizeof(text), "%s: %s against %s: exit %d%s: %s", gates[i].what,
+                 gates[i].base, gates[i].head, code, found, is_right ? "ok" : "FAILED");
+        pab_text_print(out, "  ", 2, text);
         fflush(out);
         failed += !is_right;
         unlink(document);

@@ -140,7 +140,7 @@ static void add_pairs(struct pairs *sum, const struct pairs *pairs, double weigh
     }
 }
 
-/* Of every cell and, behind them, of the mean of all; returns how many are there. */
+/* Of every cell and, behind them, of the mean where there are several; returns how many. */
 static size_t weigh_all(const struct look *look, struct evidence evidence[TESTS])
 {
     static struct pairs pairs;
@@ -158,10 +158,10 @@ static size_t weigh_all(const struct look *look, struct evidence evidence[TESTS]
             add_pairs(&mean, &pairs, 1 / (double)measured);
         }
     }
-    if (measured > 0) {
+    if (measured > 1) {
         evidence[gate->cells] = weigh(&mean, look->faults);
     }
-    return measured + (measured > 0);
+    return measured + (measured > 1);
 }
 
 static void share_alpha(struct evidence evidence[TESTS])

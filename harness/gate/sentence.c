@@ -41,8 +41,9 @@ static bool goes_before(const struct pab_gate_item *a, const struct pab_gate_ite
     double size[2] = {0, 0};
     const struct pab_gate_item *both[] = {a, b};
     for (size_t i = 0; i < 2; i++) {
-        bool has_ratio = both[i]->row != NULL && both[i]->row->ratio > 0;
-        size[i] = has_ratio ? fabs(log(both[i]->row->ratio)) : 0;
+        const struct pab_row *row = pab_gate_deciding_row(both[i]);
+        bool has_ratio = row != NULL && row->ratio > 0;
+        size[i] = has_ratio ? fabs(log(row->ratio)) : 0;
     }
     return size[0] > size[1];
 }
@@ -65,7 +66,7 @@ static const struct pab_gate_item *next_of(const struct pab_gate_verdict *verdic
     return best;
 }
 
-/* "strings cpu_ns_per_op +3.4 % [+2.1, +4.7] %, slower: again +3.1 %" */
+/* "strings cpu_ns_per_op +3.1 % [+1.9, +4.3] %, slower: +3.4 % at first, and again" */
 static void add_finding(struct text *text, const struct pab_gate_verdict *verdict,
                         const struct pab_gate_item *item)
 {
@@ -177,13 +178,39 @@ static void add_found(struct text *text, const struct pab_gate_case *the_case)
     }
 }
 
-/* What the times could have shown, and how often they show what is not there. */
+static bool has_paired_times(const struct pab_gate_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++) {
+        const struct pab_row *row = verdict->items[i].row;
+        if (row != NULL && row->metric->family == PAB_FAMILY_TIME && row->n_base > 0 &&
+            row->n_head > 0) {
+            return verdict->judged[PAB_FAMILY_TIME] > 0;
+        }
+    }
+    return false;
+}
+
+/* What the times could have shown, and how often they show what is not there. Where head is broken
+ * or another workload that is beside the point; where both sides are the same there is nothing to
+ * be found. */
 static void add_power(struct text *text, const struct pab_gate_case *the_case)
 {
     const double *numbers = the_case->settings.numbers;
     const struct pab_gate_verdict *verdict = the_case->verdict;
     char percent[PAB_FIGURE_MAX];
-    if (verdict->judged[PAB_FAMILY_TIME] == 0) {
+    if (verdict->result == PAB_GATE_BROKEN || verdict->result == PAB_GATE_NOT_COMPARABLE) {
+        return;
+    }
+    if (the_case->is_same) {
+        add(text, "%s",
+            the_case->base != the_case->head
+                ? " Base and head hold the same run: nothing can differ, and nothing was tested."
+            : verdict->found[PAB_FINDING_REGRESSION] > 0
+                ? " Base and head are one and the same: this is a false alarm."
+                : " Base and head are one and the same: whatever differs is chance.");
+        return;
+    }
+    if (!has_paired_times(verdict)) {
         return;
     }
     if (isfinite(verdict->detectable)) {

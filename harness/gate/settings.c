@@ -54,6 +54,7 @@ struct pab_rules pab_gate_rules(const struct pab_gate_settings *settings)
     const double *said = settings->numbers;
     struct pab_rules rules = pab_rules_gating();
     bool confirms = settings->confirm_rounds != 0;
+    rules.families = settings->families;
     rules.alpha = said[PAB_GATE_ALPHA];
     rules.power = confirms ? sqrt(said[PAB_GATE_POWER]) : said[PAB_GATE_POWER];
     rules.floor[PAB_FAMILY_TIME] = said[PAB_GATE_TIME_FLOOR];

@@ -72,6 +72,9 @@ const char *pab_gate_quiet_text(const struct pab_gate_case *the_case,
                                 bool (*wants)(const struct pab_gate_item *item),
                                 char out[PAB_GATE_WORD_MAX]);
 
+/* Which rounds the figures are of, where some were measured again; else "". */
+const char *pab_gate_again_text(const struct pab_gate_verdict *verdict);
+
 /* "base" or "head", version, commit, binary or spec, as one text. */
 const char *pab_gate_side_text(const struct pab_gate_case *the_case, bool is_head,
                                char out[PAB_GATE_WORD_MAX]);

@@ -109,7 +109,7 @@ json_t *pab_gate_findings_json(const struct pab_gate_case *the_case)
     json_t *out = json_array();
     for (size_t i = 0; i < verdict->count; i++) {
         const struct pab_gate_item *item = &verdict->items[i];
-        const struct pab_row *row = item->row;
+        const struct pab_row *row = pab_gate_deciding_row(item);
         if (!pab_gate_is_news(item)) {
             continue;
         }

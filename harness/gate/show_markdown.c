@@ -138,6 +138,9 @@ bool pab_gate_show_markdown(FILE *file, const void *arg)
     char quiet[PAB_GATE_WORD_MAX];
     print_summary(file, the_case);
     print_rows(file, the_case->verdict, pab_gate_is_news, NEWS_MAX);
+    if (pab_gate_again_text(the_case->verdict)[0] != '\0') {
+        fprintf(file, "- %s\n", pab_gate_again_text(the_case->verdict));
+    }
     for (size_t i = 0; i < the_case->first->note_count; i++) {
         fputs("- ", file);
         pab_markdown_text(file, the_case->first->notes[i]);

@@ -78,15 +78,12 @@ static bool is_left_out(const struct pab_metric *metric)
     return false;
 }
 
-/* Of one machine among several only the mean over all is judged; a mean over one workload would
- * ask the same question again. */
+/* Of one machine among several only the mean over all is judged. */
 static bool is_judged(const struct pab_row *row, const struct pab_gate_limits *limits)
 {
-    bool is_mean_of_one = row->workload == NULL && row->workloads == 1;
     bool may_differ = (row->metric->family == PAB_FAMILY_STRUCTURE && limits->shows_structure) ||
                       is_left_out(row->metric);
-    return row->host == NULL && !is_mean_of_one &&
-           (limits->families >> row->metric->family & 1u) != 0 &&
+    return row->host == NULL && (limits->families >> row->metric->family & 1u) != 0 &&
            row->metric->family != PAB_FAMILY_DESCRIPTION && !may_differ;
 }
 
@@ -139,13 +136,16 @@ static bool could_see(const struct pab_row *row, double detect)
            follows_a_clock(row->metric);
 }
 
+const struct pab_row *pab_gate_deciding_row(const struct pab_gate_item *item)
+{
+    return item->again != NULL && isfinite(item->again->ratio) ? item->again : item->row;
+}
+
 static void judge_flagged(struct pab_gate_item *item, const struct pab_gate_evidence *evidence,
                           const struct pab_gate_limits *limits)
 {
-    char again[PAB_GATE_CHANGE_MAX] = "";
-    if (item->again != NULL) {
-        pab_gate_change_text(item->again->ratio, again);
-    }
+    char first[PAB_GATE_CHANGE_MAX];
+    pab_gate_change_text(item->row->ratio, first);
     if (item->family == PAB_FAMILY_TIME && evidence->first->control_failed) {
         find(item, PAB_FINDING_UNDECIDED, "worse, but the A/A control failed");
     } else if (!limits->confirms) {
@@ -153,22 +153,38 @@ static void judge_flagged(struct pab_gate_item *item, const struct pab_gate_evid
     } else if (item->again == NULL) {
         find(item, PAB_FINDING_UNDECIDED, "worse, but there are no rounds to confirm it");
     } else if (item->again->call == PAB_CALL_WORSE) {
-        find(item, PAB_FINDING_REGRESSION, "again %s", again);
+        find(item, PAB_FINDING_REGRESSION, "%s at first, and again", first);
     } else if (could_see(item->again, limits->detect)) {
-        find(item, PAB_FINDING_CLEARED, "worse at first, then %s", again);
+        find(item, PAB_FINDING_CLEARED, "%s at first, not again", first);
     } else {
-        find(item, PAB_FINDING_UNDECIDED, "worse at first, then %s, within the noise", again);
+        find(item, PAB_FINDING_UNDECIDED, "worse at first (%s), then within the noise", first);
     }
 }
 
-static void judge_undecided(struct pab_gate_item *item, const struct pab_gate_limits *limits)
+/* Of a time the change that would have been found, of what has no power the largest that any two
+ * rounds show. */
+static void find_in_order(struct pab_gate_item *item, const struct pab_gate_limits *limits,
+                          double own_limit)
+{
+    char text[PAB_GATE_CHANGE_MAX];
+    double highest = item->row->hi;
+    if (follows_a_clock(item->row->metric)) {
+        find(item, PAB_FINDING_GOOD, "within its noise: %s", item->row->why);
+    } else if (item->family == PAB_FAMILY_TIME || highest <= 1 + own_limit) {
+        double least = item->family == PAB_FAMILY_TIME ? limits->detect : own_limit;
+        find(item, PAB_FINDING_GOOD, "no change above %s", pab_words_percent(least, text));
+    } else {
+        find(item, PAB_FINDING_GOOD, "at most %s from any round to any other",
+             pab_gate_change_text(highest, text));
+    }
+}
+
+static void judge_undecided(struct pab_gate_item *item, const struct pab_gate_evidence *evidence,
+                            const struct pab_gate_limits *limits)
 {
     bool is_structure = item->family == PAB_FAMILY_STRUCTURE;
-    char text[PAB_FIGURE_MAX];
     if (!is_structure && could_see(item->row, limits->detect)) {
-        bool is_seen = !follows_a_clock(item->row->metric);
-        find(item, PAB_FINDING_GOOD, "%s%s", is_seen ? "no change above " : "within its noise: ",
-             is_seen ? pab_words_percent(limits->detect, text) : item->row->why);
+        find_in_order(item, limits, evidence->first->rules.floor[item->family]);
     } else { /* of a mean its cells say it, too */
         find(item, item->workload == NULL ? PAB_FINDING_SHOWN : PAB_FINDING_UNDECIDED, "%s",
              item->row->why);
@@ -203,7 +219,7 @@ static void judge_row(struct pab_gate_item *item, const struct pab_gate_evidence
         find(item, PAB_FINDING_GOOD, "%s", "");
         break;
     case PAB_CALL_UNDECIDED:
-        judge_undecided(item, limits);
+        judge_undecided(item, evidence, limits);
         break;
     case PAB_CALL_NEW:
         find(item, PAB_FINDING_NEW, "%s", row->why[0] != '\0' ? row->why : "base has none");

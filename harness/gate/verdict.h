@@ -76,6 +76,10 @@ struct pab_gate_item {
     char why[240]; /* for people, or "" */
 };
 
+/* The figures that decided: those of the rounds that were to confirm it, where there are any. The
+ * first look's were chosen because they were large. */
+const struct pab_row *pab_gate_deciding_row(const struct pab_gate_item *item);
+
 /* Worst first. */
 enum pab_gate_result {
     PAB_GATE_BROKEN,

@@ -1,11 +1,18 @@
-"""Watches the journal (FILE.partial) of a run in flight, and compares samples to the letter."""
+"""Watches the journal (FILE.partial) of a run in flight, and compares samples to the letter.
+
+A run that is to be interrupted has far more rounds than are ever made: however late the test gets
+a CPU, it is not over. Then its plan is cut short, so that it can be ended.
+"""
 
 import json
 import time
 
 from support import HANG_SECONDS
 
-RUN = ("run", "--preset", "smoke", "-b", "system,null", "-w", "small_ints", "--seed", "7")
+QUICK = ("run", "--preset", "sprint", "-w", "small_ints", "-p", "small_ints.live=2000", "-p",
+         "small_ints.steps=2000", "--seed", "7")
+RUN = (*QUICK, "-b", "system,null")
+ENDLESS = ("--rounds", "10000")
 
 
 def exact(text):
@@ -45,3 +52,12 @@ def wait_for_samples(path, count, process):
         if time.monotonic() > deadline:
             raise AssertionError(f"{path} never had {count} samples")
         time.sleep(0.01)
+
+
+def cut_short(path, more=3):
+    """Leaves `more` rounds to make behind the last one that the journal knows."""
+    begun = max(cell[3] for cell in journal_samples(path))
+    first, rest = path.read_bytes().split(b"\n", 1)
+    header = json.loads(first)
+    header["header"]["plan"]["rounds"] = begun + 1 + more
+    path.write_bytes(json.dumps(header).encode() + b"\n" + rest)

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import unittest
 
-from support import (GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL, USAGE, CliTest)
+from support import (GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL, USAGE, CliTest,
+                     unwrapped)
 
 WORDS = {"faster", "slower", "smaller", "larger", "better", "worse", "equal", "differs",
          "equivalent", "cannot tell", "not judged", "new", "gone", "failed"}
@@ -77,12 +78,51 @@ class CompareTest(CliTest):
         lines = text.splitlines()
         self.assertIn(str(self.run_file), lines[0])
         self.assertIn("against system", lines[0])
-        for words in ("small_ints", "cpu_ns_per_op", "peak_rss_bytes", "all workloads",
-                      "the baseline", "a floor, not an allocator", "cannot tell is not equal"):
+        for words in ("small_ints", "cpu_ns_per_op", "peak_rss_bytes", "the baseline",
+                      "a floor, not an allocator", "cannot tell is not equal"):
             self.assertIn(words, text)
+        self.assertNotIn("all workloads", text, "one workload has no mean beside it")
         self.assertNotIn("\033", text)
         self.assertNotIn("wall_ns_per_op", text)
         self.assertIn("wall_ns_per_op", self.compare(self.run_file, "--all"))
+
+    def renamed(self, name, backend):
+        """The run, its pymalloc under another name."""
+        text = json.dumps(self.made).replace('"pymalloc"', json.dumps(backend))
+        (self.dir / name).write_text(text, encoding="utf-8")
+        return name
+
+    def test_lines_fit(self):
+        long = "mimalloc:purge=0:arena=1G+jemalloc:narenas=1"
+        old = self.put("old.json", self.made)
+        new = self.put("new.json", slowed(self.made, "pymalloc", 3))
+        for words in ((old,), (old, "--all"), (old, new, "--all"),
+                      (self.renamed("long.json", long), "--all")):
+            lines = self.compare(*words).splitlines()
+            for line in lines:
+                self.assertLessEqual(len(line), 80)
+                self.assertEqual(line, line.rstrip())
+            self.assertEqual(words[0] == "long.json", f"    {long}" in lines)
+        heads = {}  # each figure stands under its own head
+        for line in self.compare(old, "--metrics", "*_ns_per_op,peak*").splitlines():
+            if line.endswith("  ratio"):
+                heads[len(line)] = line
+            elif line.startswith("    ") and line[4] != " ":
+                end = max(heads)
+                self.assertRegex(line[:end], r"  [0-9.]+\Z")
+        self.assertEqual(len(heads), 1, heads)
+
+    def test_names_are_no_markup(self):
+        name = 'a|b_c*d~e<f>`g`[h](i)_j_ "k", l'
+        document = self.renamed("odd.json", name)
+        page = self.compare(document, "--format", "md")
+        self.assertIn(r'a\|b_c\*d\~e\<f>\`g\`\[h\](i)\_j\_ "k", l', page)
+        cells = {len(line.replace(r"\|", "").split("|"))
+                 for line in page.splitlines() if line.startswith("|")}
+        self.assertEqual(len(cells), 1, page)
+        table = csv.DictReader(io.StringIO(self.compare(document, "--format", "csv"), newline=""),
+                               strict=True)
+        self.assertIn(name, {row["backend"] for row in table})
 
     def test_name_that_is_not_utf_8(self):
         name = os.fsdecode(b"r\xe9sultats.json")
@@ -242,6 +282,61 @@ class CompareTest(CliTest):
         rows = self.document(name)["benchmarks"]
         self.assertEqual(len(rows), 2 * len(self.made["benchmarks"]))
         self.assertEqual(len({row["name"] for row in rows}), 6)
+
+    def test_noise_is_of_its_machine(self):
+        self.made = copy.deepcopy(self.made)  # this test's own
+        self.made["pyallocbench"]["noise"]["warnings"] = ["busy (load 7.5): wait"]
+        name = self.merged()
+        notes = json.loads(self.compare(name, "--format", "json"))["notes"]
+        own = self.made["context"]["host_name"]
+        self.assertEqual([note for note in notes if "busy" in note], [
+            f"host 0 ({own}): busy (load 7.5): wait", f"host 1 ({own}-2): busy (load 7.5): wait"])
+        third = slowed(self.made, "nobody", 1)  # the first machine once more
+        for array in ("samples", "control", "timelines"):
+            for row in third["pyallocbench"][array]:
+                row["round"] += 100
+        third["pyallocbench"]["run_id"] = "third"
+        third["pyallocbench"]["noise"]["warnings"] = ["busy (load 9.5): wait", "hot"]
+        self.expect_exit(self.tool("merge", name, self.put("three.json", third),
+                                   "-o", "all.json"), GOOD)
+        notes = json.loads(self.compare("all.json", "--format", "json"))["notes"]
+        self.assertEqual([note for note in notes if "busy" in note or "hot" in note], [
+            f"host 0 ({own}): busy (load 7.5): wait (in 2 of 2 parts)",
+            f"host 0 ({own}): hot (in 1 of 2 parts)", f"host 1 ({own}-2): busy (load 7.5): wait"])
+
+    def test_pass_that_one_side_has_not(self):
+        def without(name, kind):
+            document = slowed(self.made, "nobody", 1)
+            run = document["pyallocbench"]
+            run["run_id"] = name
+            run["shard"] = {"index": 2, "count": 3}
+            run["samples"] = [row for row in run["samples"] if row["pass"] != kind]
+            return self.put(name, document)
+        old, new = self.put("old.json", self.made), without("new.json", "memory")
+        rows = self.rows(old, new)
+        gone = [row for row in rows if row["verdict"] == "gone"]
+        self.assertGreater(len(gone), 10)
+        self.assertEqual({row["why"] for row in gone}, {"no memory pass in head"})
+        for words in ((old, new), (old, new, "--all")):
+            table = self.compare(*words)
+            self.assertIn(f"note: no memory pass in new.json: {len(gone)} figures have nothing "
+                          "beside them; it is shard 2 of 3: `pyallocbench merge` joins them",
+                          unwrapped(table))
+            self.assertEqual(table.count("memory pass"), 1)
+            self.assertNotIn("gone", table)
+        self.assertIn("no memory pass in new.json", unwrapped(self.compare(new, old)))
+        self.assertIn("gone", self.compare(old, new, "--metrics", "peak*"))
+        self.refuse(NOT_COMPARABLE, new, without("rest.json", "time"), says=["of other passes"])
+        failed = copy.deepcopy(self.made)  # a pass that failed was run
+        failed["pyallocbench"]["run_id"] = "failed"
+        failed["pyallocbench"]["samples"] = [
+            row for row in failed["pyallocbench"]["samples"] if row["pass"] != "memory"]
+        failed["pyallocbench"]["failures"] = [{
+            "workload": "small_ints", "backend": "system", "pass": "memory", "round": 0,
+            "kind": "crashed", "message": "signal 11"}]
+        table = self.compare(old, self.put("failed.json", failed))
+        self.assertIn("failed", table)
+        self.assertNotIn("memory pass", table)
 
     def test_google_benchmarks_own_tool_reads_merged_documents(self):
         names = sorted({row["name"] for row in self.document(self.merged())["benchmarks"]})

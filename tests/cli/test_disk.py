@@ -5,11 +5,12 @@ import resource
 import subprocess
 import unittest
 
-from journal import RUN, document_samples, journal_samples, wait_for_samples
-from support import GOOD, HANG_SECONDS, IO_ERROR, TOOL, CliTest
+from journal import (ENDLESS, RUN, cut_short, document_samples, journal_samples,
+                     wait_for_samples)
+from support import GOOD, HANG_SECONDS, IO_ERROR, ROOT, TOOL, USAGE, CliTest
 
 LIMIT_BYTES = 40_000
-MANY = (*RUN, "--rounds", "60", "-o")
+MANY = (*RUN, *ENDLESS, "-o")
 
 
 class DiskTest(CliTest):
@@ -23,6 +24,7 @@ class DiskTest(CliTest):
 
     def expect_resumed(self, folder):
         """Once there is room again, the run goes on from the last sample that was written."""
+        cut_short(folder / "out.json.partial")
         kept = journal_samples(folder / "out.json.partial")
         done = self.tool("run", "--resume", folder / "out.json")
         self.expect_exit(done, GOOD)
@@ -67,6 +69,21 @@ class DiskTest(CliTest):
             while True:
                 filler.write(bytes(4096))
 
+    def test_gate(self):
+        """Why, before what is kept: nothing goes on with a gate's journal, so its room is given up
+        for the document."""
+        words = ("gate", "-q", "--base-spec", "null", "--head-spec", "null", "--passes", "time",
+                 "--rounds", "3000", "-w", "small_ints", "-p", "small_ints.live=1000", "-p",
+                 "small_ints.steps=1000", "-o", "gate.json")
+        done = self.tool(*words, restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES)))
+        self.assertEqual(done.returncode, IO_ERROR, done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertRegex(lines[0], "cannot .*gate.json.partial: (File too large|No space left)")
+        self.assertRegex(lines[-1], "is kept")
+        self.assertEqual("nothing is kept" not in lines[-1], (self.dir / "gate.json").exists())
+        self.assertFalse((self.dir / "gate.json.partial").exists())
+
     def test_full_stdout(self):
         for words in (("list",), ("list", "backends", "--json"), ("--version",), ("doctor",)):
             with self.subTest(words=words), open("/dev/full", "wb") as full:
@@ -85,10 +102,34 @@ class DiskTest(CliTest):
         self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_output_is_no_plain_file(self):
-        done = self.tool(*RUN, "--rounds", "1", "-o", "/dev/full")
-        self.assertNotEqual(done.returncode, GOOD)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        self.assertIn("/dev/full", done.stderr)
+        """Renaming would put a file in its place. The device's own reason is the better one."""
+        golden = ROOT / "tests/golden/rounds.json"
+        verbs = ((*RUN, "--rounds", "1", "-o"), ("compare", golden, "-o"), ("check", "-o"),
+                 ("check", "--md"), ("merge", golden, golden, "-o"),
+                 ("gate", "--base-spec", "null", "--head-spec", "null", "-o"),
+                 ("gate", "--base", golden, "--head", golden, "--md"),
+                 ("gate", "--base", golden, "--head", golden, "--junit"))
+        for words in verbs:
+            with self.subTest(words=words):
+                self.expect_one_line(self.tool(*words, "/dev/full"), IO_ERROR,
+                                     "cannot write /dev/full: No space left on device")
+                self.expect_one_line(self.tool(*words, "/dev/null"), IO_ERROR,
+                                     "cannot write /dev/null: it is no plain file")
+                self.expect_one_line(self.tool(*words, "."), IO_ERROR,
+                                     "cannot write .: Is a directory")
+        self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_two_outputs_to_one_file(self):
+        golden = ROOT / "tests/golden/rounds.json"
+        (self.dir / "folder").mkdir()
+        for words in (("check",), ("gate", "--base", golden, "--head", golden)):
+            for first, second in (("x", "./x"), ("x", "folder/../x"), ("x", self.dir / "x")):
+                with self.subTest(words=words, second=second):
+                    done = self.tool(*words, "--md", first, "--junit", second)
+                    self.expect_one_line(done, USAGE, "need a file each")
+                    (self.dir / "x").touch()  # also where it is there
+        self.expect_one_line(self.tool("merge", golden, "none.json", "-o", golden), USAGE,
+                             "is one of the parts")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ MEMORY_ROUNDS = 3
 ROUNDS = 32  # the control has a quarter of them, and needs 8
 
 
+def sentence(done):
+    """What a gate ends with, however it was broken into lines."""
+    return " ".join(done.stdout.rstrip().split("\n\n")[-1].split())
+
+
 def run_gate(folder, *words, **options):
     return subprocess.run([TOOL, *SMALL, *words], cwd=folder, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
@@ -96,9 +101,8 @@ class Planted(CliTest):
     def expect(self, code, *words, options=()):
         done = self.judge(*options)
         self.expect_exit(done, code)
-        last = done.stdout.splitlines()[-1]
         for word in words:
-            self.assertIn(word, last)
+            self.assertIn(word, sentence(done))
         return done
 
 
@@ -122,12 +126,57 @@ class JudgeTest(Planted):
         self.assertEqual({row["backend"] for row in run["control"]}, {"pymalloc@base"})
 
     def test_the_same_twice(self):
-        done = self.expect(GOOD, "GOOD: nothing of")
+        """One program against itself: what it would have found is beside the point."""
+        done = self.expect(GOOD, "GOOD: nothing of", "Base and head are one and the same")
+        self.assertNotIn("Of 100 gates", sentence(done))
         self.assertEqual(self.judge().stdout, done.stdout)
+        self.run_part["gate"]["one_program"] = False
+        done = self.expect(GOOD, "Of 100 gates, 90 would find")
+        self.assertNotIn("the same", sentence(done))
+
+    def test_the_same_is_a_false_alarm(self):
+        self.set_head(1.05, 1.05)
+        self.expect(REGRESSION, "one and the same: this is a false alarm")
+        for row in self.run_part["backends"]:
+            if row["role"] == "head":
+                row["identity"]["build_id"] = "another"
+        self.assertNotIn("false alarm", sentence(self.expect(REGRESSION)))
+
+    def test_lines_fit(self):
+        self.set_head(1.05, 1.05)
+        for row in self.run_part["backends"]:
+            row["label"] = "-> ".join(["pymalloc:pool=4K "] * 6)
+        for sample in self.samples("memory", "head"):
+            sample["mem"]["structure"]["arenas_ever"] += 1
+        for words in ((), ("-v",), ("--alpha", "0.0000001")):
+            for line in self.judge(*words).stdout.splitlines():
+                self.assertLessEqual(len(line), 80, line)
+
+    def test_scattering_memory(self):
+        """What memory may hide is told by its own figures, not by --detect of times."""
+        for sample in self.samples("memory", "head"):
+            sample["mem"]["peak_rss_bytes"] = 100 * 2**20
+        for sample in self.samples("memory", "base"):
+            sample["mem"]["peak_rss_bytes"] = (100 + sample["round"]) * 2**20
+        for sample in self.samples("memory", "head")[:1]:
+            sample["mem"]["peak_rss_bytes"] = 102 * 2**20
+        done = self.judge("-v")
+        self.assertIn("at most +2.0 % from any round to any other", " ".join(done.stdout.split()))
+        self.assertNotIn("no change above 3 %", done.stdout)
+
+    def test_notes_on_times_are_for_times(self):
+        self.run_part["control"] = []
+        self.run_part["noise"]["warnings"] = ["the machine is busy"]
+        done = self.judge()
+        self.assertIn("no A/A control was run", done.stdout)
+        self.assertIn("the machine is busy", done.stdout)
+        done = self.judge("--passes", "memory")
+        self.assertNotIn("note:", done.stdout)
 
     def test_slower_and_confirmed(self):
-        self.set_head(1.05, 1.05)
-        self.expect(REGRESSION, "REGRESSION", "small_ints cpu_ns_per_op +5", "slower: again +5")
+        self.set_head(1.05, 1.06)
+        self.expect(REGRESSION, "REGRESSION", "small_ints cpu_ns_per_op +6",
+                    "slower: +5.0 % at first, and again")
 
     def test_slower_at_first_only(self):
         self.set_head(1.05, 1.0)
@@ -201,7 +250,8 @@ class JudgeTest(Planted):
         self.run_part["failures"].append({
             "workload": "small_ints", "backend": "pymalloc@head", "pass": "time", "round": 7,
             "kind": "crashed", "message": "killed by signal 11"})
-        self.expect(BAD_CELL, "BROKEN", "killed by signal 11")
+        done = self.expect(BAD_CELL, "BROKEN", "killed by signal 11")
+        self.assertNotIn("Of 100 gates", sentence(done))
         self.run_part["failures"][0]["backend"] = "pymalloc@base"
         self.expect(GOOD)
 
@@ -270,7 +320,7 @@ class ReportTest(Planted):
         self.assertTrue(lines[3].startswith("REGRESSION: 2 regressions: small_ints"), lines[3])
         rows = [line for line in lines if line.startswith("| small_ints | cpu_ns_per_op")]
         self.assertEqual(len(rows), 2, "above the fold, and in it")
-        self.assertIn("**slower: again +5", rows[0])
+        self.assertIn("**slower: +5", rows[0])
         self.assertEqual(self.markdown.count("<details>"), self.markdown.count("</details>"))
         self.assertIn("`pyallocbench gate ", self.markdown)
         self.assertIn("\\|b\\<c>", lines[1])
@@ -307,7 +357,7 @@ class LiveTest(CliTest):
         done = run_gate(self.dir, "--base-spec", "pymalloc:slow=0", "--head-spec",
                         "pymalloc:slow=1", "--passes", "instructions", "-o", "out.json")
         self.expect_exit(done, REGRESSION)
-        self.assertIn("instructions.per_op", done.stdout.splitlines()[-1])
+        self.assertIn("instructions.per_op", sentence(done))
         run = self.document()["pyallocbench"]
         SCHEMA.validate(self.document())
         self.assertEqual(run["gate"]["result"], "REGRESSION")
@@ -317,7 +367,7 @@ class LiveTest(CliTest):
         done = run_gate(self.dir, "--base-spec", "pymalloc", "--head-spec", "pymalloc:pool=4K",
                         "--passes", "memory", "-o", "out.json")
         self.expect_exit(done, REGRESSION)
-        self.assertIn("structure.", done.stdout.splitlines()[-1])
+        self.assertIn("structure.", sentence(done))
         label = "pymalloc -> pymalloc:pool=4K"
         self.assertEqual({row["label"] for row in self.document()["pyallocbench"]["backends"]},
                          {label})
@@ -328,28 +378,45 @@ class LiveTest(CliTest):
         done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system:leak=2",
                         "--passes", "memory", "-o", "out.json")
         self.expect_exit(done, REGRESSION)
-        self.assertIn("again", done.stdout.splitlines()[-1])
+        self.assertIn("again", sentence(done))
         rounds = {(row["backend"], row["round"]) for row in
                   self.document()["pyallocbench"]["samples"]}
         self.assertEqual(rounds, {(arm, number) for arm in ("system@base", "system:leak=2@head")
                                   for number in range(3 * MEMORY_ROUNDS)})
 
-    def test_head_is_not_there(self):
-        quick = ("--rounds", "2", "--passes", "time")
-        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "library:./none.so",
-                        *quick)
-        self.expect_exit(done, BAD_CELL)
-        self.assertIn("none.so", done.stdout.splitlines()[-1])
-        done = run_gate(self.dir, "--base-spec", "library:./none.so", "--head-spec",
-                        "library:./none.so", *quick)
-        self.expect_exit(done, UNAVAILABLE)
+    def test_a_side_is_not_there(self):
+        """Before anything is measured, and without a document."""
+        (self.dir / "text.so").write_text("text", encoding="ascii")
+        there, gone, none = "system", "library:./none.so", "library:./text.so"
+        for base, head, code, words in (
+                (there, gone, USAGE, "./none.so: No such file or directory"),
+                (gone, there, USAGE, "./none.so: No such file or directory"),
+                (there, f"pymalloc+{gone}", USAGE, "./none.so: No such file or directory"),
+                (there, none, BAD_CELL, "text.so@head is unavailable"),
+                (none, there, BAD_CELL, "text.so@base is unavailable"),
+                (none, none, UNAVAILABLE, "none of the backends asked for")):
+            done = run_gate(self.dir, "--base-spec", base, "--head-spec", head, "-o", "out.json")
+            self.expect_one_line(done, code, words)
+            self.assertFalse((self.dir / "out.json").exists())
+            self.assertFalse((self.dir / "out.json.partial").exists())
+
+    def test_a_copy_of_itself(self):
+        shutil.copy(TOOL, self.dir / "copy")
+        done = run_gate(self.dir, "--base-bin", "./copy", "--passes", "memory", "-o", "out.json")
+        self.assertIn("one and the same", sentence(done))
+        self.assertNotIn("note:", done.stdout)
+        self.assertTrue(self.document()["pyallocbench"]["gate"]["one_program"])
+        with open(self.dir / "copy", "ab") as file:
+            file.write(b"another")
+        done = run_gate(self.dir, "--base-bin", "./copy", "--passes", "memory", "-o", "out.json")
+        self.assertNotIn("one and the same", sentence(done))
 
     def test_a_side_crashes(self):
         broken = f"library:{BROKEN / 'crash_late.so'}"
         quick = ("--rounds", "2", "--passes", "time")
         done = run_gate(self.dir, "--base-spec", "system", "--head-spec", broken, *quick)
         self.expect_exit(done, BAD_CELL)
-        self.assertIn("BROKEN", done.stdout.splitlines()[-1])
+        self.assertIn("BROKEN", sentence(done))
         done = run_gate(self.dir, "--base-spec", broken, "--head-spec", "system", *quick)
         self.expect_exit(done, NOT_COMPARABLE)
         self.assertIn("base has no figure", done.stderr.splitlines()[-1])
@@ -358,7 +425,7 @@ class LiveTest(CliTest):
         done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system", "--rounds",
                         "1", "--passes", "time")
         self.expect_exit(done, INCONCLUSIVE)
-        self.assertIn("too few", done.stdout.splitlines()[-1])
+        self.assertIn("too few", sentence(done))
 
     def test_interrupted(self):
         process = self.start(*SMALL, "--base-spec", "system", "--head-spec", "system", "--rounds",
@@ -371,7 +438,7 @@ class LiveTest(CliTest):
         self.assertEqual(process.returncode, 130)
         lines = process.stderr.read().splitlines()
         self.assertEqual(len(lines), 1, lines)
-        self.assertIn("kept in out.json, and not judged", lines[0])
+        self.assertIn("kept in out.json, and not judged; `compare` shows it", lines[0])
         document = self.document()
         SCHEMA.validate(document)
         self.assertFalse(document["pyallocbench"]["complete"])
@@ -437,7 +504,8 @@ class DocumentTest(CliTest):
     def test_base_equal_to_head(self):
         done = self.gate("--base", "a.json", "--head", "a.json")
         self.expect_exit(done, GOOD)
-        self.assertIn("nothing can differ", done.stdout)
+        self.assertIn("hold the same run: nothing can differ", sentence(done))
+        self.assertNotIn("Of 100 gates", sentence(done))
 
     def test_two_runs_only_advise_on_time(self):
         def slow(run):
@@ -447,7 +515,7 @@ class DocumentTest(CliTest):
         self.change("a.json", slow)
         done = self.gate("--base", "a.json", "--head", "changed.json")
         self.expect_exit(done, INCONCLUSIVE)
-        self.assertIn("ran apart", done.stdout.splitlines()[-1])
+        self.assertIn("ran apart", sentence(done))
         done = self.gate("--base", "a.json", "--head", "changed.json", "--passes", "memory")
         self.expect_exit(done, GOOD)
 
@@ -468,7 +536,7 @@ class DocumentTest(CliTest):
         self.expect_one_line(self.gate(*both), NOT_COMPARABLE, "Z80", "--force")
         done = self.gate(*both, "--force", "--md", "out.md")
         self.assertIn(done.returncode, (GOOD, REGRESSION, INCONCLUSIVE))
-        self.assertIn("forced", done.stdout.splitlines()[-1])
+        self.assertIn("forced", sentence(done))
         self.assertIn("forced", (self.dir / "out.md").read_text(encoding="utf-8"))
 
     def test_interrupted(self):

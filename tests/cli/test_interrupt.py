@@ -9,13 +9,13 @@ import subprocess
 import time
 import unittest
 
-from journal import RUN, document_samples, exact, journal_samples, wait_for_samples
+from journal import (ENDLESS, QUICK, RUN, cut_short, document_samples, exact, journal_samples,
+                     wait_for_samples)
 from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, TOOL, USAGE,
                      CliTest, failures_of, good_cells, planned_cells)
 
-LONG = (*RUN, "--rounds", "60", "-o", "out.json")
-SWAPPED = ("run", "--preset", "smoke", "-b", "system,library:./mine.so", "-w", "small_ints",
-           "--rounds", "60", "-o", "out.json")
+LONG = (*RUN, *ENDLESS, "-o", "out.json")
+SWAPPED = (*QUICK, "-b", "system,library:./mine.so", *ENDLESS, "-o", "out.json")
 
 
 class InterruptTest(CliTest):
@@ -26,6 +26,7 @@ class InterruptTest(CliTest):
 
     def expect_resumed(self, before):
         """The resumed document is whole, and each sample of `before` is in it to the letter."""
+        cut_short(self.journal)
         done = self.tool("run", "--resume", "out.json")
         self.expect_exit(done, GOOD)
         document = self.document()
@@ -34,7 +35,7 @@ class InterruptTest(CliTest):
             self.assertEqual(good_cells(document, backend), planned_cells(document))
         after = document_samples(self.out)
         self.assertNotEqual(before, {})
-        self.assertLess(len(before), len(after), "nothing was left to do: the run was too short")
+        self.assertLess(len(before), len(after), "nothing was left to do")
         for cell, sample in before.items():
             self.assertEqual(after[cell], sample)
         self.assertFalse(self.journal.exists())
@@ -127,6 +128,7 @@ class InterruptTest(CliTest):
         wait_for_samples(self.journal, 8, process)
         process.send_signal(signal.SIGINT)
         process.wait(HANG_SECONDS)
+        cut_short(self.journal)
         library.unlink()
         shutil.copy(BROKEN / "bare.so", library)
         self.expect_exit(self.tool("run", "--resume", "out.json"), BAD_CELL)

@@ -103,6 +103,29 @@ class MergeTest(CliTest):
         self.assertIn("incomplete: some rounds are missing", done.stdout)
         self.assertFalse(self.document("all.json")["pyallocbench"]["complete"])
 
+    def test_shards_of_a_budget_are_as_long_as_they_had_room(self):
+        def spent(document):
+            run = document["pyallocbench"]
+            run["budget_s"] = 9.0
+            last = 2 if run["shard"]["index"] == 1 else 5
+            for array in ("samples", "control"):
+                run[array] = [row for row in run[array] if row["round"] <= last]
+            run["rounds"] = last + 1
+        names = [self.change(name, spent, f"spent_{name}") for name in SHARDS]
+        done = self.tool("merge", *names, "-o", "all.json")
+        self.expect_exit(done, GOOD)
+        self.assertIn("; complete\n", done.stdout)
+        self.assertTrue(self.document("all.json")["pyallocbench"]["complete"])
+        two = self.merged(*names[:2], name="two_of_them.json")
+        self.assertFalse(two["pyallocbench"]["complete"])
+        self.assertTrue(self.merged("two_of_them.json", names[2])["pyallocbench"]["complete"])
+
+    def test_document_of_a_gate_is_no_part(self):
+        def of_gate(document):
+            document["pyallocbench"]["gate"] = {"time_rounds": 3}
+        self.refused(USAGE, ["changed.json: is of `gate`", "judge it with `gate FILE`"],
+                     "one.json", self.change("two.json", of_gate))
+
     def test_interrupted_shard_is_said(self):
         def interrupt(document):
             document["pyallocbench"]["complete"] = False
@@ -198,16 +221,34 @@ class MergeTest(CliTest):
             gone = run["backends"].pop()["id"]
             for array in ("samples", "control", "timelines"):
                 run[array] = [row for row in run[array] if row["backend"] != gone]
-        for edit, words in ((run_key("seed", 12), ["seed 11 against 12"]),
-                            (run_key("rounds", 7), ["rounds 6 against 7"]),
-                            (run_key("passes", ["time"]), ["passes"]),
-                            (backend_version, ["system version", "glibc 9"]),
-                            (params, ["small_ints params"]),
+
+        def many(document):
+            run = document["pyallocbench"]
+            run["provenance"]["cflags"] += " -a-flag-of-its-own" + " -and-more" * 20
+            for number, backend in enumerate(run["backends"]):
+                backend["identity"]["version"] = f"an allocator of a long name {number}" * 3
+            run["seed"] = 12
+        name, other = "one.json", "changed.json"
+        for edit, words in ((run_key("seed", 12), ["seed is 11 in the first and 12 in the second"]),
+                            (run_key("rounds", 7), ["rounds is 6 in the first and 7 in"]),
+                            (run_key("passes", ["time"]), ['passes is ["time","memory"] in the']),
+                            (backend_version, ["system version is", "glibc 9"]),
+                            (params, ["small_ints params.another is none in the first and 7 in"]),
                             (checksum, ["small_ints gc=700,10,10 checksum"]),
-                            (build, ["binary_build_id", "abc"]),
-                            (fewer, ["pymalloc id", "none"])):
-            self.refused(NOT_COMPARABLE, ["no parts of one experiment", *words], "one.json",
-                         self.change("two.json", edit))
+                            (build, ["binary_build_id is", "abc"]),
+                            (many, ["seed is 11 in the first", "-a-flag-of-its-own -and-more",
+                                    ", and 2 more: run all with the same options and build"]),
+                            (fewer, ["pymalloc id is", "none in the second"])):
+            with self.subTest(words=words):
+                self.refused(NOT_COMPARABLE, [f"{name} and {other} are no parts of one experiment",
+                                              *words], name, self.change("two.json", edit))
+
+    def test_long_paths_keep_their_end(self):
+        folder = self.dir / "a_folder_of_a_long_name" / "and_another_one_of_a_long_name" / "third"
+        folder.mkdir(parents=True)
+        shutil.copy(self.dir / "one.json", folder)
+        self.refused(USAGE, ["and .../and_another_one_of_a_long_name/third/one.json hold the same"],
+                     "one.json", folder / "one.json")
 
     def test_command_line(self):
         self.expect_exit(self.tool("merge", "one.json", "-o", "x.json"), USAGE)

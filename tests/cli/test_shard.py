@@ -9,10 +9,10 @@ import unittest
 
 import yaml
 
-from journal import wait_for_samples
+from journal import ENDLESS, QUICK, cut_short, wait_for_samples
 from support import GOOD, HANG_SECONDS, ROOT, TOOL, USAGE, CliTest
 
-RUN = ("run", "--preset", "smoke", "-b", "system,null", "-w", "small_ints", "--seed", "7", "-q")
+RUN = (*QUICK, "-b", "system,null", "-q")
 TIME = (*RUN, "--passes", "time")
 RECIPES = ROOT / "harness" / "shards"
 
@@ -82,7 +82,7 @@ class ShardTest(CliTest):
         self.expect_one_line(done, USAGE, "--shard 2/2", "is only 1 round ")
 
     def test_resumed(self):
-        words = (*TIME, "--rounds", "90", "--shard", "2/3")
+        words = (*TIME, *ENDLESS, "--shard", "2/3")
         process = self.start(*words, "-o", "out.json")
         wait_for_samples(self.dir / "out.json.partial", 4, process)
         process.send_signal(signal.SIGINT)
@@ -90,9 +90,11 @@ class ShardTest(CliTest):
         before = cells(self.document())
         self.expect_one_line(self.tool("run", "--resume", "out.json", "--shard", "2/3"), USAGE,
                              "--resume")
+        cut_short(self.dir / "out.json.partial", 6)
         self.expect_exit(self.tool("run", "--resume", "out.json", "-q"), GOOD)
         after = cells(self.document())
-        self.assertEqual({cell[3] for cell in after}, set(range(1, 90, 3)))
+        rounds = self.document()["pyallocbench"]["rounds"]
+        self.assertEqual({cell[3] for cell in after}, set(range(1, rounds, 3)))
         self.assertEqual({cell: after[cell] for cell in before}, before)
         self.assertLess(len(before), len(after))
         started = [sample["started_ms"] for sample in self.document()["pyallocbench"]["samples"]]

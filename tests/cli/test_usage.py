@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import struct
 import subprocess
 import termios
@@ -12,6 +13,7 @@ import unittest
 from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, TOOL, UNAVAILABLE, USAGE, CliTest,
                      samples_of)
 
+COMMANDS = ("", "run", "check", "list", "verify", "compare", "gate", "merge", "plot", "doctor")
 SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
 
 
@@ -130,13 +132,38 @@ class UsageTest(CliTest):
         done = self.tool("plot")
         self.expect_exit(done, USAGE)
 
+    def test_file_without_a_name(self):
+        for words in (("run", "--resume", ""), ("plot", ""), ("plot", "a.json", "-o", ""),
+                      ("check", "--oracle", ""), ("check", "--replay", ""),
+                      ("check", "--corpus", ""), ("check", "--junit", ""), ("compare", ""),
+                      ("compare", "a.json", ""), ("compare", "a.json", "-o", ""), ("merge", "a", ""),
+                      ("merge", "-o", "", "a", "b"), ("gate", ""), ("gate", "--base", ""),
+                      ("gate", "--head-bin", ""), ("verify", "--report", "", "--", "true"),
+                      ("verify", "--library", "", "--", "true")):
+            with self.subTest(words=words):
+                self.expect_usage(*words, says=["needs the name of a file, not ''"])
+
     def test_help_of_every_command(self):
-        for command in ("", "run", "list", "plot", "doctor"):
+        for command in COMMANDS:
             with self.subTest(command=command):
                 done = self.tool(*command.split(), "--help")
                 self.expect_exit(done, GOOD)
                 self.assertNotEqual(done.stdout, "")
                 self.assertEqual(done.stderr, "")
+                self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 79], [])
+                self.expect_whole_examples(command, done.stdout)
+
+    def expect_whole_examples(self, command, text):
+        """Each stands on lines of its own, and can be pasted as it is."""
+        _, heading, rest = text.partition("\nExamples:\n")
+        if heading == "":
+            return
+        examples = rest.partition("\n\n")[0].rstrip("\n").replace("\\\n", "").splitlines()
+        for example in examples:
+            self.assertRegex(example, rf"^  pyallocbench {command}( |$)")
+            for word in shlex.split(example.partition(" -- ")[0], comments=True):
+                if word.startswith("--"):
+                    self.assertIn(word, text.partition(heading)[0], "no option of this command")
 
     def test_version(self):
         done = self.tool("--version")
@@ -258,6 +285,18 @@ class DocumentFileTest(CliTest):
 
     def test_plot_refuses(self):
         self.expect_refused("plot", "bad.json", "-o", "pictures")
+
+    def test_plot_draws_wherever_it_was_built(self):
+        """And of a pass that the document lacks says which command makes it."""
+        done = self.tool("plot", "good.json", "-o", "pictures", "--only", "noise,pauses")
+        self.assertIn(done.returncode, (GOOD, UNAVAILABLE), done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        if done.returncode == GOOD:
+            self.assertIn("no pauses: good.json has no pauses pass: run again with `pyallocbench "
+                          "run --passes time,memory,pauses -o FILE`", done.stderr)
+            self.assertIn("pictures/noise.png\n", done.stdout)
+        else:
+            self.assertIn("apt-get install python3-matplotlib", done.stderr)
 
     def test_resume_refuses(self):
         self.expect_refused("run", "--resume", "bad.json")

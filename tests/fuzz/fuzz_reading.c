@@ -33,7 +33,7 @@ static void check_series(const struct pab_series *series, struct totals *totals)
 static void check_cell(struct pab_reading *reading, size_t workload, size_t backend,
                        struct totals *totals)
 {
-    (void)pab_reading_failure(reading, workload, backend);
+    (void)pab_reading_failure(reading, workload, backend, NULL);
     for (size_t m = 0; m < pab_reading_metrics(reading); m++) {
         check_series(pab_reading_series(reading, PAB_PART_SAMPLES, workload, backend, m), totals);
         check_series(pab_reading_series(reading, PAB_PART_CONTROL, workload, backend, m), totals);

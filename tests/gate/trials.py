@@ -63,7 +63,7 @@ def judged(words, kind, slow, seed):
     if done.returncode not in JUDGED:
         sys.exit(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip()}")
     return {"kind": kind, "slow": slow, "seed": seed, "exit": done.returncode,
-            "control_failed": "control failed" in done.stdout,
+            "control_failed": "control failed" in " ".join(done.stdout.split()),
             "seconds": round(seconds, 1), "load": round(os.getloadavg()[0], 1)}
 
 

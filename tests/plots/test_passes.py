@@ -128,8 +128,10 @@ class PassTest(unittest.TestCase):
         asked = script("draw.py", write(self.dir / "plain.json", golden()), "-o",
                        self.dir / "plain", *self.only)
         self.assertEqual(asked.returncode, NOTHING)
-        for picture in PICTURES:
-            self.assertIn(f"no {picture}: the document has no {picture} pass", asked.stderr)
+        self.assertRegex(
+            asked.stderr, r"^pyallocbench plot: no latency, pauses, waterfall: \S+ has no latency "
+            "and no pauses and no waterfall pass: run again with `pyallocbench run --passes "
+            "time,memory,latency,pauses,waterfall -o FILE`\n$")
 
     def test_latency_numbers(self):
         row = self.row("latency", "small_ints", BASE, kind="malloc")
@@ -155,6 +157,23 @@ class PassTest(unittest.TestCase):
         self.assertEqual([r["missing"] for r in self.rows("pauses")
                           if (r["workload"], r["backend"]) == ("strings", RIVAL)],
                          ["not measured"])
+
+    def test_no_sample_counts(self):
+        """The pass was made, so that to run again would not help."""
+        def spoil(document):
+            with_passes(document)
+            for row in document["pyallocbench"]["samples"]:
+                row["checksum"] = "00000000000000ff" if row["pass"] == "pauses" else row["checksum"]
+        done = script("draw.py", write(self.dir / "bad.json", changed(golden(), spoil)), "-o",
+                      self.dir / "bad", "--only", "pauses")
+        self.assertEqual(done.returncode, NOTHING)
+        self.assertIn("no pauses: no sample of its pauses pass counts: `failures`", done.stderr)
+
+    def test_shares_are_written_for_people(self):
+        import pauses
+        said = [pauses.share_text(share) for share in (6.8e-7, 5.1e-5, 0.001, 0.0249, 0.1, 0.28)]
+        self.assertEqual(said, ["<0.1 %", "<0.1 %", "0.1 %", "2.5 %", "10 %", "28 %"])
+        self.assertIn("3 (20 %)", self.svg("pauses"))
 
     def test_waterfall_adds_up_and_says_so(self):
         row = self.row("waterfall", "small_ints", BASE)

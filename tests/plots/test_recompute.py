@@ -3,6 +3,7 @@
 import itertools
 import math
 import pathlib
+import random
 import tempfile
 import unittest
 
@@ -34,7 +35,35 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual(recompute.median_distance([1, 1, 2, 2, 4, 6, 9]), 1)
 
     def test_walsh_averages(self):
-        self.assertEqual(recompute.walsh_averages([4, 0, 2]), [0, 1, 2, 2, 3, 4])
+        averages = recompute.WalshAverages([4, 0, 2])
+        self.assertEqual([averages[i] for i in range(6)], [0, 1, 2, 2, 3, 4])
+        self.assertEqual((averages[-1], averages.median()), (4, 2))
+
+    def test_walsh_averages_against_brute_force(self):
+        source = random.Random(7)
+        for values in ([source.gauss(0.01, 0.3) for _ in range(150)],
+                       [source.choice((-0.5, 0.0, 0.25)) for _ in range(150)],
+                       [0.0] * 150, [1e-9 * i for i in range(150)], [5.0] * 149 + [-1e6]):
+            exact = sorted((a + b) / 2 for a, b in
+                           itertools.combinations_with_replacement(values, 2))
+            averages = recompute.WalshAverages(values)
+            for rank in (0, 1, 77, 5000, averages.count // 2, averages.count - 2, -1):
+                self.assertEqual(averages[rank], exact[rank], (values[:3], rank))
+            self.assertAlmostEqual(averages.median(), recompute.median(exact), 12)
+
+    def test_many_rounds_take_no_square_of_time_or_memory(self):
+        """A thousand million pairs would fit in neither."""
+        rounds = [math.sin(i) for i in range(50000)]
+        ratio, lo, hi = recompute.paired_ratio(rounds)
+        self.assertTrue(lo < ratio < hi < lo * 1.02)
+        self.assertEqual(len(recompute.influences(rounds, 1.0)), len(rounds))
+
+    def test_influences_against_leaving_out(self):
+        values = [math.sin(i) for i in range(41)]
+        ordered = sorted(values)
+        without = [recompute.trimmed_mean(ordered[:i] + ordered[i + 1:]) for i in range(41)]
+        for found, one in zip(recompute.influences(values, 2.0), without):
+            self.assertAlmostEqual(found, 40 * (sum(without) / 41 - one) / 2, 12)
 
     def test_depth_against_enumeration(self):
         for n in range(1, 15):
@@ -178,6 +207,20 @@ class DocumentTest(unittest.TestCase):
             done = script("recompute.py", write(path, lost))
             self.assertEqual(done.returncode, IO)
             self.assertIn("no row", done.stderr)
+
+    def test_what_failed_does_not_count(self):
+        """A failure is about all that it leaves open."""
+        scopes = (({}, 0), ({"pass": "time"}, 7), ({"workload": "strings"}, 12),
+                  ({"pass": "time", "round": 3}, 18), ({"workload": "strings", "round": 9}, 20))
+        for scope, left in scopes:
+            def fail(document, scope=scope):
+                run = document["pyallocbench"]
+                run["failures"] = [{"workload": None, "backend": "mimalloc", "pass": None,
+                                    "round": None, "kind": "crashed", "message": ""} | scope]
+            document = load.document("sample", changed(golden(), fail)["pyallocbench"])
+            found = [s for s in recompute.good_samples(document) if s.backend == "mimalloc"]
+            with self.subTest(scope):
+                self.assertEqual(len(found), left)
 
     def test_wrong_checksum_does_not_count(self):
         def corrupt(document):

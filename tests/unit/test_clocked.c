@@ -230,7 +230,7 @@ static void every_call_is_timed(void **state)
     }
     /* Only one of them was made to take long, so no other kind has its time. */
     assert_true(clocked.kinds[PAB_CALL_MALLOC].max_ns >= SLOW_RAW_NS - SLOW_RAW_NS / 500);
-    assert_int_equal(clocked.kinds[PAB_CALL_MALLOC].over_100us, 1);
+    assert_in_range(clocked.kinds[PAB_CALL_MALLOC].over_100us, 1, 2); /* both, if it was stopped */
     assert_true(pab_clocked_mean_ns(&clocked, PAB_CALL_MALLOC) >= SLOW_RAW_NS / 2.1);
 
     static struct pab_counting counting;

@@ -11,15 +11,17 @@ static const struct pab_rules *exploring(void)
     return &rules;
 }
 
-/* A run of its own: `a` and `b` on `w`, each `ratio` times as long and as large as usual. */
+/* A run of its own: `a` and `b` on `w`, and `a` on `v`; a `ratio` times as long and as large as
+ * usual. */
 static json_t *made_side(const char *run_id, double ratio)
 {
-    json_t *document = made("w", "a,b");
+    json_t *document = made("w,v", "a,b");
     json_object_set_new(made_run(document), "run_id", json_string(run_id));
     uint64_t noise = strcmp(run_id, "old") == 0 ? 11 : 12;
     for (unsigned r = 0; r < 25; r++) {
         made_time(document, "w", "a", r, 100 * ratio * exp(0.02 * made_noise(&noise)));
         made_time(document, "w", "b", r, 50 * exp(0.02 * made_noise(&noise)));
+        made_time(document, "v", "a", r, 70 * ratio * exp(0.02 * made_noise(&noise)));
     }
     for (unsigned r = 0; r < 2; r++) {
         made_arenas(made_memory(document, "w", "a", r, 20 * MIB * ratio), 7);
@@ -119,8 +121,39 @@ static void new_gone_failed(void **state)
     assert_true(has_note(comparison, "head: 1 cell failed in some samples, and the others count; c "
                                      "on w: crashed: signal 11"));
     assert_false(has_note(comparison, "base: 1 cell failed"));
-    row = the_row(comparison, NULL, "a", "cpu_ns_per_op");
-    assert_int_equal(row->workloads, 1);
+    assert_null(find_row(comparison, NULL, "a", "cpu_ns_per_op")); /* one workload in common */
+    pab_comparison_free(comparison);
+    pab_reading_close(old);
+    pab_reading_close(new);
+}
+
+/* A cell that failed in one pass has not failed in those that head never ran. */
+static void failures_by_pass(void **state)
+{
+    (void)state;
+    json_t *base = made("w", "a,b");
+    json_t *head = made("w", "a,b");
+    json_object_set_new(made_run(head), "run_id", json_string("two"));
+    for (unsigned r = 0; r < 10; r++) {
+        made_time(base, "w", "a", r, 100);
+        made_time(base, "w", "b", r, 100);
+        made_time(head, "w", "a", r, 100);
+    }
+    made_memory(base, "w", "b", 0, 10 * MIB);
+    made_failure(head, "w", "b");
+    json_t *failure = json_array_get(json_object_get(made_run(head), "failures"), 0);
+    json_object_set_new(failure, "pass", json_string("time"));
+    struct pab_reading *old = made_reading(base);
+    struct pab_reading *new = made_reading(head);
+    struct pab_comparison *comparison = between(old, new, exploring());
+    expect_call(the_row(comparison, "w", "b", "cpu_ns_per_op"), PAB_CALL_FAILED);
+    const struct pab_row *row = the_row(comparison, "w", "b", "peak_rss_bytes");
+    expect_call(row, PAB_CALL_GONE);
+    assert_true(row->lacks_pass);
+    assert_string_equal(row->why, "no memory pass in head");
+    assert_true(
+        has_note(comparison, "no memory pass in made.json: 1 figure has nothing beside it"));
+    assert_false(the_row(comparison, "w", "b", "cpu_ns_per_op")->lacks_pass);
     pab_comparison_free(comparison);
     pab_reading_close(old);
     pab_reading_close(new);
@@ -399,6 +432,7 @@ int main(void)
         cmocka_unit_test(swapped),
         cmocka_unit_test(same_file_twice),
         cmocka_unit_test(new_gone_failed),
+        cmocka_unit_test(failures_by_pass),
         cmocka_unit_test(counters_come_and_go),
         cmocka_unit_test(unlike),
         cmocka_unit_test(alike),

@@ -1,4 +1,5 @@
 /* What else the machine did: looks at files in a folder of the test's, and what passed between. */
+#include "harness/doctor.h"
 #include "harness/noise.h"
 
 #include "tests/unit/machine_fixture.h"
@@ -178,6 +179,28 @@ static void counters_that_begin_anew(void **state)
     json_decref(anew);
 }
 
+/* A kernel may tell of CPUs alone. */
+static void doctor_says_what_is_not_told(void **state)
+{
+    (void)state;
+    json_t *look = json_pack("{s:{s:{s:f}, s:n, s:{s:f}}}", "pressure", "cpu", "avg60", 2.0,
+                             "memory", "io", "avg60", 4.0);
+    json_t *rows = pab_doctor_noise(look);
+    size_t index = 0;
+    json_t *row = NULL;
+    const char *said = NULL;
+    json_array_foreach(rows, index, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "name")), "pressure") == 0) {
+            said = json_string_value(json_object_get(row, "value"));
+        }
+    }
+    assert_string_equal(said, "tasks waited for a CPU 2 %, memory (not told), disk 4 % of the last "
+                              "minute");
+    json_decref(rows);
+    json_decref(look);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +210,7 @@ int main(void)
         cmocka_unit_test(shares_of_what_passed),
         cmocka_unit_test(a_reader_is_told),
         cmocka_unit_test(counters_that_begin_anew),
+        cmocka_unit_test(doctor_says_what_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

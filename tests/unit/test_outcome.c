@@ -169,15 +169,19 @@ static void what_no_document_can_hold(void **state)
     assert_true(believes(PAB_MESSAGE_MEMORY, &peak, sizeof(peak)));
 }
 
+/* What is over the bounds is not dropped in silence: who sends so much is no worker of ours. */
 static void floods_stay_in_bounds(void **state)
 {
     (void)state;
     struct pab_outcome out = {.curve = curve};
     memset(payload, 0, sizeof(payload));
     payload[0] = 'a';
-    for (int i = 0; i < 1000; i++) {
-        assert_true(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])));
-        assert_true(take(&out, PAB_MESSAGE_RETAINED, sizeof(out.retained[0])));
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(take(&out, PAB_MESSAGE_STAT, sizeof(out.stats[0])), i < PAB_STATS_MAX);
+        assert_int_equal(take(&out, PAB_MESSAGE_RETAINED, sizeof(out.retained[0])),
+                         i < PAB_RETAIN_MAX);
+        assert_int_equal(take(&out, PAB_MESSAGE_FIGURE, sizeof(out.figures[0])),
+                         i < PAB_FIGURES_MAX);
         assert_true(take(&out, PAB_MESSAGE_CURVE, sizeof(curve)));
     }
     assert_int_equal(out.stat_count, ARRAY_COUNT(out.stats));

@@ -105,8 +105,8 @@ static void failures(void **state)
 {
     (void)state;
     struct pab_reading *reading = parse(document);
-    assert_null(pab_reading_failure(reading, 0, 0));
-    const json_t *failure = pab_reading_failure(reading, 0, 2);
+    assert_null(pab_reading_failure(reading, 0, 0, NULL));
+    const json_t *failure = pab_reading_failure(reading, 0, 2, NULL);
     assert_non_null(failure);
     assert_string_equal(json_string_value(json_object_get(failure, "kind")), "crashed");
     pab_reading_close(reading);

@@ -30,8 +30,11 @@ static const struct {
     {"\"round\":1", "\"round\":\"1\"", "samples[0]: round holds a text"},
     {"\"round\":1", "\"round\":null", "samples[0]: round holds null"},
     {"\"round\":1", "\"round\":true", "samples[0]: round holds a truth value"},
-    {"\"round\":1", "\"round\":NaN", "is not JSON"},
-    {"\"round\":1", "\"round\":Infinity", "is not JSON"},
+    {"\"round\":1", "\"round\":NaN", "holds NaN near byte"},
+    {"\"round\":1", "\"round\":-nan", "holds -nan near byte"},
+    {"\"round\":1", "\"round\":Infinity", "holds Infinity near byte"},
+    {"\"seed\":7", "\"seed\":-Infinity", "holds -Infinity near byte"},
+    {"\"round\":1", "\"round\":nothing", "is not JSON"},
     {"\"ops\":10", "\"ops\":1e-320", "samples[0]: ops is 9.9998886718268301e-321, not a"},
     {"\"ops\":10", "\"ops\":0.5", "samples[0]: ops is 0.5, not a whole number within 0..9007"},
     {"\"cold_ns\":900", "\"cold_ns\":-900", "samples[0]: cold_ns holds -900"},
@@ -154,6 +157,22 @@ static void cut_or_glued(void **state)
     expect_refused(twice, strlen(twice), PAB_BAD_DATA, "is not JSON");
 }
 
+/* One sample without is not counted; of nothing but such ones only the memory would be told. */
+static void no_operations(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"\"ops\": 0", "\"xps\":10"};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        char *text = edited("\"seed\":7", "\"seed\":8");
+        for (char *at = text; (at = strstr(at, "\"ops\":10")) != NULL; at++) {
+            memcpy(at, others[i], strlen(others[i]));
+        }
+        expect_refused(text, strlen(text), PAB_BAD_DATA,
+                       "samples[0]: it did no operations (ops), nor did");
+        free(text);
+    }
+}
+
 /* Whatever it holds: it is not ours to judge. */
 static void newer_schema(void **state)
 {
@@ -222,9 +241,9 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),      cmocka_unit_test(cut_or_glued),
-        cmocka_unit_test(newer_schema), cmocka_unit_test(large_numbers),
-        cmocka_unit_test(files),
+        cmocka_unit_test(refused),       cmocka_unit_test(cut_or_glued),
+        cmocka_unit_test(newer_schema),  cmocka_unit_test(large_numbers),
+        cmocka_unit_test(no_operations), cmocka_unit_test(files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

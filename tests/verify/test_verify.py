@@ -46,6 +46,14 @@ class VerifyTest(CliTest):
 
 
 class PassedThroughTest(VerifyTest):
+    def test_what_would_replace_the_allocator_is_kept_back(self):
+        for name, value in (("PYTHONMALLOC", "debug"), ("PYTHONDEVMODE", "1")):
+            done = self.python(f"import os; print(os.environ.get({name!r}))", **{name: value})
+            self.expect_equal(done)
+            self.assertEqual(done.stdout, "None\n")
+            said = [line for line in done.stderr.splitlines() if f"without {name}={value}" in line]
+            self.assertEqual(len(said), 1, done.stderr)
+
     def test_output_and_status(self):
         done = self.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
         self.expect_equal(done, 3)
@@ -210,10 +218,10 @@ class RefusedTest(VerifyTest):
     def test_no_folder_for_records(self):
         self.expect_refused(self.python("print(1)", TMPDIR="/no/such"), IO_ERROR, "/no/such")
 
-    def test_other_allocator(self):
-        for value in ("malloc", "debug", "pymalloc_debug", "default"):
-            self.expect_refused(self.python("print(1)", PYTHONMALLOC=value), UNAVAILABLE,
-                                "PYTHONMALLOC=" + value)
+    def test_other_allocator_in_the_command(self):
+        done = self.verify("--", "env", "PYTHONMALLOC=malloc", PYTHON, "-c", "pass")
+        self.expect_exit(done, UNAVAILABLE)
+        self.assertIn("PYTHONMALLOC=malloc sets allocators anew", done.stderr)
 
     def test_development_mode(self):
         done = self.verify("--", PYTHON, "-X", "dev", "-c", "pass")
