@@ -129,8 +129,8 @@ static void print_origin(const struct pab_trace_info *info)
     const char *recorded = pab_json_text(info->meta, "recorded");
     const char *recorder = pab_json_text(info->meta, "recorder");
     const char *how =
-        pab_json_is(info->meta, "what", "python")   ? "through the hooks of an interpreter, "
-        : pab_json_is(info->meta, "what", "malloc") ? "as calls of malloc and its family, "
+        pab_json_is(info->meta, "mode", "python")   ? "through the hooks of an interpreter, "
+        : pab_json_is(info->meta, "mode", "malloc") ? "as calls of malloc and its family, "
                                                     : "";
     snprintf(text, sizeof(text), "%s%s%s%s%s%sby pyallocbench %s", recorded,
              recorded[0] == '\0' ? "" : ", ", how, python[0] == '\0' ? "" : "CPython ", python,

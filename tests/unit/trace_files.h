@@ -1,0 +1,29 @@
+/* tests/unit/trace_files.h -- traces that no writer of ours would write: any frame, with a head and a
+ * check sum that hold. Depends on workloads/trace/codec.h, on zstd.
+ */
+#ifndef PAB_TESTS_UNIT_TRACE_FILES_H
+#define PAB_TESTS_UNIT_TRACE_FILES_H
+
+#include "workloads/trace/codec.h"
+
+#include <stddef.h>
+
+struct trace_file {
+    unsigned char *bytes; /* malloc'ed */
+    size_t size, room;
+};
+
+void pab_file_add(struct trace_file *file, const void *bytes, size_t size);
+/* The magic and this version. */
+void pab_file_start(struct trace_file *file, uint32_t version);
+/* A frame as its head is, but for the sizes of the body and the check sum. */
+void pab_file_frame(struct trace_file *file, struct pab_trace_frame head, const void *body,
+                    size_t size);
+void pab_file_text(struct trace_file *file, uint32_t kind, uint64_t first_event, const char *text);
+/* A frame of `count` events, whose coding is `plain`. */
+void pab_file_events(struct trace_file *file, uint64_t first_event, uint32_t count,
+                     const void *plain, size_t size);
+void pab_file_save(const struct trace_file *file, const char *path);
+void pab_file_free(struct trace_file *file);
+
+#endif
