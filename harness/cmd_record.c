@@ -16,7 +16,7 @@
 
 #define SUFFIX        ".pabtrace"
 #define ROOM_LEAST    ((uint64_t)32 << 20) /* on the disk: some ten million events */
-#define LATECOMERS_NS 30000000u            /* a child that was begun last has its ring by then */
+#define LATECOMERS_NS 200000000u           /* a child that was begun last has its ring by then */
 
 struct arguments {
     const char *out, *what, *library;
@@ -159,14 +159,15 @@ static enum pab_status check_output(const char *path, struct pab_error *err)
 
 /* --- recording -------------------------------------------------------------------------------- */
 
-/* Follows until the last process has ended; those that begin at the very end included. */
+/* Follows until the last process has ended, those included that begin at the very end. */
 static enum pab_status follow_program(struct pab_program *program, struct pab_follow *follow,
                                       struct pab_error *err)
 {
     bool ended = false;
     uint64_t last_ns = 0;
     const volatile int *interrupted = NULL;
-    while (!ended || follow->living > 0 || pab_wall_ns() - last_ns < LATECOMERS_NS) {
+    while (!ended || follow->living > 0 ||
+           (pab_follow_expects(follow) && pab_wall_ns() - last_ns < LATECOMERS_NS)) {
         if (interrupted != NULL && *interrupted != 0) {
             break;
         }
@@ -206,12 +207,12 @@ static int judge(const struct arguments *arguments, const struct pab_program *pr
     return pab_program_exit_code(program);
 }
 
-static int record(const struct arguments *arguments, struct pab_program *program)
+static int record(const struct arguments *arguments, struct pab_program *program,
+                  struct pab_follow *follow)
 {
     struct pab_error err;
-    struct pab_follow follow;
-    enum pab_status status = pab_follow_begin(&follow, arguments->out, &err);
-    program->variables[0] = (struct pab_program_variable){PAB_RECORD_DIR, follow.dir};
+    enum pab_status status = pab_follow_begin(follow, arguments->out, &err);
+    program->variables[0] = (struct pab_program_variable){PAB_RECORD_DIR, follow->dir};
     program->variables[1] = (struct pab_program_variable){PAB_RECORD_WHAT, arguments->what};
     program->variables[2] = (struct pab_program_variable){PAB_RECORD_ONLY, NULL};
     program->pid_variable = arguments->only_root ? PAB_RECORD_ONLY : NULL;
@@ -220,14 +221,14 @@ static int record(const struct arguments *arguments, struct pab_program *program
         status = pab_program_start(program, &err);
     }
     if (status == PAB_OK) {
-        status = follow_program(program, &follow, &err);
-        pab_follow_end(&follow);
+        status = follow_program(program, follow, &err);
+        pab_follow_end(follow);
     }
-    int code = status == PAB_OK ? judge(arguments, program, &follow) : pab_cmd_fail(&err);
-    if (follow.files > 0 && !arguments->quiet) {
-        pab_record_report(stderr, &follow, pab_wall_ns() - begun_ns);
+    int code = status == PAB_OK ? judge(arguments, program, follow) : pab_cmd_fail(&err);
+    if (follow->files > 0 && !arguments->quiet) {
+        pab_record_report(stderr, follow, pab_wall_ns() - begun_ns);
     }
-    pab_follow_fini(&follow);
+    pab_follow_fini(follow);
     return code;
 }
 
@@ -240,6 +241,7 @@ int pab_cmd_record(int argc, char **argv)
         .doc = documentation,
     };
     struct arguments arguments = {0};
+    struct pab_follow follow;
     struct pab_error err;
     char name[256];
     argv[0] = "pyallocbench record";
@@ -260,5 +262,5 @@ int pab_cmd_record(int argc, char **argv)
         check_output(arguments.out, &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
-    return record(&arguments, &program);
+    return record(&arguments, &program, &follow);
 }

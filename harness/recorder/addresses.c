@@ -6,17 +6,18 @@
 #define FIRST_CAPACITY 256u
 #define LEAF_PLACES    (PAB_ADDRESSES_REGION / PAB_ADDRESSES_GRAIN)
 #define PAGE_PLACES    4096u
-#define SIZE_BITS      48
+#define SLOT_BITS      30
+#define SLOT_LAST      (((uint32_t)1 << SLOT_BITS) - 2)
 
 /* Each is shared by as many copies as `owners` says. */
 struct pab_addresses_leaf {
     uint32_t owners;
-    uint32_t slots[LEAF_PLACES]; /* 1 + slot; 0: no block begins there */
+    uint32_t slots[LEAF_PLACES]; /* 1 + slot, domain above it; 0: no block begins there */
 };
 
 struct pab_addresses_page {
     uint32_t owners;
-    uint64_t facts[PAGE_PLACES]; /* size, domain above it */
+    uint64_t sizes[PAGE_PLACES];
 };
 
 bool pab_addresses_init(struct pab_addresses *names)
@@ -97,17 +98,19 @@ static inline uint32_t *slot_at(struct pab_addresses *names, uint64_t address)
     return &place->leaf->slots[address % PAB_ADDRESSES_REGION / PAB_ADDRESSES_GRAIN];
 }
 
-/* --- from slots to facts ---------------------------------------------------------------------- */
+/* --- from slots to sizes, which only a fork needs --------------------------------------------- */
 
 static bool make_page(struct pab_addresses *names, size_t index)
 {
     if (index >= names->page_count) {
         size_t count = 2 * index + 16;
-        struct pab_addresses_page **pages = realloc(names->pages, count * sizeof(*pages));
+        struct pab_addresses_page **pages =
+            realloc((void *)names->pages, count * sizeof(struct pab_addresses_page *));
         if (pages == NULL) {
             return false;
         }
-        memset(pages + names->page_count, 0, (count - names->page_count) * sizeof(*pages));
+        memset((void *)(pages + names->page_count), 0,
+               (count - names->page_count) * sizeof(struct pab_addresses_page *));
         names->pages = pages;
         names->page_count = count;
     }
@@ -125,7 +128,7 @@ static bool make_page(struct pab_addresses *names, size_t index)
     return true;
 }
 
-static inline uint64_t *facts_of(struct pab_addresses *names, uint32_t slot)
+static inline uint64_t *size_at(struct pab_addresses *names, uint32_t slot)
 {
     size_t index = slot / PAGE_PLACES;
     bool is_own = index < names->page_count && names->pages[index] != NULL &&
@@ -133,14 +136,13 @@ static inline uint64_t *facts_of(struct pab_addresses *names, uint32_t slot)
     if (!is_own && !make_page(names, index)) {
         return NULL;
     }
-    return &names->pages[index]->facts[slot % PAGE_PLACES];
+    return &names->pages[index]->sizes[slot % PAGE_PLACES];
 }
 
-static void read_facts(const struct pab_addresses *names, struct pab_named *block)
+static void read_place(uint32_t place, struct pab_named *out)
 {
-    uint64_t facts = names->pages[block->slot / PAGE_PLACES]->facts[block->slot % PAGE_PLACES];
-    block->size = facts & (((uint64_t)1 << SIZE_BITS) - 1);
-    block->domain = (uint8_t)(facts >> SIZE_BITS);
+    out->slot = (place & (((uint32_t)1 << SLOT_BITS) - 1)) - 1;
+    out->domain = (uint8_t)(place >> SLOT_BITS);
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -151,12 +153,12 @@ bool pab_addresses_add(struct pab_addresses *names, uint64_t address, const stru
     if (slot == NULL && find_place(names, address)->key == 0 && add_leaf(names, address)) {
         slot = slot_at(names, address);
     }
-    uint64_t *facts = facts_of(names, block->slot);
-    if (slot == NULL || facts == NULL) {
+    uint64_t *size = size_at(names, block->slot);
+    if (slot == NULL || size == NULL || block->slot > SLOT_LAST) {
         return false;
     }
-    *slot = block->slot + 1;
-    *facts = block->size | (uint64_t)block->domain << SIZE_BITS;
+    *slot = (block->slot + 1) | (uint32_t)block->domain << SLOT_BITS;
+    *size = block->size;
     names->live++;
     return true;
 }
@@ -167,11 +169,23 @@ bool pab_addresses_take(struct pab_addresses *names, uint64_t address, struct pa
     if (slot == NULL || *slot == 0) {
         return false;
     }
-    out->slot = *slot - 1;
-    read_facts(names, out);
+    read_place(*slot, out);
     *slot = 0;
     names->live--;
     return true;
+}
+
+void pab_addresses_expect(const struct pab_addresses *names, uint64_t address)
+{
+    const struct pab_addresses_leaf *leaf = find_place(names, address)->leaf;
+    if (leaf != NULL) {
+        __builtin_prefetch(&leaf->slots[address % PAB_ADDRESSES_REGION / PAB_ADDRESSES_GRAIN], 1);
+    }
+}
+
+uint64_t pab_addresses_size(const struct pab_addresses *names, uint32_t slot)
+{
+    return names->pages[slot / PAGE_PLACES]->sizes[slot % PAGE_PLACES];
 }
 
 bool pab_addresses_copy(const struct pab_addresses *from, struct pab_addresses *to)
@@ -243,8 +257,9 @@ static bool move_leaf(struct pab_addresses *from, const struct pab_addresses_pla
     uint64_t address = (place->key - 1) * PAB_ADDRESSES_REGION;
     for (unsigned i = 0; i < LEAF_PLACES; i++, address += PAB_ADDRESSES_GRAIN) {
         if (place->leaf->slots[i] != 0) {
-            struct pab_named block = {.slot = place->leaf->slots[i] - 1};
-            read_facts(from, &block);
+            struct pab_named block;
+            read_place(place->leaf->slots[i], &block);
+            block.size = pab_addresses_size(from, block.slot);
             if (!visit(arg, &block) || !pab_addresses_add(to, address, &block)) {
                 return false;
             }

@@ -46,8 +46,13 @@ bool pab_addresses_add(struct pab_addresses *names, uint64_t address,
                        const struct pab_named *block);
 bool pab_addresses_copy(const struct pab_addresses *from, struct pab_addresses *to);
 
-/* Takes the block out; false: none is known there. */
+/* Takes the block out, all but its size; false: none is known there. */
 bool pab_addresses_take(struct pab_addresses *names, uint64_t address, struct pab_named *out);
+
+/* The size that the block of this slot was last added with. */
+uint64_t pab_addresses_size(const struct pab_addresses *names, uint32_t slot);
+/* This address will be looked up soon. */
+void pab_addresses_expect(const struct pab_addresses *names, uint64_t address);
 
 /* Every block once, by rising address; the visitor gives it a new slot. False: it stopped, or there
  * is no memory; then the names are of no more use. */

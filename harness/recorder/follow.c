@@ -111,7 +111,8 @@ static bool append(struct pab_follow *follow, struct pab_process *process)
     }
     if ((count & (count - 1)) == 0) { /* full: 0, 1, 2, 4, 8, ... */
         size_t room = count == 0 ? 1 : 2 * count;
-        struct pab_process **grown = realloc((void *)follow->processes, room * sizeof(*grown));
+        struct pab_process **grown =
+            realloc((void *)follow->processes, room * sizeof(struct pab_process *));
         if (grown == NULL) {
             return false;
         }
@@ -145,6 +146,7 @@ static void finish(struct pab_follow *follow, size_t index, const char *damage)
     struct pab_process *process = follow->processes[index];
     pab_process_close(process, damage, &recorded);
     follow->processes[index] = follow->processes[--follow->living];
+    follow->begun += recorded.handed_on;
     size_t count = follow->recorded_count;
     if ((count & (count - 1)) == 0) {
         size_t room = count == 0 ? 1 : 2 * count;
@@ -308,6 +310,7 @@ static void begin_one(struct pab_follow *follow, const struct found *found)
         return;
     }
     finish_image(follow, process->pid);
+    follow->execs += process->tape.ring->fork_number == 0;
     inherit(follow, process);
     if (!append(follow, process)) {
         stop_without_memory(follow);
@@ -381,6 +384,13 @@ void pab_follow_step(struct pab_follow *follow)
         struct pollfd created = {.fd = follow->watch_fd, .events = POLLIN};
         (void)poll(&created, 1, NAP_MS);
     }
+}
+
+bool pab_follow_expects(const struct pab_follow *follow)
+{
+    /* The first program was not handed on by one that we see. */
+    return follow->living > 0 || follow->unready || follow->snapshots != NULL ||
+           follow->begun + 1 > follow->execs;
 }
 
 void pab_follow_end(struct pab_follow *follow)

@@ -21,7 +21,7 @@ struct pab_recorded {
     uint64_t bytes;  /* of the file */
     struct pab_tape_counts counts;
     uint64_t waits;
-    uint32_t threads, unseen;
+    uint32_t threads, unseen, handed_on;
     char damage[200]; /* why reading it had to stop; "": it had not */
 };
 
@@ -37,17 +37,20 @@ struct pab_follow {
     struct pab_recorded *recorded; /* `recorded_count` of them, in the order of their ends */
     size_t recorded_count;
     struct pab_snapshot *snapshots;
-    unsigned files;    /* traces that were made */
-    unsigned roomless; /* processes for whose ring there was no room */
-    unsigned orphans;  /* forked from a process that we do not know: their blocks are unknown */
-    bool unready;      /* a ring was seen that is not complete yet */
-    bool stopped;      /* an error: nothing is read any more */
+    unsigned files;        /* traces that were made */
+    unsigned roomless;     /* processes for whose ring there was no room */
+    unsigned orphans;      /* forked from a process that we do not know: their blocks are unknown */
+    uint64_t begun, execs; /* programs that were handed on, and those that have been found */
+    bool unready;          /* a ring was seen that is not complete yet */
+    bool stopped;          /* an error: nothing is read any more */
     struct pab_error error;
 };
 
 enum pab_status pab_follow_begin(struct pab_follow *follow, const char *out, struct pab_error *err);
 /* Reads what is there. Waits a little where that was not much. */
 void pab_follow_step(struct pab_follow *follow);
+/* Whether there are processes to be read, or to be found: children that have only just begun. */
+bool pab_follow_expects(const struct pab_follow *follow);
 /* Ends all traces; processes that live go on unrecorded. */
 void pab_follow_end(struct pab_follow *follow);
 void pab_follow_fini(struct pab_follow *follow);

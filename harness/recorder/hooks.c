@@ -101,11 +101,17 @@ static void install_tables(void)
     hooks.installs++;
 }
 
-/* PYTHONMALLOC=debug and -X dev put CPython's tables in anew while it begins. The first arena that
- * is then taken by a call which did not come through us is the moment to stand above them. */
+/* PYTHONMALLOC and -X dev put CPython's tables in anew while it begins. The first arena (or chunk of
+ * a frame stack) that is then taken by a call which did not come through us is the moment to stand
+ * above them. Who stands above us later, tracemalloc for one, calls us. */
+static bool is_beginning(void)
+{
+    return hooks.python->is_initialized != NULL && hooks.python->is_initialized() == 0;
+}
+
 static void *hook_arena_alloc(void *ctx, size_t size)
 {
-    if (pab_thread.depth == 0 && hooks.installs < INSTALLS_MAX) {
+    if (pab_thread.depth == 0 && hooks.installs < INSTALLS_MAX && is_beginning()) {
         struct pab_python_alloc now;
         hooks.python->get_allocator(PAB_PYTHON_OBJ, &now);
         if (now.malloc != hook_malloc) {

@@ -255,6 +255,7 @@ static void tell(const struct pab_process *process, const char *damage, struct p
         .waits = atomic_load(&ring->waits),
         .threads = atomic_load(&ring->threads),
         .unseen = atomic_load(&ring->unseen),
+        .handed_on = atomic_load(&ring->handed_on),
     };
     memcpy(out->file, process->file, sizeof(out->file));
     memcpy(out->command, ring->command, sizeof(out->command));

@@ -77,18 +77,19 @@ struct pab_ring {
     uint32_t mode;           /* enum pab_ring_mode; 0: refused, nothing is recorded */
     int32_t pid, parent;
     uint32_t fork_number;     /* of the parent's FORK event that made it; 0: it was not forked */
+    _Atomic uint32_t threads; /* that called, so far */
+    _Atomic uint32_t unseen;  /* programs that it began without our library preloaded */
+    _Atomic uint32_t ended;   /* 1: through its exit handlers, 2: _exit(); 0: neither */
     uint64_t begun_ns;        /* CLOCK_MONOTONIC */
     uint64_t parent_begun_ns; /* of the ring that the FORK event is in */
+    _Atomic uint64_t head;    /* places taken */
+    _Atomic uint64_t waits;   /* times that a thread found the ring full */
+    _Alignas(64) _Atomic uint64_t tail; /* places read: the reader's own line of the cache */
+    _Atomic uint32_t reader_gone;       /* nobody reads any more: the program goes on unrecorded */
+    _Atomic uint32_t handed_on;         /* programs that it began, with our library preloaded */
     char command[200];
     char python[48]; /* version; "": none */
     char refused[200];
-    _Alignas(64) _Atomic uint64_t head; /* places taken */
-    _Alignas(64) _Atomic uint64_t tail; /* places read */
-    _Atomic uint32_t ended;             /* 1: through its exit handlers, 2: _exit(); 0: neither */
-    _Atomic uint32_t reader_gone;       /* nobody reads any more: the program goes on unrecorded */
-    _Atomic uint64_t waits;             /* times that a thread found the ring full */
-    _Atomic uint32_t threads;           /* that called, so far */
-    _Atomic uint32_t unseen; /* programs that it began without our library among the preloaded */
 };
 
 #endif

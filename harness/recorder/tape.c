@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#define AHEAD     12u   /* events between the first look at an address and its turn */
 #define TAIL_STEP 4096u /* events between two reports to the program of what was read */
 
 struct pab_tape_move {
@@ -158,6 +159,9 @@ static enum pab_status begin_move(struct pab_tape *tape, const struct note *note
     }
     *move = (struct pab_tape_move){.open = true, .address = note->address, .size = note->size};
     move->known = pab_addresses_take(&tape->names, note->address, &move->block);
+    if (move->known) {
+        move->block.size = pab_addresses_size(&tape->names, move->block.slot);
+    }
     tape->counts.unknown_frees += !move->known;
     return PAB_OK;
 }
@@ -281,6 +285,16 @@ static bool read_slot(const struct pab_tape *tape, struct note *out)
     return true;
 }
 
+static void look_ahead(const struct pab_tape *tape)
+{
+    const struct pab_ring_slot *slots =
+        (const struct pab_ring_slot *)((const char *)tape->ring + PAB_RING_OFFSET);
+    const struct pab_ring_slot *slot = &slots[(tape->tail + AHEAD) % PAB_RING_SLOTS];
+    uint64_t first = atomic_load_explicit(&slot->first, memory_order_relaxed);
+    pab_addresses_expect(&tape->names, first & PAB_RING_ADDRESS);
+    __builtin_prefetch(slot + 4 * AHEAD);
+}
+
 static bool was_taken(const struct pab_tape *tape)
 {
     uint64_t head = atomic_load(&tape->ring->head);
@@ -295,6 +309,7 @@ enum pab_status pab_tape_read(struct pab_tape *tape, bool is_over, size_t most, 
     while (status == PAB_OK && done < most) {
         struct note note;
         if (read_slot(tape, &note)) {
+            look_ahead(tape);
             if (tape->writer == NULL) {
                 status = begin(tape, err);
             }
