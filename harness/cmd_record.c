@@ -9,7 +9,7 @@
 #include "harness/self.h"
 
 #include <argp.h>
-#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -166,6 +166,8 @@ static enum pab_status follow_program(struct pab_program *program, struct pab_fo
     bool ended = false;
     uint64_t last_ns = 0;
     const volatile int *interrupted = NULL;
+    signal(SIGXFSZ,
+           SIG_IGN); /* a file size limit is an error of write(); not the program's affair */
     while (!ended || follow->living > 0 ||
            (pab_follow_expects(follow) && pab_wall_ns() - last_ns < LATECOMERS_NS)) {
         if (interrupted != NULL && *interrupted != 0) {
@@ -225,7 +227,7 @@ static int record(const struct arguments *arguments, struct pab_program *program
         pab_follow_end(follow);
     }
     int code = status == PAB_OK ? judge(arguments, program, follow) : pab_cmd_fail(&err);
-    if (follow->files > 0 && !arguments->quiet) {
+    if (follow->files > 0 && !arguments->quiet && !follow->stopped) {
         pab_record_report(stderr, follow, pab_wall_ns() - begun_ns);
     }
     pab_follow_fini(follow);

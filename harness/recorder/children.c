@@ -40,7 +40,9 @@ static void end_exec(_Atomic uint32_t *count)
 
 static void *below(const char *name)
 {
+    pab_thread.depth++; /* what dlsym() allocates is not the program's */
     void *found = dlsym(RTLD_NEXT, name);
+    pab_thread.depth--;
     if (found == NULL) {
         errno = ENOSYS;
     }

@@ -13,8 +13,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
+#define FOLDER      "pyallocbench-record-"
+#define ABANDONED_S 60
 #define BATCH       65536u /* events of one process, before the next one has its turn */
 #define MANY        8192u  /* in one step: there will be more at once */
 #define NAP_MS      1      /* a ring lasts for ten times as long, at the rate of a busy Python */
@@ -32,13 +35,57 @@ static bool has_room(const char *folder)
            (uint64_t)room.f_bavail * room.f_frsize >= ROOM_BYTES;
 }
 
+static void remove_folder(const char *dir)
+{
+    DIR *folder = opendir(dir);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
+         entry = readdir(folder)) {
+        if (entry->d_name[0] != '.') {
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    (void)rmdir(dir);
+}
+
+/* Of a recorder that was killed: nobody holds its lock. One that is about to take it is young. */
+static void remove_abandoned(const char *top)
+{
+    char path[512];
+    DIR *folder = opendir(top);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
+         entry = readdir(folder)) {
+        if (strncmp(entry->d_name, FOLDER, strlen(FOLDER)) != 0) {
+            continue;
+        }
+        struct stat status;
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        snprintf(path, sizeof(path), "%s/%.200s/" PAB_RECORD_READER, top, entry->d_name);
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+            time(NULL) - status.st_mtime > ABANDONED_S && fcntl(fd, F_SETLK, &lock) == 0) {
+            snprintf(path, sizeof(path), "%s/%.200s", top, entry->d_name);
+            remove_folder(path);
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+}
+
 /* Memory, where there is enough of it: a ring on a disk would be written to it again and again. */
 static enum pab_status make_folder(struct pab_follow *follow, struct pab_error *err)
 {
     const char *top = getenv("TMPDIR");
     top = top != NULL && top[0] == '/' && strlen(top) < 100 ? top : "/tmp";
-    snprintf(follow->dir, sizeof(follow->dir), "%s/pyallocbench-record-XXXXXX",
-             has_room("/dev/shm") ? "/dev/shm" : top);
+    top = has_room("/dev/shm") ? "/dev/shm" : top;
+    remove_abandoned(top);
+    snprintf(follow->dir, sizeof(follow->dir), "%s/" FOLDER "XXXXXX", top);
     if (mkdtemp(follow->dir) == NULL) {
         return pab_fail(err, PAB_IO, "cannot make a folder %s: %s", follow->dir, strerror(errno));
     }
@@ -56,21 +103,6 @@ static enum pab_status hold_lock(struct pab_follow *follow, struct pab_error *er
         return pab_fail(err, PAB_IO, "cannot lock %s: %s", path, strerror(errno));
     }
     return PAB_OK;
-}
-
-static void remove_folder(const char *dir)
-{
-    DIR *folder = opendir(dir);
-    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
-         entry = readdir(folder)) {
-        if (entry->d_name[0] != '.') {
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    (void)rmdir(dir);
 }
 
 /* A descriptor for each process that lives at once. The program itself has been begun by then, with
@@ -142,9 +174,12 @@ static void stop_without_memory(struct pab_follow *follow)
 /* The last of the list takes its place. */
 static void finish(struct pab_follow *follow, size_t index, const char *damage)
 {
+    struct pab_error err;
     struct pab_recorded recorded;
     struct pab_process *process = follow->processes[index];
-    pab_process_close(process, damage, &recorded);
+    if (pab_process_close(process, damage, &recorded, &err) != PAB_OK) {
+        stop(follow, &err);
+    }
     follow->processes[index] = follow->processes[--follow->living];
     follow->begun += recorded.handed_on;
     size_t count = follow->recorded_count;

@@ -6,6 +6,7 @@
 #include "harness/recorder/next.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -279,5 +280,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
             pab_hooks_install(&python);
         }
     }
+    /* Names that were not found left messages, which the program's next dlsym() would free. */
+    (void)dlerror();
+    (void)dlerror();
     pab_thread.depth--;
 }

@@ -264,18 +264,18 @@ static void tell(const struct pab_process *process, const char *damage, struct p
     snprintf(out->damage, sizeof(out->damage), "%.199s", damage != NULL ? damage : "");
 }
 
-void pab_process_close(struct pab_process *process, const char *damage, struct pab_recorded *out)
+enum pab_status pab_process_close(struct pab_process *process, const char *damage,
+                                  struct pab_recorded *out, struct pab_error *err)
 {
     char path[512];
-    struct pab_error err = {0};
+    enum pab_status closed = PAB_OK;
     struct pab_tape *tape = &process->tape;
     if (tape->writer != NULL) {
         char *totals = tell_totals(process, damage);
-        enum pab_status status =
-            pab_trace_finish(tape->writer, totals != NULL ? totals : "{}", &err);
+        closed = pab_trace_finish(tape->writer, totals != NULL ? totals : "{}", err);
         free(totals);
-        if (status != PAB_OK && damage == NULL) {
-            damage = err.text;
+        if (closed != PAB_OK && damage == NULL) {
+            damage = err->text;
         }
     }
     tell(process, damage, out);
@@ -290,4 +290,5 @@ void pab_process_close(struct pab_process *process, const char *damage, struct p
         close(process->pid_fd);
     }
     free(process);
+    return closed;
 }

@@ -36,8 +36,10 @@ enum pab_status pab_process_open(struct pab_follow *follow, const char *name,
 /* Reads up to `most`; `is_over`: it has ended. */
 enum pab_status pab_process_read(struct pab_process *process, bool is_over, size_t most,
                                  size_t *count, struct pab_error *err);
-/* Completes the trace, tells what it was, and is gone. `damage`: why not all of it was read. */
-void pab_process_close(struct pab_process *process, const char *damage, struct pab_recorded *out);
+/* Completes the trace, tells what it was, and is gone in any case. `damage`: why not all of it was
+ * read. PAB_IO: the trace could not be completed. */
+enum pab_status pab_process_close(struct pab_process *process, const char *damage,
+                                  struct pab_recorded *out, struct pab_error *err);
 
 /* What the process with this ring had as it forked for the n-th time; NULL: not known. */
 struct pab_snapshot *pab_snapshot_take(struct pab_follow *follow, uint64_t parent_begun_ns,
