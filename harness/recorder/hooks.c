@@ -14,6 +14,7 @@ static struct {
     const struct pab_interpreter *python;
     struct hook at[INSTALLS_MAX][DOMAINS];
     unsigned installs;
+    bool settled; /* an arena was taken by a call that came through us */
     struct pab_python_arenas arenas_below;
 } hooks;
 
@@ -101,17 +102,21 @@ static void install_tables(void)
     hooks.installs++;
 }
 
-/* PYTHONMALLOC and -X dev put CPython's tables in anew while it begins. The first arena (or chunk of
- * a frame stack) that is then taken by a call which did not come through us is the moment to stand
- * above them. Who stands above us later, tracemalloc for one, calls us. */
+/* Up to 3.6 an interpreter says early that it is initialized. */
 static bool is_beginning(void)
 {
-    return hooks.python->is_initialized != NULL && hooks.python->is_initialized() == 0;
+    return !hooks.settled ||
+           (hooks.python->is_initialized != NULL && hooks.python->is_initialized() == 0);
 }
 
+/* PYTHONMALLOC and -X dev, and 3.6 always, put CPython's tables in anew while it begins. The first
+ * arena (or chunk of a frame stack) that is then taken by a call which did not come through us is
+ * the moment to stand above them. Who stands above us later, tracemalloc for one, calls us. */
 static void *hook_arena_alloc(void *ctx, size_t size)
 {
-    if (pab_thread.depth == 0 && hooks.installs < INSTALLS_MAX && is_beginning()) {
+    if (pab_thread.depth != 0) {
+        hooks.settled = true;
+    } else if (hooks.installs < INSTALLS_MAX && is_beginning()) {
         struct pab_python_alloc now;
         hooks.python->get_allocator(PAB_PYTHON_OBJ, &now);
         if (now.malloc != hook_malloc) {
