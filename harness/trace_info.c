@@ -13,6 +13,7 @@ struct block {
 };
 
 struct gathering {
+    const char *path;
     struct pab_trace_info *info;
     struct pab_trace_reader *reader;
     struct block *blocks; /* by slot */
@@ -211,9 +212,10 @@ static enum pab_status count_event(struct gathering *gathering, const struct pab
     }
     if (info->all.live_bytes > PAB_TRACE_SIZE_MAX) {
         return pab_fail(err, PAB_BAD_DATA,
-                        "event %" PRIu64 ": more bytes are alive than a process can address: this "
+                        "%s: event %" PRIu64
+                        ": more bytes are alive than a process can address: this "
                         "was not recorded",
-                        info->events);
+                        gathering->path, info->events);
     }
     return PAB_OK;
 }
@@ -278,6 +280,7 @@ static enum pab_status gather(const char *path, struct pab_trace_info *info, boo
     if (gathering == NULL) {
         return pab_fail(err, PAB_NO_MEMORY, "no memory to read %s", path);
     }
+    gathering->path = path;
     gathering->info = info;
     enum pab_status status = pab_trace_open(path, &gathering->reader, err);
     *opened = status == PAB_OK;

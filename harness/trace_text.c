@@ -247,7 +247,7 @@ static void print_size_row(const struct pab_trace_info *info, const char *head, 
     for (unsigned i = 0; i < PAB_TRACE_OCTAVES; i++) {
         all_bytes += info->octave_bytes[i] / 2; /* halves: the sum may be too large for all */
     }
-    printf("  %-19s%12s%8.1f %%%8.1f %%%s%s\n", head, count_of(requests).text,
+    printf("  %-16s%12s%8.1f %%%8.1f %%%s%s\n", head, count_of(requests).text,
            percent(requests, pab_trace_info_requests(info)), percent(bytes / 2, all_bytes),
            bar[0] == '\0' ? "" : "  ", bar);
 }
@@ -266,7 +266,7 @@ static void print_sizes(const struct pab_trace_info *info)
         small_bytes += i <= 9 ? info->octave_bytes[i] : 0;
         last = rows[row] > 0 ? row : last;
     }
-    printf("\n  %-19s%12s%10s%10s\n", "size of requests", "number", "share", "of bytes");
+    printf("\n  %-16s%12s%10s%10s\n", "size of requests", "number", "share", "of bytes");
     for (unsigned row = 4; row <= last; row++) {
         char head[64];
         snprintf(head, sizeof(head), "up to %s", bytes_of((double)((uint64_t)1 << row)).text);
@@ -286,7 +286,7 @@ static struct words number_of(double value)
 static void print_quantiles(const char *head, const struct pab_spread *spread,
                             struct words (*format)(double value))
 {
-    printf("  %-9s", head);
+    printf("  %-8s", head);
     for (size_t i = 0; i < ARRAY_COUNT(quantiles); i++) {
         double value =
             quantiles[i] < 1 ? pab_spread_quantile(spread, quantiles[i]) : (double)spread->most;
@@ -299,13 +299,13 @@ static void print_decades(const struct pab_spread *spread)
 {
     uint64_t seen = 0;
     uint64_t low = 1;
-    printf("\n  %-27s%14s%10s\n", "lifetime in events", "share", "so far");
+    printf("\n  %-24s%14s%10s\n", "lifetime in events", "share", "so far");
     for (unsigned i = 0; i < PAB_SPREAD_DECADES && seen < spread->count; i++, low *= 10) {
         char head[96];
         seen += spread->decades[i];
         snprintf(head, sizeof(head), "%s .. %s", count_of(low).text, count_of(low * 10 - 1).text);
         const char *bar = bar_of(spread->decades[i], most_of(spread->decades, PAB_SPREAD_DECADES));
-        printf("  %-27s%12.1f %%%8.1f %%%s%s\n", head, percent(spread->decades[i], spread->count),
+        printf("  %-24s%12.1f %%%8.1f %%%s%s\n", head, percent(spread->decades[i], spread->count),
                percent(seen, spread->count), bar[0] == '\0' ? "" : "  ", bar);
     }
 }
@@ -317,7 +317,7 @@ static void print_lifetimes(const struct pab_trace_info *info)
     }
     printf("\n  From what made a block to its free: other events, bytes requested%s\n",
            info->life_ns.count > 0 ? ", time" : "");
-    printf("  %-9s%10s%10s%10s%10s%10s%10s%10s\n", "lifetime", "10 %", "25 %", "50 %", "75 %",
+    printf("  %-8s%10s%10s%10s%10s%10s%10s%10s\n", "lifetime", "10 %", "25 %", "50 %", "75 %",
            "90 %", "99 %", "longest");
     print_quantiles("events", &info->life_events, number_of);
     print_quantiles("bytes", &info->life_bytes, bytes_of);
@@ -329,16 +329,19 @@ static void print_lifetimes(const struct pab_trace_info *info)
 
 static void print_reallocs(const struct pab_trace_info *info)
 {
+    char text[300];
     uint64_t all = info->all.calls[PAB_EVENT_REALLOC];
     if (all == 0) {
         return;
     }
-    printf(
-        "\n  realloc: %.1f %% to more bytes (half of them to %.2f times as many or less, 90 %% to"
-        "\n  %.2f), %.1f %% to fewer, %.1f %% to as many as before\n",
-        percent(info->grew, all), pab_spread_quantile(&info->growth, 0.5) / 1000,
-        pab_spread_quantile(&info->growth, 0.9) / 1000, percent(info->shrank, all),
-        percent(info->stayed, all));
+    snprintf(text, sizeof(text),
+             "%.1f %% to more bytes: half of those to %.2f times as many or less, 90 %% to %.2f; "
+             "%.1f %% to fewer, %.1f %% to as many as before",
+             percent(info->grew, all), pab_spread_quantile(&info->growth, 0.5) / 1000,
+             pab_spread_quantile(&info->growth, 0.9) / 1000, percent(info->shrank, all),
+             percent(info->stayed, all));
+    printf("\n");
+    print_item("realloc", text);
 }
 
 void pab_trace_info_print(const struct pab_trace_info *info, const char *name)
