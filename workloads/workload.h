@@ -42,7 +42,12 @@ struct pab_run {
     uint64_t checksum;      /* set by body(): equal on every backend */
     /* Called at the start of each phase; the timed pass leaves it NULL. */
     void (*on_phase)(struct pab_run *run, enum pab_phase phase);
+    /* Called where a body begins to do, and has done, what is no part of it: the timed pass stops its
+     * clocks. NULL: nobody minds. */
+    void (*on_pause)(struct pab_run *run, bool paused);
     void *observer;
+    const struct pab_recording *recording; /* trace/replay.h: what is replayed; else NULL */
+    bool one_thread;                       /* the pass can follow no other thread */
 };
 
 static inline void pab_run_phase(struct pab_run *run, enum pab_phase phase)
@@ -64,7 +69,8 @@ struct pab_workload {    /* immutable */
     const char *unit;    /* what one operation is */
     unsigned contract;
     unsigned flags;
-    const struct pab_param *params; /* or NULL */
+    const struct pab_param *params;        /* or NULL */
+    const struct pab_recording *recording; /* of a recorded program: run->recording; else NULL */
     /* Untimed: draws inputs from run->inputs. Must not touch the heap. Optional. */
     enum pab_status (*setup)(struct pab_run *run, struct pab_error *err);
     /* The only timed code; called many times, each time from an empty heap to an empty heap. */

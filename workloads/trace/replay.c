@@ -1,0 +1,272 @@
+#include "workloads/trace/replay.h"
+
+#include "allocators/os_pages.h"
+#include "workloads/support/inputs.h"
+#include "workloads/support/rng.h"
+#include "workloads/trace/baton.h"
+
+#include <string.h>
+
+#define WINDOW_WORDS ((size_t)1 << 15) /* a quarter of a MiB: stays in the cache until played */
+#define GROWTH_WORDS ((size_t)1 << 17)
+
+struct replay {
+    struct pab_words *source; /* of a long trace; NULL: all words are held */
+    struct pab_survey survey;
+    uint64_t *words; /* all, or a window of them; PAB_PLAY_AHEAD more can be read */
+    size_t reserved_bytes;
+    size_t count, build_count, event_count; /* held: all, in the build phase, before the drain */
+    struct pab_play play;
+    struct pab_baton *baton; /* NULL: one thread */
+};
+
+/* --- setup ---------------------------------------------------------------------------------- */
+
+static enum pab_status expect_same_file(const struct pab_recording *recording,
+                                        struct pab_error *err)
+{
+    uint64_t digest = 0;
+    if (recording->digest == 0) {
+        return PAB_OK;
+    }
+    enum pab_status status = pab_trace_digest(recording->path, &digest, err);
+    if (status == PAB_OK && digest != recording->digest) {
+        return pab_fail(err, PAB_NOT_COMPARABLE,
+                        "%s is not the trace that it was when the run began: run again",
+                        recording->path);
+    }
+    return status;
+}
+
+/* Room for as many words as may be held. */
+static enum pab_status reserve(struct replay *replay, struct pab_error *err)
+{
+    size_t bytes = (PAB_REPLAY_HELD_WORDS + PAB_PLAY_AHEAD) * sizeof(*replay->words);
+    replay->reserved_bytes = bytes;
+    replay->words = pab_pages_reserve(&replay->reserved_bytes, bytes);
+    return replay->words != NULL ? PAB_OK
+                                 : pab_fail(err, PAB_NO_MEMORY,
+                                            "the system grants no %zu bytes of address space to "
+                                            "hold a trace",
+                                            bytes);
+}
+
+static bool make_room(struct replay *replay, size_t words)
+{
+    return pab_pages_commit(replay->words, (words + PAB_PLAY_AHEAD) * sizeof(*replay->words));
+}
+
+/* Reads all; what does not fit is only looked at. */
+static enum pab_status read_all(struct replay *replay, struct pab_words *source,
+                                struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    size_t room = 0;
+    size_t used = 0;
+    size_t count = 0;
+    replay->count = 0;
+    do {
+        if (room - used < PAB_WORDS_OF_EVENT && room < PAB_REPLAY_HELD_WORDS) {
+            room += GROWTH_WORDS;
+            if (!make_room(replay, room)) {
+                return pab_fail(err, PAB_NO_MEMORY, "no memory to hold a trace");
+            }
+        }
+        used = room - used < PAB_WORDS_OF_EVENT ? 0 : used;
+        status = pab_words_read(source, replay->words + used, room - used, UINT64_MAX, &count, err);
+        used += count;
+        replay->count += count;
+    } while (status == PAB_OK && count > 0);
+    replay->survey = pab_words_survey(source);
+    return status;
+}
+
+/* Where the parts of what is held begin. */
+static void divide(struct replay *replay)
+{
+    uint64_t events = 0;
+    size_t at = 0;
+    while (at < replay->count && events < replay->survey.events) {
+        replay->build_count = events == replay->survey.build_events ? at : replay->build_count;
+        events += pab_word_kind(replay->words[at]) != PAB_WORD_THREAD;
+        at += pab_word_count(replay->words[at]);
+    }
+    replay->event_count = at;
+}
+
+/* The whole of what the parameters ask for, or nothing. */
+static enum pab_status expect_whole(const struct replay *replay, const struct pab_run *run,
+                                    struct pab_error *err)
+{
+    uint64_t asked = run->params[PAB_REPLAY_EVENTS];
+    const char *path = run->recording->path;
+    const struct pab_survey *survey = &replay->survey;
+    if (survey->events == 0) {
+        return pab_fail(err, PAB_BAD_DATA, "%s has no events: there is nothing to replay", path);
+    }
+    if (asked != 0 ? survey->events < asked : !survey->ended) {
+        return pab_fail(err, PAB_BAD_DATA, "%s ends after %llu events: it is not whole", path,
+                        (unsigned long long)survey->events);
+    }
+    return PAB_OK;
+}
+
+static enum pab_status make_threads(struct replay *replay, struct pab_run *run,
+                                    struct pab_error *err)
+{
+    uint32_t threads = replay->survey.threads;
+    if (threads <= 1 || run->one_thread) {
+        return PAB_OK;
+    }
+    replay->baton = pab_inputs_take(run->inputs, sizeof(*replay->baton) + 64);
+    replay->baton = (struct pab_baton *)(((uintptr_t)replay->baton + 63) & ~(uintptr_t)63);
+    return pab_baton_init(replay->baton, &replay->play,
+                          threads < PAB_BATON_THREADS ? threads : PAB_BATON_THREADS, err);
+}
+
+/* All that a body uses is there, and resident, before it begins. */
+static enum pab_status prepare(struct replay *replay, struct pab_words *source, struct pab_run *run,
+                               struct pab_error *err)
+{
+    enum pab_status status = reserve(replay, err);
+    status = status != PAB_OK ? status : read_all(replay, source, err);
+    status = status != PAB_OK ? status : expect_whole(replay, run, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    if (replay->count > PAB_REPLAY_HELD_WORDS) {
+        replay->source = source;
+        pab_pages_decommit(replay->words + 2 * WINDOW_WORDS,
+                           (PAB_REPLAY_HELD_WORDS - 2 * WINDOW_WORDS) * sizeof(*replay->words));
+    } else {
+        divide(replay);
+        pab_words_close(source);
+    }
+    uint32_t places = 1;
+    while (places < replay->survey.slots) {
+        places *= 2;
+    }
+    replay->play.mask = places - 1;
+    replay->play.blocks = pab_inputs_take(run->inputs, places * sizeof(void *));
+    run->op_count = replay->survey.events + replay->survey.end_blocks;
+    return make_threads(replay, run, err);
+}
+
+static enum pab_status replay_setup(struct pab_run *run, struct pab_error *err)
+{
+    PAB_CHECK(run->recording != NULL);
+    struct replay *replay = pab_inputs_take(run->inputs, sizeof(*replay));
+    struct pab_words *source = NULL;
+    run->state = replay;
+    enum pab_status status = expect_same_file(run->recording, err);
+    if (status == PAB_OK) {
+        status = pab_words_open(run->recording->path, run->params[PAB_REPLAY_EVENTS],
+                                run->one_thread ? 1 : PAB_BATON_THREADS, &source, err);
+    }
+    return status != PAB_OK ? status : prepare(replay, source, run, err);
+}
+
+/* --- the body ------------------------------------------------------------------------------- */
+
+static void play(struct replay *replay, const uint64_t *at, const uint64_t *end)
+{
+    if (replay->baton != NULL) {
+        pab_baton_play(replay->baton, at, end);
+    } else {
+        pab_play(&replay->play, at, end);
+    }
+}
+
+static void pause_clock(struct pab_run *run, bool paused)
+{
+    if (run->on_pause != NULL) {
+        run->on_pause(run, paused);
+    }
+}
+
+/* A window of a long trace; the trace was read to its end before, so a failure now is a change. */
+static size_t read_window(struct replay *replay, struct pab_run *run, uint64_t until_event)
+{
+    struct pab_error err;
+    size_t count = 0;
+    uint64_t done = pab_words_events(replay->source);
+    pause_clock(run, true);
+    enum pab_status status = pab_words_read(replay->source, replay->words, WINDOW_WORDS,
+                                            until_event - done, &count, &err);
+    pause_clock(run, false);
+    if (status != PAB_OK) {
+        fprintf(stderr, "%s\n", err.text);
+    }
+    PAB_CHECK(status == PAB_OK);
+    return count;
+}
+
+static void play_windows(struct replay *replay, struct pab_run *run, uint64_t until_event)
+{
+    while (pab_words_events(replay->source) < until_event) {
+        size_t count = read_window(replay, run, until_event);
+        play(replay, replay->words, replay->words + count);
+        if (count == 0) {
+            return;
+        }
+    }
+}
+
+static void stream(struct replay *replay, struct pab_run *run)
+{
+    const struct pab_survey *survey = &replay->survey;
+    pause_clock(run, true);
+    pab_words_rewind(replay->source);
+    pause_clock(run, false);
+    play_windows(replay, run, survey->build_events);
+    pab_run_phase(run, PAB_PHASE_STEADY);
+    play_windows(replay, run, survey->events);
+    pab_run_phase(run, PAB_PHASE_DRAIN);
+    play_windows(replay, run, UINT64_MAX);
+}
+
+static void play_held(struct replay *replay, struct pab_run *run)
+{
+    const uint64_t *words = replay->words;
+    play(replay, words, words + replay->build_count);
+    pab_run_phase(run, PAB_PHASE_STEADY);
+    play(replay, words + replay->build_count, words + replay->event_count);
+    pab_run_phase(run, PAB_PHASE_DRAIN);
+    play(replay, words + replay->event_count, words + replay->count);
+}
+
+static void replay_body(struct pab_run *run)
+{
+    struct replay *replay = run->state;
+    memcpy(replay->play.tables, run->heap->domain, sizeof(replay->play.tables));
+    replay->play.sum = 0;
+    replay->play.thread = 0;
+    pab_run_phase(run, PAB_PHASE_BUILD);
+    if (replay->source != NULL) {
+        stream(replay, run);
+    } else {
+        play_held(replay, run);
+    }
+    pab_run_phase(run, PAB_PHASE_END);
+    run->checksum = pab_checksum_add(replay->play.sum, replay->survey.events);
+}
+
+static const struct pab_param replay_params[] = {
+    [PAB_REPLAY_EVENTS] = {"events", "how many of its events, from the first; 0: all", "events", 0,
+                           0, 0, (uint64_t)1 << 48},
+    {0},
+};
+
+const struct pab_workload pab_workload_replay = {
+    .name = "trace",
+    .summary = "what a recorded program asked for, again",
+    .models =
+        "One run of a real program: its requests in their order, by the same threads in turn, "
+        "with memory touched as a program touches it.",
+    .unit = "one event: a malloc, calloc, realloc or free",
+    .contract = PAB_WORKLOAD_CONTRACT,
+    .flags = PAB_WORKLOAD_DIRECT,
+    .params = replay_params,
+    .setup = replay_setup,
+    .body = replay_body,
+};

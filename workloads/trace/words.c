@@ -1,0 +1,302 @@
+#include "workloads/trace/words.h"
+
+#include "allocators/os_pages.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define BATCH       4096u
+#define GROWTH      ((size_t)1 << 20)
+#define LEVEL_STEPS 64u /* to an octave */
+#define LEVELS      (48u * LEVEL_STEPS)
+
+/* A slot as the last event left it: size, domain, alive. */
+#define LIVE        ((uint64_t)1)
+#define STATE_SHIFT 3
+
+struct pab_words {
+    struct pab_trace_reader *reader;
+    uint64_t limit, events;
+    struct pab_event batch[BATCH];
+    size_t batch_at, batch_count;
+    uint64_t *states; /* by slot; address space that is committed as slots come into use */
+    size_t reserved_bytes, ready_bytes;
+    uint32_t slots;
+    uint64_t live_bytes, peak_live_bytes;
+    uint32_t live_blocks;
+    uint64_t level_events[LEVELS]; /* events before so many bytes were live for the first time */
+    uint32_t threads, threads_max, thread;
+    uint32_t leftover; /* the next slot to look at, once the events are over */
+    bool over;
+};
+
+/* --- the peak ------------------------------------------------------------------------------- */
+
+/* Numbers grow with bytes; 64 of them to a doubling, so that each is 1.6 % or less. */
+static unsigned level_of(uint64_t bytes)
+{
+    unsigned octave = 63u - (unsigned)__builtin_clzll(bytes | LEVEL_STEPS) - 6;
+    unsigned step = (unsigned)(bytes >> octave) & (LEVEL_STEPS - 1);
+    return octave == 0 && bytes < LEVEL_STEPS ? 0 : octave * LEVEL_STEPS + step;
+}
+
+static void gain(struct pab_words *words, uint64_t bytes)
+{
+    words->live_bytes += bytes;
+    if (words->live_bytes <= words->peak_live_bytes) {
+        return;
+    }
+    unsigned to = level_of(words->live_bytes);
+    for (unsigned i = level_of(words->peak_live_bytes) + 1; i <= to; i++) {
+        words->level_events[i] = words->events;
+    }
+    words->peak_live_bytes = words->live_bytes;
+}
+
+struct pab_survey pab_words_survey(const struct pab_words *words)
+{
+    unsigned peak = level_of(words->peak_live_bytes);
+    unsigned built = level_of(words->peak_live_bytes / 10 * 9) + 1;
+    return (struct pab_survey){
+        .events = words->events,
+        .peak_live_bytes = words->peak_live_bytes,
+        .build_events = words->level_events[built < peak ? built : peak],
+        .slots = words->slots,
+        .end_blocks = words->live_blocks,
+        .threads = words->threads,
+        .ended = pab_trace_ended(words->reader),
+    };
+}
+
+/* --- one event ------------------------------------------------------------------------------ */
+
+static uint64_t word_of(enum pab_word_kind kind, unsigned domain, uint32_t slot, uint64_t size)
+{
+    static_assert(PAB_TRACE_SLOTS_MAX == (uint32_t)1 << 28, "a slot has bits 6..33");
+    return (uint64_t)kind | (uint64_t)domain << 4 | (uint64_t)slot << 6 | size << 34;
+}
+
+/* The heap has no fourth domain: malloc() is what the raw domain calls in CPython. */
+static unsigned domain_of(const struct pab_event *event)
+{
+    return event->domain == PAB_TRACE_LIBC ? PAB_TRACE_RAW : event->domain;
+}
+
+/* `small` is MALLOC, CALLOC or FREE. */
+static enum pab_word_kind kind_of(enum pab_word_kind small, uint64_t size)
+{
+    static_assert(PAB_WORD_MALLOC_TINY == 3 && PAB_WORD_MALLOC_LARGE == 6, "three of each");
+    unsigned offset = size > PAB_SMALL_MAX ? PAB_WORD_MALLOC_LARGE : PAB_WORD_MALLOC;
+    offset = size <= PAB_TINY_MAX ? PAB_WORD_MALLOC_TINY : offset;
+    return (enum pab_word_kind)((unsigned)small + offset);
+}
+
+static uint64_t *put_block(uint64_t *at, enum pab_word_kind small, unsigned domain, uint32_t slot,
+                           uint64_t size)
+{
+    enum pab_word_kind kind = kind_of(small, size);
+    bool is_large = size > PAB_SMALL_MAX;
+    *at++ = word_of(kind, domain, slot, is_large ? 0 : size);
+    if (is_large && small != PAB_WORD_FREE) {
+        *at++ = size;
+    }
+    return at;
+}
+
+static uint64_t *put_thread(struct pab_words *words, uint64_t *at, uint32_t thread)
+{
+    if (thread >= words->threads) {
+        words->threads = thread + 1;
+    }
+    thread %= words->threads_max;
+    if (thread != words->thread) {
+        words->thread = thread;
+        *at++ = word_of(PAB_WORD_THREAD, 0, thread, 0);
+    }
+    return at;
+}
+
+static bool make_room(struct pab_words *words, uint32_t slot)
+{
+    size_t needed = ((size_t)slot + 1) * sizeof(*words->states);
+    if (slot >= words->slots) {
+        words->slots = slot + 1;
+    }
+    if (needed > words->ready_bytes && needed <= words->reserved_bytes) {
+        size_t left = words->reserved_bytes - words->ready_bytes;
+        size_t more = left < GROWTH ? left : GROWTH;
+        unsigned char *end = (unsigned char *)words->states + words->ready_bytes;
+        words->ready_bytes += pab_pages_commit(end, more) ? more : 0;
+    }
+    return needed <= words->ready_bytes;
+}
+
+/* NULL: there is no memory for so many blocks. */
+static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct pab_event *event)
+{
+    unsigned domain = domain_of(event);
+    if (!make_room(words, event->slot)) {
+        return NULL;
+    }
+    at = put_thread(words, at, event->thread);
+    uint64_t *state = &words->states[event->slot];
+    uint64_t old = *state >> STATE_SHIFT;
+    *state = event->size << STATE_SHIFT | (uint64_t)domain << 1 | LIVE;
+    switch ((enum pab_event_kind)event->kind) {
+    case PAB_EVENT_FREE:
+        *state = 0;
+        words->live_bytes -= old;
+        words->live_blocks--;
+        return put_block(at, PAB_WORD_FREE, domain, event->slot, old);
+    case PAB_EVENT_REALLOC:
+        words->live_bytes -= old;
+        gain(words, event->size);
+        *at++ = word_of(PAB_WORD_REALLOC, domain, event->slot, 0);
+        *at++ = old;
+        *at++ = event->size;
+        return at;
+    case PAB_EVENT_CALLOC:
+        words->live_blocks++;
+        gain(words, event->size);
+        return put_block(at, PAB_WORD_CALLOC, domain, event->slot, event->size);
+    default: /* ALIGNED: the tables have no such call */
+        words->live_blocks++;
+        gain(words, event->size);
+        return put_block(at, PAB_WORD_MALLOC, domain, event->slot, event->size);
+    }
+}
+
+/* --- many ----------------------------------------------------------------------------------- */
+
+static enum pab_status next_batch(struct pab_words *words, struct pab_error *err)
+{
+    uint64_t left = words->limit - words->events;
+    words->batch_at = 0;
+    words->batch_count = 0;
+    if (left == 0) {
+        words->over = true;
+        return PAB_OK;
+    }
+    enum pab_status status = pab_trace_read(
+        words->reader, words->batch, left < BATCH ? (size_t)left : BATCH, &words->batch_count, err);
+    words->over = status == PAB_OK && words->batch_count == 0;
+    return status;
+}
+
+/* As many events of the batch as `room` and `most` allow. */
+static enum pab_status put_batch(struct pab_words *words, uint64_t *out, size_t room, uint64_t most,
+                                 size_t *count, struct pab_error *err)
+{
+    uint64_t *at = out + *count;
+    const uint64_t *last = out + room - PAB_WORDS_OF_EVENT;
+    while (at <= last && words->batch_at < words->batch_count && most > 0) {
+        uint64_t *next = put_event(words, at, &words->batch[words->batch_at++]);
+        if (next == NULL || words->live_bytes > PAB_TRACE_SIZE_MAX) {
+            return pab_fail(err, PAB_NO_MEMORY,
+                            "event %llu: more blocks are alive than there is memory for",
+                            (unsigned long long)words->events + 1);
+        }
+        at = next;
+        words->events++;
+        most--;
+    }
+    *count = (size_t)(at - out);
+    return PAB_OK;
+}
+
+/* The blocks that are left; thread 0 gives them back, as a process that ends. */
+static void put_leftovers(struct pab_words *words, uint64_t *out, size_t room, size_t *count)
+{
+    uint64_t *at = put_thread(words, out + *count, 0);
+    while (words->leftover < words->slots && at <= out + room - PAB_WORDS_OF_EVENT) {
+        uint64_t state = words->states[words->leftover];
+        if ((state & LIVE) != 0) {
+            at = put_block(at, PAB_WORD_FREE, (unsigned)state >> 1 & 3, words->leftover,
+                           state >> STATE_SHIFT);
+        }
+        words->leftover++;
+    }
+    *count = (size_t)(at - out);
+}
+
+enum pab_status pab_words_read(struct pab_words *words, uint64_t *out, size_t room, uint64_t most,
+                               size_t *count, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    uint64_t begun = words->events;
+    *count = 0;
+    while (status == PAB_OK && !words->over && room - *count >= PAB_WORDS_OF_EVENT &&
+           words->events - begun < most) {
+        if (words->batch_at == words->batch_count) {
+            status = next_batch(words, err);
+        }
+        enum pab_status put = put_batch(words, out, room, most - (words->events - begun), count,
+                                        status == PAB_OK ? err : NULL);
+        status = status == PAB_OK ? put : status;
+    }
+    if (status == PAB_OK && words->over && *count == 0) {
+        put_leftovers(words, out, room, count);
+    }
+    return status;
+}
+
+uint64_t pab_words_events(const struct pab_words *words)
+{
+    return words->events;
+}
+
+void pab_words_rewind(struct pab_words *words)
+{
+    pab_trace_rewind(words->reader);
+    memset(words->states, 0, words->slots * sizeof(*words->states));
+    words->batch_at = words->batch_count = 0;
+    words->events = 0;
+    words->slots = words->live_blocks = words->leftover = 0;
+    words->live_bytes = words->peak_live_bytes = 0;
+    words->threads = words->thread = 0;
+    words->over = false;
+}
+
+/* Half of it will do where address space is short. */
+static bool reserve(struct pab_words *words)
+{
+    words->reserved_bytes = (size_t)PAB_TRACE_SLOTS_MAX * sizeof(*words->states);
+    words->states = pab_pages_reserve(&words->reserved_bytes, GROWTH);
+    return words->states != NULL;
+}
+
+enum pab_status pab_words_open(const char *path, uint64_t limit, uint32_t threads_max,
+                               struct pab_words **out, struct pab_error *err)
+{
+    struct pab_words *words = pab_pages_map(sizeof(*words));
+    if (words == NULL || !reserve(words)) {
+        if (words != NULL) {
+            pab_pages_release(words, sizeof(*words));
+        }
+        return pab_fail(err, PAB_NO_MEMORY, "no memory to replay %s", path);
+    }
+    words->limit = limit == 0 ? UINT64_MAX : limit;
+    words->threads_max = threads_max;
+    enum pab_status status = pab_trace_open(path, &words->reader, err);
+    if (status != PAB_OK) {
+        words->reader = NULL;
+        pab_words_close(words);
+        return status;
+    }
+    *out = words;
+    return PAB_OK;
+}
+
+void pab_words_close(struct pab_words *words)
+{
+    if (words->reader != NULL) {
+        pab_trace_close(words->reader);
+    }
+    pab_pages_release(words->states, words->reserved_bytes);
+    pab_pages_release(words, sizeof(*words));
+}
+
+const char *pab_words_meta(const struct pab_words *words)
+{
+    return pab_trace_meta(words->reader);
+}
