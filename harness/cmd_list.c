@@ -4,6 +4,7 @@
 #include "harness/json_text.h"
 #include "harness/list_checks.h"
 #include "harness/plan.h"
+#include "harness/recorded.h"
 #include "harness/runner.h"
 #include "harness/sample.h"
 #include "harness/text.h"
@@ -168,8 +169,13 @@ static void print_backends(const json_t *rows)
 static json_t *list_workloads(void)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < pab_workload_count(); i++) {
-        const struct pab_workload *workload = pab_workload_at(i);
+    for (size_t i = 0; i < pab_catalogue_count(); i++) {
+        const struct pab_workload *workload = pab_catalogue_at(i);
+        struct pab_error err;
+        if (pab_recorded_read(workload, &err) != PAB_OK) {
+            fprintf(stderr, "pyallocbench: %s is left out: %s\n", workload->name, err.text);
+            continue;
+        }
         json_t *params = json_array();
         const struct pab_param *param = workload->params;
         for (; param != NULL && param->name != NULL; param++) {
@@ -181,11 +187,16 @@ static json_t *list_workloads(void)
                                                                         : param->value),
                                   "min", (json_int_t)param->min, "max", (json_int_t)param->max));
         }
-        json_array_append_new(
-            out, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "name", workload->name, "summary",
-                           workload->summary, "models", workload->models, "unit", workload->unit,
-                           "default", (workload->flags & PAB_WORKLOAD_DEFAULT) != 0, "direct",
-                           (workload->flags & PAB_WORKLOAD_DIRECT) != 0, "params", params));
+        json_t *row =
+            json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "name", workload->name, "summary",
+                      workload->summary, "models", workload->models, "unit", workload->unit,
+                      "default", (workload->flags & PAB_WORKLOAD_DEFAULT) != 0, "direct",
+                      (workload->flags & PAB_WORKLOAD_DIRECT) != 0, "params", params);
+        json_t *trace = pab_recorded_json(workload);
+        if (trace != NULL) {
+            json_object_set_new(row, "trace", trace);
+        }
+        json_array_append_new(out, row);
     }
     return out;
 }

@@ -267,8 +267,9 @@ static struct pab_job job_of_cell(const struct pab_experiment_state *state,
     const struct pab_planned_workload *planned = &plan->workloads[cell->workload];
     const struct pab_demand *demand = demand_of_cell(state, cell);
     bool large = (cell->pass->flags & PAB_PASS_LARGE) != 0;
-    struct pab_job job = pab_experiment_job(state, PAB_JOB_PASS, plan->arms[cell->arm].spec->id,
-                                            planned->workload->name);
+    struct pab_job job =
+        pab_experiment_job(state, PAB_JOB_PASS, plan->arms[cell->arm].spec->id, "");
+    pab_experiment_set_workload(&job, planned->workload);
     snprintf(job.pass, sizeof(job.pass), "%s", cell->pass->name);
     memcpy(job.params, large ? planned->memory_params : planned->params, sizeof(job.params));
     job.min_time_s = plan->preset->min_time_s;

@@ -2,6 +2,7 @@
  * workloads ask for. */
 #include "harness/check_rows.h"
 #include "harness/experiment_state.h"
+#include "workloads/trace/replay.h"
 
 #include <string.h>
 
@@ -53,6 +54,15 @@ struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum
     snprintf(job.backend, sizeof(job.backend), "%s", backend);
     snprintf(job.subject, sizeof(job.subject), "%s", subject);
     return job;
+}
+
+void pab_experiment_set_workload(struct pab_job *job, const struct pab_workload *workload)
+{
+    snprintf(job->subject, sizeof(job->subject), "%s", workload->name);
+    if (workload->recording != NULL) {
+        snprintf(job->replay, sizeof(job->replay), "%s", workload->recording->path);
+        job->replay_digest = workload->recording->digest;
+    }
 }
 
 /* Runs one job alone; the outcome is copied out (without its curve and series). */
@@ -205,8 +215,8 @@ static enum pab_status demand_once(struct pab_experiment_state *state,
 {
     const struct pab_planned_workload *planned = asked->planned;
     struct pab_demand_known *known = asked->known;
-    struct pab_job job =
-        pab_experiment_job(state, PAB_JOB_DEMAND, asked->spec->id, planned->workload->name);
+    struct pab_job job = pab_experiment_job(state, PAB_JOB_DEMAND, asked->spec->id, "");
+    pab_experiment_set_workload(&job, planned->workload);
     memcpy(job.params, asked->large ? planned->memory_params : planned->params, sizeof(job.params));
     struct pab_launch launch = {
         .spec = asked->spec,

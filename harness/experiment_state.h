@@ -71,6 +71,9 @@ json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct 
 json_t *pab_experiment_known(const struct pab_experiment_state *state, const char *array,
                              const char *id);
 
+/* Has a job run this workload. */
+void pab_experiment_set_workload(struct pab_job *job, const struct pab_workload *workload);
+
 /* A job of this run for one backend, without the parts that only some kinds need. */
 struct pab_job pab_experiment_job(const struct pab_experiment_state *state, enum pab_job_kind kind,
                                   const char *backend, const char *subject);

@@ -27,7 +27,7 @@
 
 /* Raised when a job or a message changes its shape: a worker may be another build of this program
  * (pab_launch.binary), and must be told in words that it knows. */
-#define PAB_PROTOCOL 6u
+#define PAB_PROTOCOL 7u
 
 enum pab_job_kind {
     PAB_JOB_PROBE,    /* open, prove identity */
@@ -46,8 +46,9 @@ struct pab_job {
     char subject[PAB_NAME_MAX]; /* the workload, or the check's id */
     uint64_t seed;
     uint64_t ops; /* CHECK: 0: the check's own choice */
-    /* ADMIT, CHECK: a file or folder, or empty */
+    /* ADMIT, CHECK: a file or folder, or empty; DEMAND, PASS: `replay` is the workload's trace */
     char oracle[PAB_JOB_PATH_MAX], replay[PAB_JOB_PATH_MAX], corpus[PAB_JOB_PATH_MAX];
+    uint64_t replay_digest; /* of that trace */
     uint64_t params[PAB_PARAMS_MAX];
     double min_time_s; /* pass time: Google Benchmark's, for one repetition */
     uint32_t reps;     /* pass time */

@@ -26,6 +26,7 @@ enum pab_pass_flag {
     PAB_PASS_HOLDS_HASH = 1u << 3, /* tells the request hash: held to that of the demand pass */
     PAB_PASS_STILL = 1u << 4,      /* nothing random: no ASLR, an empty environment, no padding */
     PAB_PASS_ONCE = 1u << 5,       /* repeats exactly: one round is all it needs */
+    PAB_PASS_ONE_THREAD = 1u << 6, /* it follows the first thread alone */
 };
 
 struct pab_pass {

@@ -10,6 +10,27 @@ struct timed_body {
     uint64_t later_checksum; /* of one that does not, or the same */
 };
 
+/* What of the first body's time is none of its own; the timer keeps count itself. */
+static struct {
+    struct pab_timer_clock timer;
+    uint64_t wall_ns, cpu_ns;               /* while the clocks stood still */
+    uint64_t paused_wall_ns, paused_cpu_ns; /* when they were stopped */
+} clocks;
+
+static void pause_clocks(struct pab_run *run, bool paused)
+{
+    (void)run;
+    if (clocks.timer.timer != NULL) {
+        (paused ? clocks.timer.stop : clocks.timer.go_on)(clocks.timer.timer);
+    } else if (paused) {
+        clocks.paused_wall_ns = pab_wall_ns();
+        clocks.paused_cpu_ns = pab_cpu_ns();
+    } else {
+        clocks.cpu_ns += pab_cpu_ns() - clocks.paused_cpu_ns;
+        clocks.wall_ns += pab_wall_ns() - clocks.paused_wall_ns;
+    }
+}
+
 /* What Google Benchmark times: the body, one comparison, and for `null` a pointer's reset. */
 static void timed_body(void *arg)
 {
@@ -31,8 +52,8 @@ static void time_first(const struct pab_workload *workload, struct pab_run *run,
     uint64_t wall_ns = pab_wall_ns();
     uint64_t cpu_ns = pab_cpu_ns();
     workload->body(run);
-    sample->cold_cpu_ns = pab_cpu_ns() - cpu_ns;
-    sample->rep_wall_ns[0] = (double)(pab_wall_ns() - wall_ns);
+    sample->cold_cpu_ns = pab_cpu_ns() - cpu_ns - clocks.cpu_ns;
+    sample->rep_wall_ns[0] = (double)(pab_wall_ns() - wall_ns - clocks.wall_ns);
     struct pab_faults after = pab_faults_read();
     sample->minor_faults = after.minor - before.minor;
     sample->major_faults = after.major - before.major;
@@ -51,7 +72,7 @@ static void time_others(const struct pab_workload *workload, struct pab_run *run
                               .run = run,
                               .checksum = run->checksum,
                               .later_checksum = run->checksum};
-    struct pab_timed timed = {timed_body, &body, job->min_time_s, job->reps};
+    struct pab_timed timed = {timed_body, &body, &clocks.timer, job->min_time_s, job->reps};
     struct pab_timing timing = {.wall_ns = sample->rep_wall_ns, .cpu_ns = sample->rep_cpu_ns};
     struct pab_error err;
     const char *missing = pab_timer_run(&timed, &timing);
@@ -75,6 +96,7 @@ static void run_time(const struct pab_workload *workload, struct pab_run *run,
                      const struct pab_job *job)
 {
     static struct pab_time_sample sample;
+    run->on_pause = pause_clocks;
     time_first(workload, run, &sample);
     if (job->min_time_s > 0) {
         time_others(workload, run, job, &sample);

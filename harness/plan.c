@@ -1,5 +1,7 @@
 #include "harness/plan.h"
 
+#include "harness/recorded.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -77,11 +79,6 @@ const struct pab_preset *pab_preset_at(size_t index)
 static const char *preset_name(size_t index)
 {
     return presets[index].name;
-}
-
-static const char *workload_name(size_t index)
-{
-    return pab_workload_at(index)->name;
 }
 
 enum pab_status pab_preset_find(const char *name, const struct pab_preset **out,
@@ -233,23 +230,53 @@ static void default_params(struct pab_planned_workload *planned, bool large_memo
 static enum pab_status expect_workload(void *arg, const char *word, struct pab_error *err)
 {
     (void)arg;
-    for (size_t i = 0; i < pab_workload_count(); i++) {
-        if (fnmatch(word, workload_name(i), 0) == 0) {
+    for (size_t i = 0; i < pab_catalogue_count(); i++) {
+        if (fnmatch(word, pab_catalogue_name(i), 0) == 0) {
             return PAB_OK;
         }
     }
-    const char *near = pab_nearest(word, workload_name, pab_workload_count());
+    const char *near = pab_nearest(word, pab_catalogue_name, pab_catalogue_count());
     return pab_fail(err, PAB_USAGE, "no workload matches '%s'; %s%s%s", word,
                     near == NULL ? "`pyallocbench list workloads` shows all" : "did you mean '",
                     near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
+static enum pab_status add_workload(struct pab_plan *plan, const struct pab_workload *workload,
+                                    struct pab_error *err)
+{
+    if (plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
+        return pab_fail(err, PAB_USAGE, "more than %d workloads in one run; choose by -w and -x",
+                        PAB_PLAN_WORKLOADS_MAX);
+    }
+    for (size_t i = 0; i < plan->workload_count; i++) {
+        if (strcmp(plan->workloads[i].workload->name, workload->name) == 0) {
+            return pab_fail(err, PAB_USAGE,
+                            "two traces are called %s: rows could not be told apart; link one of "
+                            "them to another name",
+                            workload->name);
+        }
+    }
+    plan->workloads[plan->workload_count++].workload = workload;
+    return pab_recorded_read(workload, err);
+}
+
+/* A word of -w: a trace's file is a workload more, any other word must match something. */
+static enum pab_status take_word(void *arg, const char *word, struct pab_error *err)
+{
+    struct pab_plan *plan = arg;
+    const struct pab_workload *workload = NULL;
+    if (!pab_recorded_is_file(word)) {
+        return expect_workload(NULL, word, err);
+    }
+    enum pab_status status = pab_recorded_add(word, &workload, err);
+    return status != PAB_OK ? status : add_workload(plan, workload, err);
 }
 
 static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_request *request,
                                       struct pab_error *err)
 {
     if (request->workloads != NULL) {
-        enum pab_status status =
-            pab_for_words(request->workloads, "-w", expect_workload, NULL, err);
+        enum pab_status status = pab_for_words(request->workloads, "-w", take_word, plan, err);
         if (status != PAB_OK) {
             return status;
         }
@@ -260,14 +287,16 @@ static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_re
             return status;
         }
     }
-    for (size_t i = 0; i < pab_workload_count(); i++) {
-        const struct pab_workload *workload = pab_workload_at(i);
+    for (size_t i = 0; i < pab_catalogue_count(); i++) {
+        const struct pab_workload *workload = pab_catalogue_at(i);
         bool chosen = request->workloads == NULL
                           ? (workload->flags & PAB_WORKLOAD_DEFAULT) != 0
                           : pab_globs_match(request->workloads, workload->name);
         if (chosen && !pab_globs_match(request->exclude, workload->name)) {
-            PAB_CHECK(plan->workload_count < PAB_PLAN_WORKLOADS_MAX);
-            plan->workloads[plan->workload_count++].workload = workload;
+            enum pab_status status = add_workload(plan, workload, err);
+            if (status != PAB_OK) {
+                return status;
+            }
         }
     }
     if (plan->workload_count == 0) {
@@ -296,12 +325,18 @@ static bool find_param(const struct pab_workload *workload, const char *name, si
     return false;
 }
 
+/* The last dot before the value: the name of a trace may have some. */
+static const char *find_dot(const char *text, const char *equals)
+{
+    return equals == NULL ? NULL : memrchr(text, '.', (size_t)(equals - text));
+}
+
 /* "workload.param=value"; the workload may be a glob. */
 static enum pab_status set_param(struct pab_plan *plan, const char *text, struct pab_error *err)
 {
-    const char *dot = strchr(text, '.');
-    const char *equals = dot == NULL ? NULL : strchr(dot, '=');
-    if (equals == NULL || dot - text >= PAB_NAME_MAX || equals - dot >= PAB_NAME_MAX) {
+    const char *equals = strchr(text, '=');
+    const char *dot = find_dot(text, equals);
+    if (dot == NULL || dot - text >= PAB_NAME_MAX || equals - dot >= PAB_NAME_MAX) {
         return pab_fail(err, PAB_USAGE, "-p %s: write workload.parameter=value", text);
     }
     char glob[PAB_NAME_MAX];
@@ -458,6 +493,13 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
     }
     for (size_t i = 0; status == PAB_OK && i < request->param_count; i++) {
         status = set_param(plan, request->params[i], err);
+    }
+    for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
+        const struct pab_planned_workload *planned = &plan->workloads[i];
+        status = pab_recorded_expect(planned->workload, planned->params, err);
+        status = status != PAB_OK
+                     ? status
+                     : pab_recorded_expect(planned->workload, planned->memory_params, err);
     }
     if (status != PAB_OK) {
         pab_plan_fini(plan);

@@ -1,6 +1,8 @@
 /* harness/plan_json.c -- a plan on its way through the journal and back. */
 #include "harness/plan.h"
 
+#include "harness/recorded.h"
+
 #include <string.h>
 
 json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values)
@@ -9,6 +11,22 @@ json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *
     const struct pab_param *param = workload->params;
     for (size_t i = 0; param != NULL && param[i].name != NULL; i++) {
         json_object_set_new(out, param[i].name, json_integer((json_int_t)values[i]));
+    }
+    return out;
+}
+
+/* With what finds the same trace again. */
+static json_t *workload_to_json(const struct pab_planned_workload *planned)
+{
+    const struct pab_workload *workload = planned->workload;
+    json_t *out = json_pack("{s:s, s:o, s:o}", "id", workload->name, "params",
+                            pab_params_to_json(workload, planned->params), "memory_params",
+                            pab_params_to_json(workload, planned->memory_params));
+    if (workload->recording != NULL) {
+        char digest[PAB_DIGEST_TEXT];
+        pab_recorded_digest(workload, digest);
+        json_object_set_new(out, "trace", json_string(workload->recording->path));
+        json_object_set_new(out, "digest", json_string(digest));
     }
     return out;
 }
@@ -30,12 +48,7 @@ json_t *pab_plan_to_json(const struct pab_plan *plan)
     }
     json_t *workloads = json_array();
     for (size_t i = 0; i < plan->workload_count; i++) {
-        const struct pab_planned_workload *planned = &plan->workloads[i];
-        json_array_append_new(
-            workloads,
-            json_pack("{s:s, s:o, s:o}", "id", planned->workload->name, "params",
-                      pab_params_to_json(planned->workload, planned->params), "memory_params",
-                      pab_params_to_json(planned->workload, planned->memory_params)));
+        json_array_append_new(workloads, workload_to_json(&plan->workloads[i]));
     }
     json_t *out = json_pack("{s:o, s:o, s:s, s:s, s:i, s:i, s:o, s:I, s:f}", "backends", specs,
                             "workloads", workloads, "baseline", plan->arms[plan->baseline].id,
@@ -98,6 +111,39 @@ static enum pab_status read_backends(struct pab_plan *plan, const json_t *json,
     return plan->arm_count > 0 ? PAB_OK : damaged(err, "no backends");
 }
 
+/* A trace that is another by now would give other rows under one name. */
+static enum pab_status find_trace(const char *path, const json_t *item,
+                                  const struct pab_workload **out, struct pab_error *err)
+{
+    char word[PAB_JOB_PATH_MAX + 8];
+    char digest[PAB_DIGEST_TEXT];
+    const char *then = json_string_value(json_object_get(item, "digest"));
+    snprintf(word, sizeof(word), "trace:%s", path);
+    enum pab_status status = pab_recorded_add(word, out, err);
+    status = status != PAB_OK ? status : pab_recorded_read(*out, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    pab_recorded_digest(*out, digest);
+    if (then == NULL || strcmp(digest, then) != 0) {
+        return pab_fail(err, PAB_NOT_COMPARABLE,
+                        "%s is not the trace that the run began with: start a new run", path);
+    }
+    return PAB_OK;
+}
+
+static enum pab_status find_workload(const json_t *item, const struct pab_workload **out,
+                                     struct pab_error *err)
+{
+    const char *id = json_string_value(json_object_get(item, "id"));
+    const char *path = json_string_value(json_object_get(item, "trace"));
+    if (path != NULL) {
+        return find_trace(path, item, out, err);
+    }
+    *out = id == NULL ? NULL : pab_workload_find(id);
+    return *out != NULL ? PAB_OK : damaged(err, "a workload that this build does not have");
+}
+
 static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
                                       struct pab_error *err)
 {
@@ -105,15 +151,14 @@ static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
     json_t *item = NULL;
     json_array_foreach(json_object_get(json, "workloads"), index, item)
     {
-        const char *id = json_string_value(json_object_get(item, "id"));
-        const struct pab_workload *workload = id == NULL ? NULL : pab_workload_find(id);
-        if (workload == NULL || plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
-            return damaged(err, "a workload that this build does not have");
+        const struct pab_workload *workload = NULL;
+        enum pab_status status = find_workload(item, &workload, err);
+        if (status != PAB_OK || plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
+            return status != PAB_OK ? status : damaged(err, "too many workloads");
         }
         struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];
         planned->workload = workload;
-        enum pab_status status =
-            read_params(workload, json_object_get(item, "params"), planned->params, err);
+        status = read_params(workload, json_object_get(item, "params"), planned->params, err);
         if (status == PAB_OK) {
             status = read_params(workload, json_object_get(item, "memory_params"),
                                  planned->memory_params, err);

@@ -23,8 +23,8 @@ enum pab_status pab_runtime_prepare(const struct pab_heap *heap,
                                     struct pab_error *err)
 {
     runtime.capi = NULL;
+    pab_py_out_of_memory = out_of_memory; /* of what calls the allocator itself, in any case */
     if ((heap->backend->caps & PAB_CAP_RUNTIME) == 0) {
-        pab_py_out_of_memory = out_of_memory;
         pab_py_gc_options = *options;
         return PAB_OK;
     }

@@ -1,5 +1,7 @@
 #include "harness/sample.h"
 
+#include "harness/recorded.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -157,6 +159,10 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
     const struct pab_workload *workload = planned->workload;
     json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "id", workload->name, "summary",
                             workload->summary, "models", workload->models, "unit", workload->unit);
+    json_t *trace = pab_recorded_json(workload);
+    if (trace != NULL) {
+        json_object_set_new(out, "trace", trace);
+    }
     json_object_set_new(out, "params", pab_params_to_json(workload, planned->params));
     json_object_set_new(out, "memory_params", pab_params_to_json(workload, planned->memory_params));
     set_known(out, &variants->options[0], &demand[0]);

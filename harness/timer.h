@@ -21,10 +21,18 @@ struct pab_timing {
     double *cpu_ns;  /* of the whole process, all its threads */
 };
 
+/* Stops the clocks within a body, and lets them go on. Set by the timer, while it is at work. */
+struct pab_timer_clock {
+    void (*stop)(void *timer);
+    void (*go_on)(void *timer);
+    void *timer;
+};
+
 /* What is timed, and how: `reps` repetitions of at least `min_time_s` seconds of CPU time each. */
 struct pab_timed {
     void (*body)(void *arg);
     void *arg;
+    struct pab_timer_clock *clock; /* the caller's */
     double min_time_s;
     uint32_t reps;
 };

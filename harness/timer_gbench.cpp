@@ -40,6 +40,16 @@ class collector : public benchmark::BenchmarkReporter
     uint32_t reps_;
 };
 
+void stop(void *timer)
+{
+    static_cast<benchmark::State *>(timer)->PauseTiming();
+}
+
+void go_on(void *timer)
+{
+    static_cast<benchmark::State *>(timer)->ResumeTiming();
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) void
@@ -48,6 +58,7 @@ pab_timer_gbench(const struct pab_timed *timed, struct pab_timing *out)
     out->rep_count = 0;
     benchmark::RegisterBenchmark("body",
                                  [timed](benchmark::State &state) {
+                                     *timed->clock = {stop, go_on, &state};
                                      for (auto _ : state) {
                                          timed->body(timed->arg);
                                      }

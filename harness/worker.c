@@ -5,6 +5,7 @@
 #include "harness/runtime.h"
 #include "harness/self.h"
 #include "workloads/support/inputs.h"
+#include "workloads/trace/replay.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -251,9 +252,22 @@ static void send_manifest(void)
 
 #define INPUTS_RESERVE_BYTES ((size_t)4 << 30)
 
+/* A trace asks the allocator itself, whatever objects the backend brings. */
+static const struct pab_workload *find_workload(struct pab_recording *recording)
+{
+    if (worker.job.replay[0] == '\0') {
+        return pab_runtime_workload(worker.job.subject);
+    }
+    static_assert(sizeof(recording->path) >= PAB_JOB_PATH_MAX, "a path fits");
+    snprintf(recording->path, sizeof(recording->path), "%s", worker.job.replay);
+    recording->digest = worker.job.replay_digest;
+    return &pab_workload_replay;
+}
+
 static void run_workload(struct pab_error *err)
 {
-    const struct pab_workload *workload = pab_runtime_workload(worker.job.subject);
+    static struct pab_recording recording;
+    const struct pab_workload *workload = find_workload(&recording);
     if (workload == NULL) {
         expect_ok(pab_fail(err, PAB_USAGE, "no workload '%s'", worker.job.subject), err);
         return;
@@ -264,6 +278,10 @@ static void run_workload(struct pab_error *err)
         .inputs = &worker.inputs,
         .seed = worker.job.seed,
         .params = worker.job.params,
+        .spec = worker.spec,
+        .at_once = worker.pass == &pab_pass_time, /* all else counts or watches single calls */
+        .recording = &recording,
+        .one_thread = worker.pass != NULL && (worker.pass->flags & PAB_PASS_ONE_THREAD) != 0,
     };
     stage("setting up");
     if (workload->setup != NULL) {

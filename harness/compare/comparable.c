@@ -139,6 +139,10 @@ static void compare_workload(const json_t *base, const json_t *head, struct pab_
                                        "memory_ops", "checksum",      "memory_checksum"};
     static const char *const hashes[] = {"time_request_hash", "request_hash"};
     const char *id = pab_json_text(base, "id");
+    if (differs(json_object_get(base, "trace"), json_object_get(head, "trace"), "digest")) {
+        add(out, "another trace in %s", id);
+        return; /* all differs */
+    }
     bool has_same_gc = !differs(base, head, "gc"); /* else results differ by right */
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
         if (differs(base, head, keys[i]) && (i < 2 || has_same_gc)) {
