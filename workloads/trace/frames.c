@@ -1,5 +1,6 @@
 #include "workloads/trace/frames.h"
 
+#include "allocators/os_pages.h"
 #include "workloads/trace/codec.h"
 
 #include <errno.h>
@@ -150,23 +151,50 @@ static enum pab_status read_head(struct pab_frames *frames, struct pab_trace_fra
     return PAB_OK;
 }
 
+bool pab_body_make_room(struct pab_body *body, size_t bytes)
+{
+    if (bytes <= body->room) {
+        return true;
+    }
+    size_t room = pab_pages_size();
+    while (room < bytes) {
+        room *= 2;
+    }
+    pab_body_fini(body);
+    body->bytes = pab_pages_map(room);
+    body->room = body->bytes == NULL ? 0 : room;
+    return body->bytes != NULL;
+}
+
+void pab_body_fini(struct pab_body *body)
+{
+    if (body->bytes != NULL) {
+        pab_pages_release(body->bytes, body->room);
+    }
+    *body = (struct pab_body){0};
+}
+
 enum pab_status pab_frames_read(struct pab_frames *frames, struct pab_trace_frame *out,
-                                unsigned char *body, struct pab_error *err)
+                                struct pab_body *body, struct pab_error *err)
 {
     unsigned char head[PAB_TRACE_HEAD_BYTES];
     enum pab_status status = read_head(frames, out, head, err);
+    if (status == PAB_OK && !pab_body_make_room(body, (size_t)out->stored_bytes + 1)) {
+        return pab_fail(err, PAB_NO_MEMORY, "no memory to read %s", frames->name);
+    }
     if (status == PAB_OK) {
-        status = read_at(frames, body, out->stored_bytes, frames->offset + sizeof(head), err);
+        status =
+            read_at(frames, body->bytes, out->stored_bytes, frames->offset + sizeof(head), err);
     }
     if (status != PAB_OK) {
         return status;
     }
-    if (!pab_trace_check_holds(head, body, out->stored_bytes)) {
+    if (!pab_trace_check_holds(head, body->bytes, out->stored_bytes)) {
         return pab_frames_damaged(frames, err, "its check sum is wrong");
     }
-    body[out->stored_bytes] = '\0';
-    if (out->kind != PAB_TRACE_EVENTS &&
-        (out->plain_bytes != out->stored_bytes || memchr(body, '\0', out->stored_bytes) != NULL)) {
+    body->bytes[out->stored_bytes] = '\0';
+    if (out->kind != PAB_TRACE_EVENTS && (out->plain_bytes != out->stored_bytes ||
+                                          memchr(body->bytes, '\0', out->stored_bytes) != NULL)) {
         return pab_frames_damaged(frames, err, "it is no text");
     }
     return PAB_OK;

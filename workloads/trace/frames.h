@@ -1,7 +1,7 @@
 /* workloads/trace/frames.h -- the frames of a file, one after another, each held to its head and to
  * its check sum. Depends on format.h, allocators/status.h.
  *
- * What a frame means is not known here. Nothing is allocated.
+ * What a frame means is not known here. Memory is mapped, none is from malloc.
  */
 #ifndef PAB_WORKLOADS_TRACE_FRAMES_H
 #define PAB_WORKLOADS_TRACE_FRAMES_H
@@ -26,9 +26,19 @@ enum pab_status pab_frames_open(struct pab_frames *frames, const char *path, str
 void pab_frames_close(struct pab_frames *frames);
 bool pab_frames_at_end(const struct pab_frames *frames);
 
-/* The next frame. `body` has PAB_TRACE_FRAME_BYTES + 1; what is no EVENTS is text and gets a NUL. */
+/* Room for a body, as much as the largest one so far took. Zeroed: there is none. */
+struct pab_body {
+    unsigned char *bytes;
+    size_t room;
+};
+
+/* What was in it is lost. False: the system refuses. */
+bool pab_body_make_room(struct pab_body *body, size_t bytes);
+void pab_body_fini(struct pab_body *body);
+
+/* The next frame. What is no EVENTS is text and gets a NUL. */
 enum pab_status pab_frames_read(struct pab_frames *frames, struct pab_trace_frame *out,
-                                unsigned char *body, struct pab_error *err);
+                                struct pab_body *body, struct pab_error *err);
 /* Goes past the next frame; its head alone is read, and not checked. */
 enum pab_status pab_frames_pass(struct pab_frames *frames, struct pab_trace_frame *out,
                                 struct pab_error *err);

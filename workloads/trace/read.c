@@ -5,12 +5,14 @@
 #include "workloads/trace/slots.h"
 #include "workloads/trace/trace.h"
 
+#include <string.h>
+
 #define ZSTD_STATIC_LINKING_ONLY /* a context in memory that we give */
 #include <zstd.h>
 
 #define CLOCK_MAX ((uint64_t)1 << 62)
 
-/* All of a reader but its slots is one mapping; what is not used of it costs no memory. */
+/* zstd's context lies behind it, in the same mapping. */
 struct pab_trace_reader {
     struct pab_frames frames;
     struct pab_frames after_meta; /* as `frames` were there */
@@ -27,10 +29,7 @@ struct pab_trace_reader {
     pab_trace_note_visit visit;
     void *visit_arg;
     ZSTD_DCtx *zstd;
-    unsigned char stored[PAB_TRACE_FRAME_BYTES + 1];
-    unsigned char plain[PAB_TRACE_FRAME_BYTES + PAB_EVENT_BYTES_MAX]; /* and what is read too far */
-    unsigned char meta[PAB_TRACE_FRAME_BYTES + 1];
-    unsigned char totals[PAB_TRACE_FRAME_BYTES + 1];
+    struct pab_body stored, plain, meta, totals;
 };
 
 static size_t zstd_offset(void)
@@ -51,14 +50,19 @@ static enum pab_status take_events(struct pab_trace_reader *reader,
     if (frame->event_count == 0 || frame->event_count > PAB_TRACE_FRAME_EVENTS) {
         return pab_frames_damaged(&reader->frames, err, "it names an impossible number of events");
     }
-    size_t plain = ZSTD_decompressDCtx(reader->zstd, reader->plain, frame->plain_bytes,
-                                       reader->stored, frame->stored_bytes);
+    struct pab_body *body = &reader->plain;
+    if (!pab_body_make_room(body, (size_t)frame->plain_bytes + PAB_EVENT_BYTES_MAX)) {
+        return pab_fail(err, PAB_NO_MEMORY, "no memory to read %s", reader->frames.name);
+    }
+    size_t plain = ZSTD_decompressDCtx(reader->zstd, body->bytes, frame->plain_bytes,
+                                       reader->stored.bytes, frame->stored_bytes);
     if (ZSTD_isError(plain) || plain != frame->plain_bytes) {
         return pab_frames_damaged(&reader->frames, err,
                                   "it does not decompress to what its head says");
     }
-    reader->at = reader->plain;
-    reader->end = reader->plain + plain;
+    memset(body->bytes + plain, 0, PAB_EVENT_BYTES_MAX); /* what a last event may read too far */
+    reader->at = body->bytes;
+    reader->end = body->bytes + plain;
     reader->left = frame->event_count;
     reader->of_events = *frame;
     return PAB_OK;
@@ -73,7 +77,8 @@ static enum pab_status take_text(struct pab_trace_reader *reader,
     if (frame->kind == PAB_TRACE_END) {
         reader->ended = true;
     } else if (reader->visit != NULL) {
-        reader->visit(reader->visit_arg, frame->kind, frame->first_event, (char *)reader->stored);
+        reader->visit(reader->visit_arg, frame->kind, frame->first_event,
+                      (char *)reader->stored.bytes);
     }
     return PAB_OK;
 }
@@ -81,7 +86,7 @@ static enum pab_status take_text(struct pab_trace_reader *reader,
 static enum pab_status next_frame(struct pab_trace_reader *reader, struct pab_error *err)
 {
     struct pab_trace_frame frame;
-    enum pab_status status = pab_frames_read(&reader->frames, &frame, reader->stored, err);
+    enum pab_status status = pab_frames_read(&reader->frames, &frame, &reader->stored, err);
     if (status != PAB_OK) {
         return status;
     }
@@ -261,7 +266,7 @@ void pab_trace_rewind(struct pab_trace_reader *reader)
 static enum pab_status read_meta(struct pab_trace_reader *reader, struct pab_error *err)
 {
     struct pab_trace_frame frame;
-    enum pab_status status = pab_frames_read(&reader->frames, &frame, reader->meta, err);
+    enum pab_status status = pab_frames_read(&reader->frames, &frame, &reader->meta, err);
     if (status == PAB_OK && (frame.kind != PAB_TRACE_META || frame.first_event != 0)) {
         return pab_frames_damaged(&reader->frames, err, "it does not say what was recorded");
     }
@@ -298,12 +303,16 @@ void pab_trace_close(struct pab_trace_reader *reader)
 {
     pab_frames_close(&reader->frames);
     pab_slots_fini(&reader->slots);
+    pab_body_fini(&reader->stored);
+    pab_body_fini(&reader->plain);
+    pab_body_fini(&reader->meta);
+    pab_body_fini(&reader->totals);
     pab_pages_release(reader, reader_bytes());
 }
 
 const char *pab_trace_meta(const struct pab_trace_reader *reader)
 {
-    return (const char *)reader->meta;
+    return (const char *)reader->meta.bytes;
 }
 
 /* Steps up to the frame before END. */
@@ -329,9 +338,10 @@ const char *pab_trace_totals(struct pab_trace_reader *reader)
         struct pab_frames frames = reader->after_meta;
         struct pab_trace_frame frame;
         reader->totals_sought = true;
-        if (find_end(&frames) && pab_frames_read(&frames, &frame, reader->totals, NULL) != PAB_OK) {
-            reader->totals[0] = '\0';
+        if (find_end(&frames) &&
+            pab_frames_read(&frames, &frame, &reader->totals, NULL) != PAB_OK) {
+            pab_body_fini(&reader->totals);
         }
     }
-    return reader->totals[0] == '\0' ? NULL : (const char *)reader->totals;
+    return (const char *)reader->totals.bytes;
 }
