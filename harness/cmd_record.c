@@ -52,8 +52,9 @@ static const char documentation[] =
     "  pyallocbench trace info app.pabtrace\n"
     "  pyallocbench run -w trace:./app.pabtrace\n"
     "\n"
-    "Each process has a file of its own: FILE, then FILE with .2, .3 before the suffix, in the "
-    "order in which they began. What a process did until it was killed or crashed is in its file. "
+    "Each process has a file of its own: FILE for the program itself (the last one, if wrappers "
+    "become it by exec), FILE with .2, .3 before the suffix for the others. What a process did "
+    "until it was killed or crashed is in its file. "
     "Recording goes on until the last process has ended; an interrupt after the program's own end "
     "stops it, and the processes that are left run on unrecorded.\n"
     "\n"
@@ -164,16 +165,17 @@ static enum pab_status follow_program(struct pab_program *program, struct pab_fo
                                       struct pab_error *err)
 {
     bool ended = false;
-    uint64_t last_ns = 0;
+    uint64_t last_ns = pab_wall_ns();
     const volatile int *interrupted = NULL;
-    signal(SIGXFSZ,
-           SIG_IGN); /* a file size limit is an error of write(); not the program's affair */
+    signal(SIGXFSZ, SIG_IGN); /* now that the program has begun: to us, write() fails */
     while (!ended || follow->living > 0 ||
            (pab_follow_expects(follow) && pab_wall_ns() - last_ns < LATECOMERS_NS)) {
         if (interrupted != NULL && *interrupted != 0) {
             break;
         }
-        pab_follow_step(follow);
+        if (!ended || follow->living > 0) {
+            last_ns = pab_wall_ns();
+        }
         if (!ended) {
             enum pab_status status = pab_program_wait(program, true, &ended, err);
             if (status != PAB_OK) {
@@ -181,9 +183,7 @@ static enum pab_status follow_program(struct pab_program *program, struct pab_fo
             }
             interrupted = ended ? pab_cmd_catch_signals() : NULL;
         }
-        if (!ended || follow->living > 0) {
-            last_ns = pab_wall_ns();
-        }
+        pab_follow_step(follow); /* at least once after the end: it may have been a short life */
     }
     return PAB_OK;
 }
@@ -223,6 +223,7 @@ static int record(const struct arguments *arguments, struct pab_program *program
         status = pab_program_start(program, &err);
     }
     if (status == PAB_OK) {
+        follow->root_pid = program->pid;
         status = follow_program(program, follow, &err);
         pab_follow_end(follow);
     }

@@ -29,7 +29,8 @@ struct pab_process; /* one that is being read */
 struct pab_snapshot;
 
 struct pab_follow {
-    const char *out; /* file of the first trace; those of others are numbered from it */
+    const char *out; /* the program's trace; those of other processes are numbered from it */
+    int root_pid;    /* of the program, once it has been started */
     char dir[200];   /* where the rings are */
     int watch_fd, lock_fd;
     struct pab_process **processes;

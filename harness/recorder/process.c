@@ -71,21 +71,45 @@ void pab_snapshots_drop(struct pab_follow *follow, uint64_t taken_before_ns)
 /* --- the file --------------------------------------------------------------------------------- */
 
 /* app.pabtrace, app.2.pabtrace, app.3.pabtrace */
-static void name_file(struct pab_process *process)
+static void name_file(const char *out, unsigned number, char file[PATH_MAX])
 {
     static const char suffix[] = ".pabtrace";
-    const char *out = process->follow->out;
-    unsigned number = ++process->follow->files;
-    process->number = number;
     size_t stem = strlen(out);
     if (number == 1) {
-        snprintf(process->file, sizeof(process->file), "%s", out);
+        snprintf(file, PATH_MAX, "%s", out);
         return;
     }
     if (stem > strlen(suffix) && strcmp(out + stem - strlen(suffix), suffix) == 0) {
         stem -= strlen(suffix);
     }
-    snprintf(process->file, sizeof(process->file), "%.*s.%u%s", (int)stem, out, number, out + stem);
+    snprintf(file, PATH_MAX, "%.*s.%u%s", (int)stem, out, number, out + stem);
+}
+
+/* A program may be begun by wrappers that become it by exec: the last has the first name. */
+static bool take_first_name(struct pab_follow *follow)
+{
+    for (size_t i = 0; i < follow->recorded_count; i++) {
+        struct pab_recorded *wrapper = &follow->recorded[i];
+        char file[PATH_MAX];
+        if (wrapper->number == 1 && wrapper->pid == follow->root_pid) {
+            name_file(follow->out, follow->files + 1, file);
+            if (rename(wrapper->file, file) != 0) {
+                return false;
+            }
+            memcpy(wrapper->file, file, sizeof(file));
+            wrapper->number = ++follow->files;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void choose_file(struct pab_process *process)
+{
+    struct pab_follow *follow = process->follow;
+    bool first = process->pid == follow->root_pid && take_first_name(follow);
+    process->number = first ? 1 : ++follow->files;
+    name_file(follow->out, process->number, process->file);
 }
 
 /* JSON must be UTF-8, and a command line need not be. */
@@ -128,7 +152,7 @@ static char *tell_meta(const struct pab_process *process)
 static enum pab_status on_first(struct pab_tape *tape, void *arg, struct pab_error *err)
 {
     struct pab_process *process = arg;
-    name_file(process);
+    choose_file(process);
     enum pab_status status = pab_output_expect_own("-o", process->file, PAB_TRACE_MAGIC, err);
     if (status != PAB_OK) {
         return status;

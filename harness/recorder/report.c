@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SHOWN_MAX 20u /* traces in the list */
+#define SHOWN_MAX 6u /* traces in the list */
 
 /* 12345678 as 12,345,678 */
 static const char *grouped(uint64_t value, char out[32])
@@ -63,10 +63,14 @@ static struct sums sum_up(const struct pab_follow *follow)
     return sums;
 }
 
+/* The program itself, then those that have most to tell. */
 static int compare_files(const void *left, const void *right)
 {
     const struct pab_recorded *a = left, *b = right;
-    return a->number < b->number ? -1 : a->number > b->number;
+    if (a->number == 1 || b->number == 1 || a->counts.events == b->counts.events) {
+        return a->number < b->number ? -1 : a->number > b->number;
+    }
+    return a->counts.events > b->counts.events ? -1 : 1;
 }
 
 void pab_record_report(FILE *out, struct pab_follow *follow, uint64_t wall_ns)
@@ -87,7 +91,7 @@ void pab_record_report(FILE *out, struct pab_follow *follow, uint64_t wall_ns)
         }
     }
     if (shown > SHOWN_MAX) {
-        fprintf(out, "  and %u more\n", shown - SHOWN_MAX);
+        fprintf(out, "  and %u more, smaller\n", shown - SHOWN_MAX);
     }
     count_line(out, sums.unknown, "frees of blocks that were made unseen: left out");
     count_line(out, sums.missed, "blocks that were freed unseen: a free was put in for each");

@@ -141,6 +141,8 @@ class ProcessTest(RecordTest):
         script = f"{PYTHON} -c 'import time; time.sleep(0.3)' & exec {REQUESTS} known 7"
         self.expect_exit(self.record("--", "sh", "-c", script), GOOD)
         infos = [self.info(number) for number in range(1, 5)]
+        # It became that program, which so has the first name.
+        self.assertEqual(infos[0]["meta"]["command"], f"{REQUESTS} known 7")
         by_command = {info["meta"]["command"].split()[0]: info for info in infos}
         self.assertEqual(by_command[REQUESTS]["domains"]["all"]["malloc"], 7)
         self.assertEqual(by_command[PYTHON]["meta"]["mode"], "python")
