@@ -89,9 +89,7 @@ static void check_events(const struct reading *reading)
 static void check_same(const struct reading *first, const struct reading *second)
 {
     PAB_CHECK(first->count == second->count);
-    for (size_t i = 0; i < first->count; i++) {
-        PAB_CHECK(memcmp(&first->events[i], &second->events[i], sizeof(*first->events)) == 0);
-    }
+    PAB_CHECK(pab_same_events(first->events, second->events, first->count) == first->count);
 }
 
 static void write_again(const struct reading *reading)

@@ -8,6 +8,19 @@
 
 #include <stddef.h>
 
+/* How many of the first `count` events of both are the same. */
+static inline size_t pab_same_events(const struct pab_event *a, const struct pab_event *b,
+                                     size_t count)
+{
+    size_t i = 0;
+    while (i < count && a[i].size == b[i].size && a[i].slot == b[i].slot &&
+           a[i].thread == b[i].thread && a[i].kind == b[i].kind && a[i].domain == b[i].domain &&
+           a[i].align_log2 == b[i].align_log2) {
+        i++;
+    }
+    return i;
+}
+
 struct trace_file {
     unsigned char *bytes; /* malloc'ed */
     size_t size, room;
