@@ -17,7 +17,7 @@
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* After an error of the file (a full disk) all that follows fails like it; what was written until
+/* After an error of the file (a full disk) every later frame fails like it; what was written until
  * then stays a valid trace without an END. */
 struct pab_trace_writer;
 
