@@ -9,12 +9,14 @@
 
 #define WINDOW_WORDS ((size_t)1 << 15) /* a quarter of a MiB: stays in the cache until played */
 #define GROWTH_WORDS ((size_t)1 << 17)
+#define HELD_MAX     ((size_t)8 << 20) /* 64 MiB: five million events and more */
 
 struct replay {
     struct pab_words *source; /* of a long trace; NULL: all words are held */
     struct pab_survey survey;
     uint64_t *words; /* all, or a window of them; PAB_PLAY_AHEAD more can be read */
-    size_t reserved_bytes;
+    size_t held_max;
+    bool is_long;                           /* more than may be held */
     size_t count, build_count, event_count; /* held: all, in the build phase, before the drain */
     struct pab_play play;
     struct pab_baton *baton; /* NULL: one thread */
@@ -41,9 +43,8 @@ static enum pab_status expect_same_file(const struct pab_recording *recording,
 /* Room for as many words as may be held. */
 static enum pab_status reserve(struct replay *replay, struct pab_error *err)
 {
-    size_t bytes = (PAB_REPLAY_HELD_WORDS + PAB_PLAY_AHEAD) * sizeof(*replay->words);
-    replay->reserved_bytes = bytes;
-    replay->words = pab_pages_reserve(&replay->reserved_bytes, bytes);
+    size_t bytes = (replay->held_max + PAB_PLAY_AHEAD) * sizeof(*replay->words);
+    replay->words = pab_pages_reserve(&bytes, bytes);
     return replay->words != NULL ? PAB_OK
                                  : pab_fail(err, PAB_NO_MEMORY,
                                             "the system grants no %zu bytes of address space to "
@@ -56,7 +57,7 @@ static bool make_room(struct replay *replay, size_t words)
     return pab_pages_commit(replay->words, (words + PAB_PLAY_AHEAD) * sizeof(*replay->words));
 }
 
-/* Reads all; what does not fit is only looked at. */
+/* Reads all, over again from the start of the room where it does not fit: then it is only looked at. */
 static enum pab_status read_all(struct replay *replay, struct pab_words *source,
                                 struct pab_error *err)
 {
@@ -64,19 +65,23 @@ static enum pab_status read_all(struct replay *replay, struct pab_words *source,
     size_t room = 0;
     size_t used = 0;
     size_t count = 0;
-    replay->count = 0;
+    bool is_full = false;
     do {
-        if (room - used < PAB_WORDS_OF_EVENT && room < PAB_REPLAY_HELD_WORDS) {
+        if (room - used < PAB_WORDS_OF_EVENT && room < replay->held_max) {
             room += GROWTH_WORDS;
             if (!make_room(replay, room)) {
                 return pab_fail(err, PAB_NO_MEMORY, "no memory to hold a trace");
             }
         }
-        used = room - used < PAB_WORDS_OF_EVENT ? 0 : used;
+        if (room - used < PAB_WORDS_OF_EVENT) {
+            is_full = true;
+            used = 0;
+        }
         status = pab_words_read(source, replay->words + used, room - used, UINT64_MAX, &count, err);
         used += count;
-        replay->count += count;
+        replay->is_long |= is_full && count > 0;
     } while (status == PAB_OK && count > 0);
+    replay->count = used;
     replay->survey = pab_words_survey(source);
     return status;
 }
@@ -134,10 +139,10 @@ static enum pab_status prepare(struct replay *replay, struct pab_words *source, 
     if (status != PAB_OK) {
         return status;
     }
-    if (replay->count > PAB_REPLAY_HELD_WORDS) {
+    if (replay->is_long) {
         replay->source = source;
         pab_pages_decommit(replay->words + 2 * WINDOW_WORDS,
-                           (PAB_REPLAY_HELD_WORDS - 2 * WINDOW_WORDS) * sizeof(*replay->words));
+                           (replay->held_max - 2 * WINDOW_WORDS) * sizeof(*replay->words));
     } else {
         divide(replay);
         pab_words_close(source);
@@ -158,6 +163,8 @@ static enum pab_status replay_setup(struct pab_run *run, struct pab_error *err)
     struct replay *replay = pab_inputs_take(run->inputs, sizeof(*replay));
     struct pab_words *source = NULL;
     run->state = replay;
+    replay->held_max = run->recording->held_max == 0 ? HELD_MAX : run->recording->held_max;
+    PAB_CHECK(replay->held_max % GROWTH_WORDS == 0);
     enum pab_status status = expect_same_file(run->recording, err);
     if (status == PAB_OK) {
         status = pab_words_open(run->recording->path, run->params[PAB_REPLAY_EVENTS],

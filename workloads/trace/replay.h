@@ -10,12 +10,11 @@
 
 #include "workloads/workload.h"
 
-#define PAB_REPLAY_HELD_WORDS ((size_t)8 << 20) /* traces up to here are decoded once, 64 MiB */
-
 /* What it depends on beside parameters and seed. */
 struct pab_recording {
     char path[900];
     uint64_t digest; /* of the file, pab_trace_digest(); 0: not to be checked */
+    size_t held_max; /* words of eight bytes that setup() may decode into; 0: eight million */
 };
 
 /* The constant part: whoever knows the file gives it name and words of its own. */
