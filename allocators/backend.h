@@ -71,6 +71,7 @@ enum pab_cap {
     PAB_CAP_DEFAULT = 1u << 5,     /* part of the default set of `run` */
     PAB_CAP_RUNTIME = 1u << 6,     /* brings its own runtime: workloads run on that, not on pyobj */
     PAB_CAP_C_API = 1u << 7,       /* exports C's malloc family: that contract holds for it, too */
+    PAB_CAP_INSTANCES = 1u << 8,   /* heaps side by side, each called by one thread at a time */
 };
 
 struct pab_debug;
@@ -167,6 +168,8 @@ struct pab_heap {
     const void *anchor; /* an address within the object that open() took the entries from */
     const struct pab_backend *backend;
     struct pab_heap *raw;                    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
+    struct pab_heap *beside; /* one more that the same workload calls; what a heap tells of itself
+                                is without it. Else NULL */
     struct pab_alloc bare[PAB_DOMAIN_COUNT]; /* the tables as open() made them */
     struct pab_debug *hooks;                 /* decorate/debug.h, owned; NULL without hooks=debug */
     struct pab_leaky *leaky;                 /* decorate/leaky.h, owned; NULL without leak=N */

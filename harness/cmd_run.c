@@ -5,6 +5,7 @@
 #include "harness/experiment.h"
 #include "harness/host.h"
 #include "harness/report.h"
+#include "harness/threads.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -23,6 +24,7 @@ enum option_key {
     OPTION_BUDGET,
     OPTION_SHARD,
     OPTION_NO_CONTROL,
+    OPTION_THREADS,
 };
 
 static const struct argp_option options[] = {
@@ -33,7 +35,10 @@ static const struct argp_option options[] = {
      1},
     {"workloads", 'w', "GLOBS", 0, "Workloads to run (default: the default set)", 1},
     {"exclude", 'x', "GLOBS", 0, "Workloads to leave out", 1},
-    {"param", 'p', "W.PARAM=VALUE", 0, "Sets a workload's parameter; W may be a glob", 1},
+    {"param", 'p', "W.PARAM=VALUE", 0,
+     "Sets a workload's parameter; W may be a glob. VALUE,VALUE...: a row for each", 1},
+    {"threads", OPTION_THREADS, "LIST", 0,
+     "Workloads with threads, once with each of these numbers (without -w: all of them): 1,2,4", 1},
     {"baseline", OPTION_BASELINE, "SPEC", 0,
      "Whom ratios refer to (default: the first of -b that is to be had)", 1},
     {"preset", OPTION_PRESET, "NAME", 0, "sprint, smoke, quick, default or rigorous", 2},
@@ -141,6 +146,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_NO_CONTROL:
         request->no_control = true;
         break;
+    case OPTION_THREADS:
+        request->threads = value;
+        break;
     case OPTION_RESUME:
         arguments->resume = pab_cmd_file(state, "--resume", value);
         break;
@@ -242,6 +250,7 @@ static int carry_out(const struct pab_plan *plan, struct pab_journal *journal, c
                      bool quiet)
 {
     interrupted = pab_cmd_catch_signals();
+    pab_threads_say(plan);
     struct pab_experiment experiment = {
         .plan = plan, .journal = journal, .interrupted = interrupted, .quiet = quiet};
     struct pab_experiment_result result;
@@ -283,7 +292,7 @@ static bool asks_for_more(const struct arguments *arguments)
            request->exclude != NULL || request->preset != NULL || request->passes != NULL ||
            request->baseline != NULL || request->param_count > 0 || request->rounds > 0 ||
            request->has_seed || request->timeout_s > 0 || request->budget_s > 0 ||
-           request->shard != NULL || request->no_control;
+           request->shard != NULL || request->no_control || request->threads != NULL;
 }
 
 /* FILE, also where FILE.partial is given. */

@@ -16,7 +16,7 @@ static void cell_key(const struct pab_experiment_state *state, const struct pab_
                      char *out, size_t size)
 {
     snprintf(out, size, "%s%s/%u/%s/%s", cell->is_control ? CONTROL_MARK : "", cell->pass->name,
-             cell->round, state->plan->workloads[cell->workload].workload->name,
+             cell->round, state->plan->workloads[cell->workload].id,
              state->plan->arms[cell->arm].id);
 }
 
@@ -34,7 +34,7 @@ static void mark_bad(struct pab_experiment_state *state, const json_t *failure)
     bool is_control = is_text(failure, "pass", PAB_CONTROL_PASS);
     size_t pass = known == NULL ? 0 : pab_pass_index(known);
     for (size_t w = 0; w < state->plan->workload_count; w++) {
-        bool named = is_text(failure, "workload", state->plan->workloads[w].workload->name);
+        bool named = is_text(failure, "workload", state->plan->workloads[w].id);
         state->control_bad[w] |= named && is_control;
         for (size_t s = 0; named && known != NULL && s < state->plan->arm_count; s++) {
             state->cell_bad[pass][w][s] |= is_text(failure, "backend", state->plan->arms[s].id);

@@ -2,6 +2,7 @@
  * workloads ask for. */
 #include "harness/check_rows.h"
 #include "harness/experiment_state.h"
+#include "harness/threads.h"
 #include "workloads/trace/replay.h"
 
 #include <string.h>
@@ -23,9 +24,8 @@ json_t *pab_experiment_failure(struct pab_experiment_state *state, const struct 
     const char *backend = state->plan->arms[spec].id;
     char where[PAB_SPEC_MAX + PAB_NAME_MAX + 32];
     if (cell != NULL) {
-        snprintf(where, sizeof(where), "%s on %s%s",
-                 state->plan->workloads[cell->workload].workload->name, backend,
-                 cell->is_control ? ", the control" : "");
+        snprintf(where, sizeof(where), "%s on %s%s", state->plan->workloads[cell->workload].id,
+                 backend, cell->is_control ? ", the control" : "");
         bool *bad = cell->is_control
                         ? &state->control_bad[cell->workload]
                         : &state->cell_bad[pab_pass_index(cell->pass)][cell->workload][spec];
@@ -273,7 +273,7 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
     struct pab_outcome outcome = {.ok = true};
     enum pab_status status = PAB_OK;
     char what[PAB_NAME_MAX + 32];
-    snprintf(what, sizeof(what), "demand of %s", planned->workload->name);
+    snprintf(what, sizeof(what), "demand of %s", planned->id);
     pab_progress_show(&state->progress, what);
     for (size_t i = 0; i < state->variants.count && status == PAB_OK && outcome.ok &&
                        !pab_experiment_interrupted(state);
@@ -285,17 +285,17 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
     }
     state->workload_good[index] = outcome.ok;
     if (outcome.ok) {
-        return pab_journal_add_one(
-            state->journal, "workloads",
-            pab_workload_to_json(planned, &state->variants, pab_experiment_demand_of(state, index)),
-            err);
+        json_t *row =
+            pab_workload_to_json(planned, &state->variants, pab_experiment_demand_of(state, index));
+        pab_threads_describe(state->plan, index, row);
+        return pab_journal_add_one(state->journal, "workloads", row, err);
     }
     char where[PAB_NAME_MAX + 16];
-    snprintf(where, sizeof(where), "workload %s", planned->workload->name);
+    snprintf(where, sizeof(where), "workload %s", planned->id);
     pab_experiment_say(state, where, &outcome);
     state->result->failures++;
     json_t *row = pab_failure_to_json(state->plan, NULL, "system", outcome.kind, outcome.message);
-    json_object_set_new(row, "workload", json_string(planned->workload->name));
+    json_object_set_new(row, "workload", json_string(planned->id));
     json_object_set_new(row, "backend", json_null());
     return pab_journal_add_one(state->journal, "failures", row, err);
 }
@@ -306,8 +306,7 @@ enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct
     for (size_t i = 0;
          status == PAB_OK && i < state->plan->workload_count && !pab_experiment_interrupted(state);
          i++) {
-        const json_t *json =
-            pab_experiment_known(state, "workloads", state->plan->workloads[i].workload->name);
+        const json_t *json = pab_experiment_known(state, "workloads", state->plan->workloads[i].id);
         if (json != NULL) {
             state->workload_good[i] =
                 pab_workload_from_json(json, &state->variants, pab_experiment_demand_of(state, i));

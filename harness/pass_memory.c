@@ -48,6 +48,27 @@ static uint64_t highest_point(void)
     return highest;
 }
 
+/* The counts of all heaps that stand side by side, added up by name. */
+static struct {
+    const char *names[PAB_STATS_MAX];
+    uint64_t values[PAB_STATS_MAX];
+    size_t count;
+} structure;
+
+static void add_count(void *arg, const char *name, uint64_t value)
+{
+    (void)arg;
+    size_t i = 0;
+    while (i < structure.count && strcmp(structure.names[i], name) != 0) {
+        i++;
+    }
+    if (i < PAB_STATS_MAX) {
+        structure.names[i] = name;
+        structure.values[i] += value;
+        structure.count += i == structure.count;
+    }
+}
+
 static void send_stat(void *arg, const char *name, uint64_t value)
 {
     (void)arg;
@@ -59,6 +80,20 @@ static void send_stat(void *arg, const char *name, uint64_t value)
     }
     snprintf(note.name, sizeof(note.name), "%s", name);
     pab_worker_send(PAB_MESSAGE_STAT, &note, sizeof(note));
+}
+
+static void send_structure(struct pab_heap *heap)
+{
+    if (heap->backend->stats != NULL && heap->beside == NULL) {
+        heap->backend->stats(heap, send_stat, NULL);
+        return;
+    }
+    for (; heap != NULL && heap->backend->stats != NULL; heap = heap->beside) {
+        heap->backend->stats(heap, add_count, NULL);
+    }
+    for (size_t i = 0; i < structure.count; i++) {
+        send_stat(NULL, structure.names[i], structure.values[i]);
+    }
 }
 
 /* How often it collected, and how many objects that took: the same on every backend. */
@@ -140,9 +175,7 @@ static void run_memory(const struct pab_workload *workload, struct pab_run *run,
     memory.sample.op_count = run->op_count;
     pab_worker_send(PAB_MESSAGE_MEMORY, &memory.sample, sizeof(memory.sample));
     pab_worker_send(PAB_MESSAGE_CURVE, memory.points, memory.count * sizeof(memory.points[0]));
-    if (run->heap->backend->stats != NULL) {
-        run->heap->backend->stats(run->heap, send_stat, NULL);
-    }
+    send_structure(run->heap);
     if ((workload->flags & PAB_WORKLOAD_DIRECT) == 0) {
         send_collections();
     }

@@ -18,6 +18,23 @@ static bool take_inventory(struct pab_heap *heap, struct pab_inventory *out)
     return heap != NULL && heap->backend->inventory != NULL && heap->backend->inventory(heap, out);
 }
 
+/* A heap and those beside it. */
+static bool take_inventories(struct pab_heap *heap, struct pab_inventory *out)
+{
+    bool is_told = true;
+    for (; heap != NULL; heap = heap->beside) {
+        struct pab_inventory one = {0};
+        is_told = take_inventory(heap, &one) && is_told;
+        out->blocks_bytes += one.blocks_bytes;
+        out->free_blocks_bytes += one.free_blocks_bytes;
+        out->free_pools_bytes += one.free_pools_bytes;
+        out->slack_bytes += one.slack_bytes;
+        out->tables_bytes += one.tables_bytes;
+        out->absent_bytes += one.absent_bytes;
+    }
+    return is_told;
+}
+
 static void look_at_peak(void *arg, uint64_t calls, uint64_t usable_bytes)
 {
     (void)arg;
@@ -30,8 +47,8 @@ static void look_at_peak(void *arg, uint64_t calls, uint64_t usable_bytes)
     uint64_t rss_bytes = pab_rss_exact_bytes();
     at->growth_bytes = rss_bytes > waterfall.r0_bytes ? rss_bytes - waterfall.r0_bytes : 0;
     at->usable_bytes = usable_bytes;
-    at->has_own = take_inventory(waterfall.heap, &at->own);
-    at->has_raw = take_inventory(waterfall.heap->raw, &at->raw);
+    at->has_own = take_inventories(waterfall.heap, &at->own);
+    at->has_raw = take_inventory(waterfall.heap->raw, &at->raw); /* one, which all stand on */
 }
 
 static void tell(const struct pab_waterfall_input *input)

@@ -1,6 +1,7 @@
 #include "harness/plan.h"
 
 #include "harness/recorded.h"
+#include "harness/threads.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -256,7 +257,9 @@ static enum pab_status add_workload(struct pab_plan *plan, const struct pab_work
                             workload->name);
         }
     }
-    plan->workloads[plan->workload_count++].workload = workload;
+    struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];
+    planned->workload = workload;
+    snprintf(planned->id, sizeof(planned->id), "%s", workload->name);
     return pab_recorded_read(workload, err);
 }
 
@@ -270,6 +273,13 @@ static enum pab_status take_word(void *arg, const char *word, struct pab_error *
     }
     enum pab_status status = pab_recorded_add(word, &workload, err);
     return status != PAB_OK ? status : add_workload(plan, workload, err);
+}
+
+/* Without -w. */
+static bool is_chosen(const struct pab_workload *workload, const struct pab_request *request)
+{
+    return request->threads != NULL ? workload->threading != PAB_THREADING_NONE
+                                    : (workload->flags & PAB_WORKLOAD_DEFAULT) != 0;
 }
 
 static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_request *request,
@@ -290,7 +300,7 @@ static enum pab_status plan_workloads(struct pab_plan *plan, const struct pab_re
     for (size_t i = 0; i < pab_catalogue_count(); i++) {
         const struct pab_workload *workload = pab_catalogue_at(i);
         bool chosen = request->workloads == NULL
-                          ? (workload->flags & PAB_WORKLOAD_DEFAULT) != 0
+                          ? is_chosen(workload, request)
                           : pab_globs_match(request->workloads, workload->name);
         if (chosen && !pab_globs_match(request->exclude, workload->name)) {
             enum pab_status status = add_workload(plan, workload, err);
@@ -331,7 +341,23 @@ static const char *find_dot(const char *text, const char *equals)
     return equals == NULL ? NULL : memrchr(text, '.', (size_t)(equals - text));
 }
 
-/* "workload.param=value"; the workload may be a glob. */
+static enum pab_status set_value(struct pab_planned_workload *planned, size_t index,
+                                 const char *value_text, const char *text, struct pab_error *err)
+{
+    const struct pab_param *param = &planned->workload->params[index];
+    uint64_t value = 0;
+    enum pab_status status = pab_size_parse(value_text, text, &value, err);
+    if (status == PAB_OK && (value < param->min || value > param->max)) {
+        status =
+            pab_fail(err, PAB_USAGE, "-p %s: outside %llu..%llu %s", text,
+                     (unsigned long long)param->min, (unsigned long long)param->max, param->unit);
+    }
+    planned->params[index] = value;
+    planned->memory_params[index] = value;
+    return status;
+}
+
+/* "workload.param=value", or several values; the workload may be a glob. */
 static enum pab_status set_param(struct pab_plan *plan, const char *text, struct pab_error *err)
 {
     const char *equals = strchr(text, '=');
@@ -343,8 +369,7 @@ static enum pab_status set_param(struct pab_plan *plan, const char *text, struct
     char name[PAB_NAME_MAX];
     snprintf(glob, sizeof(glob), "%.*s", (int)(dot - text), text);
     snprintf(name, sizeof(name), "%.*s", (int)(equals - dot - 1), dot + 1);
-    uint64_t value = 0;
-    enum pab_status status = pab_size_parse(equals + 1, text, &value, err);
+    enum pab_status status = PAB_OK;
     size_t matched = 0;
     size_t set = 0;
     for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
@@ -357,14 +382,8 @@ static enum pab_status set_param(struct pab_plan *plan, const char *text, struct
         if (!find_param(planned->workload, name, &index, err)) {
             continue; /* a glob may match workloads that lack it; one must have it */
         }
-        const struct pab_param *param = &planned->workload->params[index];
-        if (value < param->min || value > param->max) {
-            status = pab_fail(err, PAB_USAGE, "-p %s: outside %llu..%llu %s", text,
-                              (unsigned long long)param->min, (unsigned long long)param->max,
-                              param->unit);
-        }
-        planned->params[index] = value;
-        planned->memory_params[index] = value;
+        status = strchr(equals, ',') != NULL ? pab_plan_vary(plan, &i, index, equals + 1, text, err)
+                                             : set_value(planned, index, equals + 1, text, err);
         set++;
     }
     if (status != PAB_OK || set > 0) {
@@ -494,6 +513,10 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
     for (size_t i = 0; status == PAB_OK && i < request->param_count; i++) {
         status = set_param(plan, request->params[i], err);
     }
+    if (status == PAB_OK && request->threads != NULL) {
+        status = pab_plan_threads(plan, request->threads, err);
+    }
+    pab_threads_leave_out(plan);
     for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
         const struct pab_planned_workload *planned = &plan->workloads[i];
         status = pab_recorded_expect(planned->workload, planned->params, err);

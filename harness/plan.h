@@ -33,6 +33,7 @@ enum pab_status pab_preset_find(const char *name, const struct pab_preset **out,
 
 struct pab_planned_workload {
     const struct pab_workload *workload;
+    char id[PAB_NAME_MAX]; /* of its rows: its name, and ":param=value" for each that is varied */
     uint64_t params[PAB_PARAMS_MAX];
     uint64_t memory_params[PAB_PARAMS_MAX];
 };
@@ -78,7 +79,8 @@ struct pab_plan {
 /* What the user said; NULL and 0 stand for "nothing". */
 struct pab_request {
     const char *backends, *workloads, *exclude, *preset, *passes, *baseline;
-    const char *shard; /* "I/N", I from 1 */
+    const char *shard;   /* "I/N", I from 1 */
+    const char *threads; /* "1,2,4" */
     double budget_s;
     bool no_control;
     bool large_memory; /* the memory pass takes the memory parameters, whatever the preset says */
@@ -101,6 +103,14 @@ enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_reques
 
 /* Adds one arm: a spec that is not there yet. */
 enum pab_status pab_plan_add(struct pab_plan *plan, const char *word, struct pab_error *err);
+
+/* Puts in the place of a planned workload one for each value of `list`, and `workload` at the last
+ * of them; `text` is what the user wrote, for errors. */
+enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload, size_t param,
+                              const char *list, const char *text, struct pab_error *err);
+
+/* --threads: varies those workloads that have them; one must. */
+enum pab_status pab_plan_threads(struct pab_plan *plan, const char *list, struct pab_error *err);
 
 /* {name: value} of a workload's parameters; a new object. */
 json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *values);

@@ -2,6 +2,7 @@
 #include "harness/plan.h"
 
 #include "harness/recorded.h"
+#include "harness/threads.h"
 
 #include <string.h>
 
@@ -19,9 +20,9 @@ json_t *pab_params_to_json(const struct pab_workload *workload, const uint64_t *
 static json_t *workload_to_json(const struct pab_planned_workload *planned)
 {
     const struct pab_workload *workload = planned->workload;
-    json_t *out = json_pack("{s:s, s:o, s:o}", "id", workload->name, "params",
-                            pab_params_to_json(workload, planned->params), "memory_params",
-                            pab_params_to_json(workload, planned->memory_params));
+    json_t *out = json_pack("{s:s, s:s, s:o, s:o}", "id", planned->id, "name", workload->name,
+                            "params", pab_params_to_json(workload, planned->params),
+                            "memory_params", pab_params_to_json(workload, planned->memory_params));
     if (workload->recording != NULL) {
         char digest[PAB_DIGEST_TEXT];
         pab_recorded_digest(workload, digest);
@@ -140,7 +141,8 @@ static enum pab_status find_workload(const json_t *item, const struct pab_worklo
     if (path != NULL) {
         return find_trace(path, item, out, err);
     }
-    *out = id == NULL ? NULL : pab_workload_find(id);
+    const char *name = json_string_value(json_object_get(item, "name"));
+    *out = id == NULL ? NULL : pab_workload_find(name == NULL ? id : name);
     return *out != NULL ? PAB_OK : damaged(err, "a workload that this build does not have");
 }
 
@@ -158,6 +160,8 @@ static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
         }
         struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];
         planned->workload = workload;
+        snprintf(planned->id, sizeof(planned->id), "%s",
+                 json_string_value(json_object_get(item, "id")));
         status = read_params(workload, json_object_get(item, "params"), planned->params, err);
         if (status == PAB_OK) {
             status = read_params(workload, json_object_get(item, "memory_params"),
@@ -229,6 +233,7 @@ enum pab_status pab_plan_from_json(struct pab_plan *plan, const json_t *json, st
     if (status == PAB_OK) {
         status = read_workloads(plan, json, err);
     }
+    pab_threads_leave_out(plan);
     if (status != PAB_OK) {
         pab_plan_fini(plan);
     }

@@ -1,5 +1,6 @@
 /* harness/plan_rounds.c -- which cells a round has, and in which order. */
 #include "harness/plan.h"
+#include "harness/threads.h"
 #include "workloads/support/rng.h"
 
 bool pab_plan_has(const struct pab_plan *plan, const struct pab_pass *pass)
@@ -31,6 +32,10 @@ static size_t arms_of(const struct pab_plan *plan, const struct pab_pass *pass, 
                       size_t workload, size_t *out)
 {
     size_t count = 0;
+    if ((pass->flags & PAB_PASS_ONE_THREAD) != 0 &&
+        pab_threads_of(&plan->workloads[workload]) > 1) {
+        return 0;
+    }
     for (size_t i = 0; i < plan->arm_count; i++) {
         if ((plan->left_out[workload] >> i & 1u) == 0) {
             out[count++] = i;

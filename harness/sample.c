@@ -157,8 +157,8 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
                              const struct pab_demand_known *demand)
 {
     const struct pab_workload *workload = planned->workload;
-    json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "id", workload->name, "summary",
-                            workload->summary, "models", workload->models, "unit", workload->unit);
+    json_t *out = json_pack("{s:s, s:s, s:s, s:s}", "id", planned->id, "summary", workload->summary,
+                            "models", workload->models, "unit", workload->unit);
     json_t *trace = pab_recorded_json(workload);
     if (trace != NULL) {
         json_object_set_new(out, "trace", trace);
@@ -364,9 +364,9 @@ static void set_memory(json_t *out, const struct pab_demand_known *demand,
 
 static json_t *cell_to_json(const struct pab_plan *plan, const struct pab_cell *cell)
 {
-    return json_pack("{s:s, s:s, s:s, s:i}", "workload",
-                     plan->workloads[cell->workload].workload->name, "backend",
-                     plan->arms[cell->arm].id, "pass", cell->pass->name, "round", (int)cell->round);
+    return json_pack("{s:s, s:s, s:s, s:i}", "workload", plan->workloads[cell->workload].id,
+                     "backend", plan->arms[cell->arm].id, "pass", cell->pass->name, "round",
+                     (int)cell->round);
 }
 
 json_t *pab_sample_to_json(const struct pab_sample_context *context,

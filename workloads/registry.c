@@ -3,13 +3,20 @@
 
 #include <string.h>
 
+/* Workloads with threads are not built on a real interpreter (workloads/capi). */
 #define PAB_WORKLOAD(id) extern const struct pab_workload pab_workload_##id;
 #include "pab_workloads.inc"
+#ifndef PAB_PYOBJ_ON_CPYTHON
+#include "pab_threaded_workloads.inc"
+#endif
 #undef PAB_WORKLOAD
 
 #define PAB_WORKLOAD(id) &pab_workload_##id,
 static const struct pab_workload *const workloads[] = {
 #include "pab_workloads.inc"
+#ifndef PAB_PYOBJ_ON_CPYTHON
+#include "pab_threaded_workloads.inc"
+#endif
 };
 #undef PAB_WORKLOAD
 

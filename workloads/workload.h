@@ -10,10 +10,15 @@
 
 #include "allocators/backend.h"
 
+struct pab_spec;
+
 #define PAB_WORKLOAD_CONTRACT 1u
 #define PAB_PARAMS_MAX        12
 
-/* The table ends at .name == NULL. */
+/* The table ends at .name == NULL. A parameter whose unit is PAB_PARAM_WAYS chooses between two ways
+ * to the same result: operations and checksum are those of the other way, requests are not. */
+#define PAB_PARAM_WAYS "0 or 1"
+
 struct pab_param {
     const char *name;
     const char *summary;
@@ -33,13 +38,17 @@ enum pab_phase {
 
 /* One cell in flight: made by the worker, lent to the workload. */
 struct pab_run {
-    struct pab_heap *heap;     /* the allocator under test */
-    struct pab_inputs *inputs; /* support/inputs.h: memory that is never the heap's */
+    struct pab_heap *heap;       /* the allocator under test */
+    const struct pab_spec *spec; /* what it was opened from; NULL: no second one can be had */
+    struct pab_inputs *inputs;   /* support/inputs.h: memory that is never the heap's */
     uint64_t seed;
     const uint64_t *params; /* in the order of pab_workload.params */
     void *state;            /* the workload's own, out of `inputs` */
     uint64_t op_count;      /* set by setup() or body(): operations one body() performs */
     uint64_t checksum;      /* set by body(): equal on every backend */
+    /* Threads may call the heap at the same time. False wherever somebody counts, hashes or times
+     * single calls: then they take turns (support/crew.h). */
+    bool at_once;
     /* Called at the start of each phase; the timed pass leaves it NULL. */
     void (*on_phase)(struct pab_run *run, enum pab_phase phase);
     /* Called where a body begins to do, and has done, what is no part of it: the timed pass stops its
@@ -62,6 +71,21 @@ enum pab_workload_flag {
     PAB_WORKLOAD_DIRECT = 1u << 1,  /* calls the backend itself, without the object model */
 };
 
+/* How the threads of a workload use the heap. All but NONE have the parameter `threads`, first. */
+enum pab_threading {
+    PAB_THREADING_NONE,
+    PAB_THREADING_TURNS,  /* one at a time, as under CPython's GIL: any backend will do */
+    PAB_THREADING_HEAPS,  /* at once: each on a heap of its own (PAB_CAP_INSTANCES), or all on one
+                             that is safe (PAB_CAP_THREADS) */
+    PAB_THREADING_SHARED, /* at once on one heap: PAB_CAP_THREADS */
+};
+
+/* Its bodies use several CPUs, so that their wall time is the figure, not their CPU time. */
+static inline bool pab_threading_at_once(enum pab_threading threading)
+{
+    return threading == PAB_THREADING_HEAPS || threading == PAB_THREADING_SHARED;
+}
+
 struct pab_workload {    /* immutable */
     const char *name;    /* = file name, key on the command line and in results */
     const char *summary; /* one line for `list workloads` */
@@ -69,6 +93,7 @@ struct pab_workload {    /* immutable */
     const char *unit;    /* what one operation is */
     unsigned contract;
     unsigned flags;
+    enum pab_threading threading;
     const struct pab_param *params;        /* or NULL */
     const struct pab_recording *recording; /* of a recorded program: run->recording; else NULL */
     /* Untimed: draws inputs from run->inputs. Must not touch the heap. Optional. */

@@ -17,6 +17,12 @@ function(pab_add_workload id)
   set_property(GLOBAL APPEND PROPERTY PAB_WORKLOADS ${id})
 endfunction()
 
+# Without a second build on the C API (workloads/capi).
+function(pab_add_threaded_workload id)
+  target_sources(pab_workloads PRIVATE ${id}.c)
+  set_property(GLOBAL APPEND PROPERTY PAB_THREADED_WORKLOADS ${id})
+endfunction()
+
 function(pab_add_checks id)
   target_sources(pab_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/${id}.c)
   set_property(GLOBAL APPEND PROPERTY PAB_CHECKS ${id})

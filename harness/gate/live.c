@@ -61,8 +61,7 @@ struct flagged {
 static void flag(struct flagged *flagged, const struct pab_plan *plan, const struct pab_row *row)
 {
     for (size_t w = 0; w < plan->workload_count; w++) {
-        bool is_named =
-            row->workload == NULL || strcmp(row->workload, plan->workloads[w].workload->name) == 0;
+        bool is_named = row->workload == NULL || strcmp(row->workload, plan->workloads[w].id) == 0;
         for (size_t i = 0; is_named && i < plan->arm_count; i++) {
             bool is_new = (flagged->arms[w] >> i & 1u) == 0;
             if (is_new && strcmp(plan->arms[i].label, row->label) == 0) {

@@ -1,11 +1,16 @@
 /* workloads/pyobj/gcmodule.c -- Python's gc module on the current runtime's collector. */
 #include "workloads/pyobj/runtime.h"
 
+#include <stdatomic.h>
+
 struct pab_gc_options pab_py_gc_options = {true, {700, 10, 10}};
 
 void (*pab_py_on_collection)(const struct pab_gc_report *report);
 
-static _Thread_local struct pab_gc_stats totals[PAB_GC_GENERATIONS];
+/* Of all threads: interpreters side by side end at the same time. */
+static struct {
+    atomic_uint_fast64_t collections, collected, uncollectable, visited;
+} totals[PAB_GC_GENERATIONS];
 
 static void tell_of_collection(void *client, const struct pab_gc_report *report)
 {
@@ -38,7 +43,12 @@ void pab_py_gc_end(struct pab_py *py)
 struct pab_gc_stats pab_py_gc_total(int generation)
 {
     assert(generation >= 0 && generation < PAB_GC_GENERATIONS);
-    return totals[generation];
+    return (struct pab_gc_stats){
+        .collections = totals[generation].collections,
+        .collected = totals[generation].collected,
+        .uncollectable = totals[generation].uncollectable,
+        .visited = totals[generation].visited,
+    };
 }
 
 struct pab_gc *pab_py_gc(void)

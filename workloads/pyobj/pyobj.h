@@ -319,7 +319,7 @@ extern struct pab_gc_options pab_py_gc_options; /* enabled; 700, 10, 10 */
  * libpython: a callback there gets a new dict, which moves the collections that come after. */
 extern void (*pab_py_on_collection)(const struct pab_gc_report *report); /* NULL: nobody */
 
-/* What the collectors of this thread's runtimes did up to their pab_py_stop(). */
+/* What the collectors of all runtimes that have ended did. */
 struct pab_gc_stats pab_py_gc_total(int generation);
 
 pab_ssize pab_py_collect(int generation); /* gc.collect(generation) */
