@@ -26,6 +26,7 @@ int pab_cmd_doctor(int argc, char **argv);
 int pab_cmd_verify(int argc, char **argv);
 int pab_cmd_trace(int argc, char **argv);
 int pab_cmd_record(int argc, char **argv);
+int pab_cmd_app(int argc, char **argv);
 int pab_cmd_plot(int argc, char **argv);
 int pab_cmd_merge(int argc, char **argv);
 int pab_cmd_compare(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct {
     {"verify", "run a Python program, hold its allocator's calls against ours", pab_cmd_verify},
     {"trace", "tell what is in a recorded program", pab_cmd_trace},
     {"record", "run a program, write down every request of its allocators", pab_cmd_record},
+    {"app", "run a real program under each allocator: its time and memory", pab_cmd_app},
     {"compare", "tell what differs in a results document, or between two", pab_cmd_compare},
     {"gate", "judge a change for CI: did anything get worse?", pab_cmd_gate},
     {"merge", "make one document of the parts of one experiment", pab_cmd_merge},

@@ -217,11 +217,21 @@ static void set_environment(const struct pab_program *program, const char *prelo
     }
 }
 
+static bool take_streams(const struct pab_program *program)
+{
+    bool good = true;
+    for (int i = 0; i < (int)ARRAY_COUNT(program->streams); i++) {
+        int from = program->streams[i];
+        good = good && (from == 0 || dup2(from, i) == i);
+    }
+    return good;
+}
+
 /* In the child: tells through the pipe, which exec closes, why there was none. */
 _Noreturn static void become(const struct pab_program *program, int report_fd)
 {
     char *preload = preload_list(program);
-    if (preload != NULL) {
+    if (preload != NULL && take_streams(program)) {
         set_environment(program, preload);
         execv(program->path, program->command);
     }
@@ -280,7 +290,7 @@ enum pab_status pab_program_wait(struct pab_program *program, bool only_look, bo
 {
     pid_t got = 0;
     do {
-        got = waitpid(program->pid, &program->wait_status, only_look ? WNOHANG : 0);
+        got = wait4(program->pid, &program->wait_status, only_look ? WNOHANG : 0, &program->usage);
     } while (got < 0 && errno == EINTR);
     *ended = got != 0;
     if (got != 0) {
@@ -304,4 +314,31 @@ int pab_program_exit_code(const struct pab_program *program)
 {
     int status = program->wait_status;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* --- what it is called ------------------------------------------------------------------------ */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+const char *pab_program_subject(char *const *command)
+{
+    bool is_python = strstr(base_name(command[0]), "python") != NULL;
+    for (char *const *word = command + 1; is_python && *word != NULL; word++) {
+        if (strcmp(*word, "-c") == 0) {
+            break;
+        }
+        if (strcmp(*word, "-m") == 0 && word[1] != NULL) {
+            return word[1];
+        }
+        if ((strcmp(*word, "-X") == 0 || strcmp(*word, "-W") == 0) && word[1] != NULL) {
+            word++;
+        } else if ((*word)[0] != '-') {
+            return base_name(*word);
+        }
+    }
+    return base_name(command[0]);
 }
