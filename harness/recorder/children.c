@@ -100,6 +100,7 @@ typedef int spawn_function(pid_t *pid, const char *path, const posix_spawn_file_
                            const posix_spawnattr_t *attributes, char *const words[],
                            char *const environment[]);
 
+/* NOLINTNEXTLINE(readability-function-size): libc's signature */
 PUBLIC int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const words[],
                        char *const environment[])
@@ -113,6 +114,7 @@ PUBLIC int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
     return error;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 PUBLIC int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                         const posix_spawnattr_t *attributes, char *const words[],
                         char *const environment[])

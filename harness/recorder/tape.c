@@ -292,7 +292,7 @@ static void look_ahead(const struct pab_tape *tape)
     const struct pab_ring_slot *slot = &slots[(tape->tail + AHEAD) % PAB_RING_SLOTS];
     uint64_t first = atomic_load_explicit(&slot->first, memory_order_relaxed);
     pab_addresses_expect(&tape->names, first & PAB_RING_ADDRESS);
-    __builtin_prefetch(slot + 4 * AHEAD);
+    __builtin_prefetch(slot + (size_t)4 * AHEAD);
 }
 
 static bool was_taken(const struct pab_tape *tape)
