@@ -111,7 +111,9 @@ static enum pab_status make(struct pab_tape *tape, const struct note *note, stru
         .size = note->size < PAB_TRACE_SIZE_MAX ? note->size : PAB_TRACE_SIZE_MAX,
     };
     if (note->event == PAB_RING_ALIGNED) {
-        event.align_log2 = (uint8_t)(note->size >> 42);
+        uint64_t log2 = note->size >> 42;
+        event.align_log2 =
+            (uint8_t)(log2 < PAB_TRACE_ALIGN_LOG2_MAX ? log2 : PAB_TRACE_ALIGN_LOG2_MAX);
         event.size = note->size & PAB_RING_ALIGNED_SIZE;
     }
     enum pab_status status = clear(tape, note, err);
