@@ -114,7 +114,7 @@ static void scan(void)
         closedir(dir);
     }
     recorded.shipped = recorded.count;
-    qsort(recorded.traces, recorded.count, sizeof(recorded.traces[0]), by_name);
+    qsort((void *)recorded.traces, recorded.count, sizeof(struct recorded *), by_name);
     recorded.is_scanned = true;
 }
 
@@ -171,11 +171,11 @@ enum pab_status pab_recorded_add(const char *word, const struct pab_workload **o
 static enum pab_status scan_events(struct recorded *trace, struct pab_words *words)
 {
     static uint64_t room[SCAN_WORDS];
-    size_t count = 0;
+    struct pab_word_row row = {.at = room, .room = SCAN_WORDS};
     enum pab_status status = PAB_OK;
     do {
-        status = pab_words_read(words, room, SCAN_WORDS, UINT64_MAX, &count, &trace->broken);
-    } while (status == PAB_OK && count > 0);
+        status = pab_words_read(words, &row, &trace->broken);
+    } while (status == PAB_OK && row.count > 0);
     trace->survey = pab_words_survey(words);
     return status;
 }

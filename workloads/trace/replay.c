@@ -64,8 +64,8 @@ static enum pab_status read_all(struct replay *replay, struct pab_words *source,
     enum pab_status status = PAB_OK;
     size_t room = 0;
     size_t used = 0;
-    size_t count = 0;
     bool is_full = false;
+    struct pab_word_row row;
     do {
         if (room - used < PAB_WORDS_OF_EVENT && room < replay->held_max) {
             room += GROWTH_WORDS;
@@ -77,10 +77,11 @@ static enum pab_status read_all(struct replay *replay, struct pab_words *source,
             is_full = true;
             used = 0;
         }
-        status = pab_words_read(source, replay->words + used, room - used, UINT64_MAX, &count, err);
-        used += count;
-        replay->is_long |= is_full && count > 0;
-    } while (status == PAB_OK && count > 0);
+        row = (struct pab_word_row){.at = replay->words + used, .room = room - used};
+        status = pab_words_read(source, &row, err);
+        used += row.count;
+        replay->is_long |= is_full && row.count > 0;
+    } while (status == PAB_OK && row.count > 0);
     replay->count = used;
     replay->survey = pab_words_survey(source);
     return status;
@@ -191,31 +192,27 @@ static void pause_clock(struct pab_run *run, bool paused)
     }
 }
 
-/* A window of a long trace; the trace was read to its end before, so a failure now is a change. */
-static size_t read_window(struct replay *replay, struct pab_run *run, uint64_t until_event)
+/* A window of a long trace. That was read to its end before, so a failure now is a change. */
+static void read_window(struct replay *replay, struct pab_run *run, struct pab_word_row *row)
 {
     struct pab_error err;
-    size_t count = 0;
-    uint64_t done = pab_words_events(replay->source);
     pause_clock(run, true);
-    enum pab_status status = pab_words_read(replay->source, replay->words, WINDOW_WORDS,
-                                            until_event - done, &count, &err);
+    enum pab_status status = pab_words_read(replay->source, row, &err);
     pause_clock(run, false);
     if (status != PAB_OK) {
         fprintf(stderr, "%s\n", err.text);
     }
     PAB_CHECK(status == PAB_OK);
-    return count;
 }
 
-static void play_windows(struct replay *replay, struct pab_run *run, uint64_t until_event)
+/* Up to event number `until`. */
+static void play_windows(struct replay *replay, struct pab_run *run, uint64_t until)
 {
-    while (pab_words_events(replay->source) < until_event) {
-        size_t count = read_window(replay, run, until_event);
-        play(replay, replay->words, replay->words + count);
-        if (count == 0) {
-            return;
-        }
+    struct pab_word_row row = {.at = replay->words, .room = WINDOW_WORDS, .count = 1};
+    while (row.count > 0 && pab_words_events(replay->source) < until) {
+        row.most = until - pab_words_events(replay->source);
+        read_window(replay, run, &row);
+        play(replay, row.at, row.at + row.count);
     }
 }
 

@@ -72,7 +72,7 @@ struct pab_survey pab_words_survey(const struct pab_words *words)
 
 static uint64_t word_of(enum pab_word_kind kind, unsigned domain, uint32_t slot, uint64_t size)
 {
-    static_assert(PAB_TRACE_SLOTS_MAX == (uint32_t)1 << 28, "a slot has bits 6..33");
+    static_assert(PAB_TRACE_SLOTS_MAX == UINT32_C(0x10000000), "a slot has bits 6..33");
     return (uint64_t)kind | (uint64_t)domain << 4 | (uint64_t)slot << 6 | size << 34;
 }
 
@@ -183,59 +183,59 @@ static enum pab_status next_batch(struct pab_words *words, struct pab_error *err
     return status;
 }
 
-/* As many events of the batch as `room` and `most` allow. */
-static enum pab_status put_batch(struct pab_words *words, uint64_t *out, size_t room, uint64_t most,
-                                 size_t *count, struct pab_error *err)
+static bool has_room(const struct pab_word_row *row)
 {
-    uint64_t *at = out + *count;
-    const uint64_t *last = out + room - PAB_WORDS_OF_EVENT;
-    while (at <= last && words->batch_at < words->batch_count && most > 0) {
+    return row->room - row->count >= PAB_WORDS_OF_EVENT;
+}
+
+/* As many events of the batch as there is room for, up to number `until`. */
+static enum pab_status put_batch(struct pab_words *words, struct pab_word_row *row, uint64_t until,
+                                 struct pab_error *err)
+{
+    while (has_room(row) && words->batch_at < words->batch_count && words->events < until) {
+        uint64_t *at = row->at + row->count;
         uint64_t *next = put_event(words, at, &words->batch[words->batch_at++]);
         if (next == NULL || words->live_bytes > PAB_TRACE_SIZE_MAX) {
             return pab_fail(err, PAB_NO_MEMORY,
                             "event %llu: more blocks are alive than there is memory for",
                             (unsigned long long)words->events + 1);
         }
-        at = next;
+        row->count += (size_t)(next - at);
         words->events++;
-        most--;
     }
-    *count = (size_t)(at - out);
     return PAB_OK;
 }
 
 /* The blocks that are left; thread 0 gives them back, as a process that ends. */
-static void put_leftovers(struct pab_words *words, uint64_t *out, size_t room, size_t *count)
+static void put_leftovers(struct pab_words *words, struct pab_word_row *row)
 {
-    uint64_t *at = put_thread(words, out + *count, 0);
-    while (words->leftover < words->slots && at <= out + room - PAB_WORDS_OF_EVENT) {
+    uint64_t *at = put_thread(words, row->at, 0);
+    const uint64_t *last = row->at + row->room - PAB_WORDS_OF_EVENT;
+    for (; words->leftover < words->slots && at <= last; words->leftover++) {
         uint64_t state = words->states[words->leftover];
         if ((state & LIVE) != 0) {
             at = put_block(at, PAB_WORD_FREE, (unsigned)state >> 1 & 3, words->leftover,
                            state >> STATE_SHIFT);
         }
-        words->leftover++;
     }
-    *count = (size_t)(at - out);
+    row->count = (size_t)(at - row->at);
 }
 
-enum pab_status pab_words_read(struct pab_words *words, uint64_t *out, size_t room, uint64_t most,
-                               size_t *count, struct pab_error *err)
+enum pab_status pab_words_read(struct pab_words *words, struct pab_word_row *row,
+                               struct pab_error *err)
 {
     enum pab_status status = PAB_OK;
-    uint64_t begun = words->events;
-    *count = 0;
-    while (status == PAB_OK && !words->over && room - *count >= PAB_WORDS_OF_EVENT &&
-           words->events - begun < most) {
+    uint64_t until = row->most == 0 ? UINT64_MAX : words->events + row->most;
+    row->count = 0;
+    while (status == PAB_OK && !words->over && has_room(row) && words->events < until) {
         if (words->batch_at == words->batch_count) {
             status = next_batch(words, err);
         }
-        enum pab_status put = put_batch(words, out, room, most - (words->events - begun), count,
-                                        status == PAB_OK ? err : NULL);
+        enum pab_status put = put_batch(words, row, until, status == PAB_OK ? err : NULL);
         status = status == PAB_OK ? put : status;
     }
-    if (status == PAB_OK && words->over && *count == 0) {
-        put_leftovers(words, out, room, count);
+    if (status == PAB_OK && words->over && row->count == 0) {
+        put_leftovers(words, row);
     }
     return status;
 }

@@ -82,10 +82,17 @@ struct pab_words;
 enum pab_status pab_words_open(const char *path, uint64_t limit, uint32_t threads_max,
                                struct pab_words **out, struct pab_error *err);
 void pab_words_close(struct pab_words *words);
-/* Up to `room` words (PAB_WORDS_OF_EVENT or more) of at most `most` events; *count 0: there are no
- * more. On an error what *count tells of is still good. */
-enum pab_status pab_words_read(struct pab_words *words, uint64_t *out, size_t room, uint64_t most,
-                               size_t *count, struct pab_error *err);
+/* Room for words, and what came into it. */
+struct pab_word_row {
+    uint64_t *at;
+    size_t room;   /* PAB_WORDS_OF_EVENT or more */
+    uint64_t most; /* events; 0: as there is room for */
+    size_t count;  /* words; set by whoever fills it */
+};
+
+/* Fills a row; `count` 0: there are no more. On an error what `count` tells of is still good. */
+enum pab_status pab_words_read(struct pab_words *words, struct pab_word_row *row,
+                               struct pab_error *err);
 /* Events that were given so far, without the FREEs of what they leave. */
 uint64_t pab_words_events(const struct pab_words *words);
 /* Of what was read so far. */
