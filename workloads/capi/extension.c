@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define TYPES_MAX 8
+#define TYPES_MAX 32 /* of all workloads of the process */
 
 struct pab_extension_type {
     PyTypeObject type;
