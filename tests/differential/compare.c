@@ -18,8 +18,8 @@
 struct subject {
     const struct step *steps;
     size_t count;
-    const char *workload; /* NULL: the steps */
-    bool large;
+    const char *workload;    /* NULL: the steps */
+    enum side_params params; /* of the workload */
 };
 
 /* What the signal handler says when a program brings a runtime down. */
@@ -98,7 +98,7 @@ static void run_on(struct comparison *comparison, int i, const struct subject *s
     if (subject->workload == NULL) {
         side->run(&comparison->traces[i], subject->steps, subject->count);
     } else {
-        side->run_workload(&comparison->traces[i], subject->workload, subject->large);
+        side->run_workload(&comparison->traces[i], subject->workload, subject->params);
     }
 }
 
@@ -257,11 +257,16 @@ int compare_programs(struct comparison *comparison, const struct compare_range *
     return COMPARE_EQUAL;
 }
 
-int compare_workload(struct comparison *comparison, const char *name, bool large)
+int compare_workload(struct comparison *comparison, const char *name, enum side_params params)
 {
-    struct subject subject = {.workload = name, .large = large};
+    static const char *const told[] = {
+        [SIDE_TIME] = "",
+        [SIDE_MEMORY] = " with the memory pass's parameters",
+        [SIDE_OTHER_WAYS] = " when it goes the other way",
+    };
+    struct subject subject = {.workload = name, .params = params};
     if (differ(comparison, &subject, UINT64_MAX)) {
-        printf("workload %s differs%s\n", name, large ? " with the memory pass's parameters" : "");
+        printf("workload %s differs%s\n", name, told[params]);
         report(comparison, &subject);
         return COMPARE_DIFFERENT;
     }

@@ -37,7 +37,6 @@ int compare_open(struct comparison *comparison);
 /* Stops at the first program that differs. */
 int compare_programs(struct comparison *comparison, const struct compare_range *range);
 
-/* One body of a workload, with the parameters of the memory pass if `large`. */
-int compare_workload(struct comparison *comparison, const char *name, bool large);
+int compare_workload(struct comparison *comparison, const char *name, enum side_params params);
 
 #endif

@@ -10,6 +10,8 @@
 #include "workloads/pyobj/pyobj.h"
 #include "workloads/support/inputs.h"
 
+#include <string.h>
+
 #define CLASSES_MAX 64
 
 struct pab_object *real_class_new(const char *name, const char *const *slots,
@@ -80,7 +82,29 @@ static void run_steps(struct trace *trace, const struct step *steps, size_t coun
     differential_suite.run(steps, count, trace, side.storage);
 }
 
-static void run_workload(struct trace *trace, const char *name, bool large)
+static bool is_choice(const struct pab_param *param)
+{
+    return strcmp(param->unit, PAB_PARAM_WAYS) == 0;
+}
+
+bool side_has_ways(const struct pab_workload *workload)
+{
+    const struct pab_param *param = workload->params;
+    while (param != NULL && param->name != NULL && !is_choice(param)) {
+        param++;
+    }
+    return param != NULL && param->name != NULL;
+}
+
+static uint64_t value_of(const struct pab_param *param, enum side_params params)
+{
+    if (params == SIDE_MEMORY && param->memory_value != 0) {
+        return param->memory_value;
+    }
+    return params == SIDE_OTHER_WAYS && is_choice(param) ? !param->value : param->value;
+}
+
+static void run_workload(struct trace *trace, const char *name, enum side_params which)
 {
     const struct pab_workload *workload = pab_workload_find(name);
     struct pab_error err;
@@ -88,8 +112,7 @@ static void run_workload(struct trace *trace, const char *name, bool large)
     uint64_t params[PAB_PARAMS_MAX] = {0};
     PAB_CHECK(workload != NULL);
     for (size_t i = 0; workload->params != NULL && workload->params[i].name != NULL; i++) {
-        const struct pab_param *param = &workload->params[i];
-        params[i] = large && param->memory_value != 0 ? param->memory_value : param->value;
+        params[i] = value_of(&workload->params[i], which);
     }
     PAB_CHECK(pab_inputs_init(&inputs, (size_t)4 << 30, &err) == PAB_OK);
     struct pab_run run = {.heap = &trace->heap, .inputs = &inputs, .seed = 1, .params = params};

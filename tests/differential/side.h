@@ -36,14 +36,23 @@ struct suite {
 /* Defined by each suite's source. */
 extern const struct suite differential_suite;
 
+/* The parameters of a body. */
+enum side_params {
+    SIDE_TIME,       /* of the time pass */
+    SIDE_MEMORY,     /* of the memory pass */
+    SIDE_OTHER_WAYS, /* of the time pass, but each choice of two ways is the other one */
+};
+
+bool side_has_ways(const struct pab_workload *workload);
+
 struct side {
     const char *name;
     const struct suite *suite;
     /* Starts the runtime; 77 is the exit status when it is not available. */
     enum pab_status (*open)(struct trace *trace, struct pab_error *err);
     void (*run)(struct trace *trace, const struct step *steps, size_t count);
-    /* One body of a workload: its parameters, or NULL for the time pass's. */
-    void (*run_workload)(struct trace *trace, const char *name, bool large);
+    /* One body of a workload. */
+    void (*run_workload)(struct trace *trace, const char *name, enum side_params params);
 };
 
 /* The side that this was compiled for; exported by the module. */

@@ -211,9 +211,9 @@ static void assert_alike(const struct outcome *a, const struct outcome *b)
     assert_int_equal(a->peak_bytes, b->peak_bytes);
 }
 
-/* Two bodies after one setup, which have to be alike. */
-static struct outcome run_workload(const struct pab_workload *workload, const uint64_t *params,
-                                   uint64_t seed, bool bump)
+/* Bodies after one setup, which have to be alike. */
+static struct outcome run_bodies(const struct pab_workload *workload, const uint64_t *params,
+                                 uint64_t seed, bool bump, int bodies)
 {
     static struct cell cell;
     open_heap(&cell.heap, bump);
@@ -231,11 +231,19 @@ static struct outcome run_workload(const struct pab_workload *workload, const ui
     assert_int_equal(cell.heap.requests, 0); /* setup leaves the heap alone */
     run_body(workload, &run, &cell);
     struct outcome first = cell.outcome;
-    run_body(workload, &run, &cell);
-    assert_alike(&first, &cell.outcome);
+    for (int i = 1; i < bodies; i++) {
+        run_body(workload, &run, &cell);
+        assert_alike(&first, &cell.outcome);
+    }
     pab_inputs_fini(&inputs);
     close_heap(&cell.heap);
     return first;
+}
+
+static struct outcome run_workload(const struct pab_workload *workload, const uint64_t *params,
+                                   uint64_t seed, bool bump)
+{
+    return run_bodies(workload, params, seed, bump, 2);
 }
 
 static struct outcome run_size(const struct pab_workload *workload, enum size size, uint64_t seed,
@@ -245,7 +253,7 @@ static struct outcome run_size(const struct pab_workload *workload, enum size si
     fill_params(workload, size, params);
     print_message("%s: size %d, seed %d, %s\n", workload->name, (int)size, (int)seed,
                   bump ? "bump heap" : "malloc heap");
-    return run_workload(workload, params, seed, bump);
+    return run_bodies(workload, params, seed, bump, size == MEMORY_PASS ? 1 : 2);
 }
 
 /* --- the tests ------------------------------------------------------------------------------- */
@@ -390,6 +398,37 @@ static void shares_go_from_end_to_end(void **state)
     }
 }
 
+static void compare_ways(const struct pab_workload *workload, int choice)
+{
+    uint64_t params[PAB_PARAMS_MAX] = {0};
+    fill_params(workload, TIME_PASS, params);
+    print_message("%s: %s or not\n", workload->name, workload->params[choice].name);
+    params[choice] = 0;
+    struct outcome without = run_workload(workload, params, 1, false);
+    params[choice] = 1;
+    struct outcome with = run_workload(workload, params, 1, false);
+    assert_int_equal(without.checksum, with.checksum);
+    assert_int_equal(without.op_count, with.op_count);
+    assert_int_not_equal(without.request_hash, with.request_hash);
+}
+
+/* A choice between two ways: the same result by other requests. */
+static void ways_lead_to_one_result(void **state)
+{
+    (void)state;
+    int choices = 0;
+    for (size_t i = 0; i < pab_workload_count(); i++) {
+        const struct pab_workload *workload = pab_workload_at(i);
+        for (int k = 0; workload->params != NULL && workload->params[k].name != NULL; k++) {
+            if (strcmp(workload->params[k].unit, PAB_PARAM_WAYS) == 0) {
+                compare_ways(workload, k);
+                choices++;
+            }
+        }
+    }
+    assert_true(choices > 0);
+}
+
 static void memory_pass_is_large_enough(void **state)
 {
     (void)state;
@@ -406,13 +445,10 @@ static void memory_pass_is_large_enough(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(registry_finds_what_it_lists),
-        cmocka_unit_test(descriptions_are_complete),
-        cmocka_unit_test(readme_tells_the_parameters),
-        cmocka_unit_test(phases_come_in_order),
-        cmocka_unit_test(heaps_do_not_matter),
-        cmocka_unit_test(seeds_matter),
-        cmocka_unit_test(shares_go_from_end_to_end),
+        cmocka_unit_test(registry_finds_what_it_lists), cmocka_unit_test(descriptions_are_complete),
+        cmocka_unit_test(readme_tells_the_parameters),  cmocka_unit_test(phases_come_in_order),
+        cmocka_unit_test(heaps_do_not_matter),          cmocka_unit_test(seeds_matter),
+        cmocka_unit_test(shares_go_from_end_to_end),    cmocka_unit_test(ways_lead_to_one_result),
         cmocka_unit_test(memory_pass_is_large_enough),
     };
     return cmocka_run_group_tests_name("workloads", tests, NULL, NULL);
