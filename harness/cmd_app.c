@@ -12,6 +12,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,6 +142,7 @@ static enum pab_status make_plan(const struct arguments *arguments, const char *
     struct pab_request request = {
         .backends = arguments->backends == NULL ? DEFAULT_BACKENDS : arguments->backends,
         .workloads = workload,
+        .preset = "sprint", /* a program runs once: first bodies are what foretells it */
         .rounds = (long)arguments->rounds,
         .seed = arguments->seed,
         .has_seed = true,
@@ -284,6 +286,9 @@ static int carry_out(struct pab_app *app, const struct pab_plan *replay, const c
     }
     if (status == PAB_OK && !pab_app_is_interrupted(app)) {
         status = pab_app_rehearse(app, &err);
+    }
+    if (status == PAB_OK && replay != NULL && !pab_app_is_interrupted(app)) {
+        status = pab_app_time_start(app, &err);
     }
     if (status == PAB_OK && !pab_app_is_interrupted(app)) {
         status = pab_app_run_rounds(app, &err);

@@ -36,10 +36,11 @@ static struct change change_of(const json_t *row)
     return (struct change){number(row, "ratio") - 1, number(row, "lo") - 1, number(row, "hi") - 1};
 }
 
-/* A change of the part as one of the whole. */
-static struct change scaled(struct change part, double share)
+/* A change of the part as one of the whole, and what comes to it. */
+static struct change scaled(struct change part, double share, double more)
 {
-    return (struct change){part.value * share, part.lo * share, part.hi * share};
+    return (struct change){part.value * share + more, part.lo * share + more,
+                           part.hi * share + more};
 }
 
 /* Operations of one body of a workload; times are told by operation. */
@@ -54,6 +55,26 @@ static double ops_of(const json_t *run, const char *workload, const char *key)
         }
     }
     return NAN;
+}
+
+/* CPU time of a program that does nothing; what is not known counts as no difference. */
+static double start_of(const json_t *run, const char *backend)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(json_object_get(run, "app"), "start"), index, row)
+    {
+        if (pab_json_is(row, "backend", backend)) {
+            return number(row, "cpu_ns");
+        }
+    }
+    return NAN;
+}
+
+static double start_change(const json_t *run, const char *backend)
+{
+    double change = start_of(run, backend) - start_of(run, pab_json_text(run, "baseline"));
+    return isfinite(change) ? change : 0;
 }
 
 static json_t *real_or_null(double value)
@@ -77,8 +98,9 @@ static json_t *row_of(const json_t *run, const char *program, const char *replay
     double operations = pairs[pair].by_operation ? ops_of(run, replay, "ops") : 1;
     double part = number(find(run, replay, baseline, pairs[pair].replay), "median") * operations;
     double whole = number(find(run, program, baseline, metric), "median");
+    double start = pairs[pair].by_operation ? start_change(run, backend) / whole : 0;
     struct change predicted =
-        scaled(change_of(find(run, replay, backend, pairs[pair].replay)), part / whole);
+        scaled(change_of(find(run, replay, backend, pairs[pair].replay)), part / whole, start);
     struct change actual = change_of(find(run, program, backend, metric));
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backend", backend, "metric", metric,

@@ -6,9 +6,10 @@
 #include "harness/progress.h"
 #include "harness/sample.h"
 #include "harness/self.h"
+#include "harness/stats/stats.h"
 
 #include <ctype.h>
-#include <signal.h>
+#include <math.h>
 #include <string.h>
 
 /* Not in the registry: no worker can make it. */
@@ -81,17 +82,24 @@ enum pab_status pab_app_find_configurations(struct pab_app *app, struct pab_erro
 
 /* --- one run of it ---------------------------------------------------------------------------- */
 
-static enum pab_status attempt(const struct pab_app *app, size_t arm, uint64_t pad_bytes,
-                               struct pab_app_attempt *out, struct pab_error *err)
+static enum pab_status attempt_of(const struct pab_app *app, const struct pab_program *program,
+                                  size_t arm, uint64_t pad_bytes, struct pab_app_attempt *out,
+                                  struct pab_error *err)
 {
     struct pab_app_launch launch = {
-        .program = &app->program,
+        .program = program,
         .configuration = &app->configurations[arm],
         .pad_bytes = pad_bytes,
         .timeout_s = app->plan.timeout_s,
         .ignores_output = app->ignores_output,
     };
     return pab_app_attempt_make(&launch, out, err);
+}
+
+static enum pab_status attempt(const struct pab_app *app, size_t arm, uint64_t pad_bytes,
+                               struct pab_app_attempt *out, struct pab_error *err)
+{
+    return attempt_of(app, &app->program, arm, pad_bytes, out, err);
 }
 
 /* The document's row of the program: what must come out of it. */
@@ -127,6 +135,34 @@ enum pab_status pab_app_rehearse(struct pab_app *app, struct pab_error *err)
     app->result = first.result;
     memcpy(app->python, first.python, sizeof(app->python));
     return pab_journal_add_one(app->journal, "workloads", workload_row(app), err);
+}
+
+#define START_RUNS 15
+
+enum pab_status pab_app_time_start(struct pab_app *app, struct pab_error *err)
+{
+    static struct pab_app_attempt made;
+    static double cpu_ns[PAB_PLAN_BACKENDS_MAX][START_RUNS];
+    char *command[] = {"true", NULL};
+    struct pab_program nothing = {
+        .command = command, .library = app->program.library, .library_name = "libpab_witness"};
+    enum pab_status status = PAB_OK;
+    bool can_be = pab_program_check(&nothing, NULL) == PAB_OK;
+    for (size_t arm = 0; arm < app->plan.arm_count; arm++) {
+        app->start_ns[arm] = can_be && app->is_good[arm] ? 0 : NAN;
+    }
+    for (size_t i = 0; i < START_RUNS * app->plan.arm_count && status == PAB_OK; i++) {
+        size_t arm = i % app->plan.arm_count;
+        if (!isnan(app->start_ns[arm])) {
+            status = attempt_of(app, &nothing, arm, 0, &made, err);
+            cpu_ns[arm][i / app->plan.arm_count] = (double)(made.user_ns + made.system_ns);
+            app->start_ns[arm] = made.ok ? 0 : NAN;
+        }
+    }
+    for (size_t arm = 0; arm < app->plan.arm_count && status == PAB_OK; arm++) {
+        app->start_ns[arm] = isnan(app->start_ns[arm]) ? NAN : pab_median(cpu_ns[arm], START_RUNS);
+    }
+    return status;
 }
 
 /* --- a sample --------------------------------------------------------------------------------- */
