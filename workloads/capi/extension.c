@@ -76,7 +76,34 @@ struct pab_object *pab_extension_new(const struct pab_extension_type *type)
     return (struct pab_object *)python->tp_alloc(python, 0);
 }
 
-/* --- the two domains -------------------------------------------------------------------------- */
+/* --- the domains ------------------------------------------------------------------------------ */
+
+/* The interpreter's own raw blocks stay where they are: only the program's go to its heap. */
+static const struct pab_alloc *raw_table(void)
+{
+    return &pab_world_heap()->domain[PAB_DOMAIN_RAW];
+}
+
+void *pab_extension_raw_malloc(size_t size)
+{
+    return size > PTRDIFF_MAX ? NULL : raw_table()->malloc(raw_table()->ctx, size);
+}
+
+void *pab_extension_raw_calloc(size_t count, size_t size)
+{
+    assert(size != 0);
+    return count > PTRDIFF_MAX / size ? NULL : raw_table()->calloc(raw_table()->ctx, count, size);
+}
+
+void *pab_extension_raw_realloc(void *block, size_t size)
+{
+    return size > PTRDIFF_MAX ? NULL : raw_table()->realloc(raw_table()->ctx, block, size);
+}
+
+void pab_extension_raw_free(void *block)
+{
+    raw_table()->free(raw_table()->ctx, block);
+}
 
 void *pab_extension_mem_malloc(size_t size)
 {

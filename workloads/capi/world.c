@@ -339,6 +339,12 @@ void pab_world_return_with_residents(void)
     pab_world_return();
 }
 
+struct pab_heap *pab_world_heap(void)
+{
+    assert(world.heap != NULL);
+    return world.heap;
+}
+
 bool pab_world_is_watched(void)
 {
     return pab_route_is_open();

@@ -39,6 +39,9 @@ void pab_world_return(void);
 /* The same, where objects were made that live as long as the program's world: a class. */
 void pab_world_return_with_residents(void);
 
+/* The heap of the program's world, which has begun. */
+struct pab_heap *pab_world_heap(void);
+
 /* Whether requests are watched: some things are then done that a timed run is spared. */
 bool pab_world_is_watched(void);
 /* While set, a request outside a collection is for the number that gc.collect() returns, and is

@@ -49,7 +49,32 @@ struct pab_object *pab_extension_new(const struct pab_extension_type *type)
     return self;
 }
 
-/* --- the two domains ----------------------------------------------------------------------- */
+/* --- the domains ---------------------------------------------------------------------------- */
+
+void *pab_extension_raw_malloc(size_t size)
+{
+    const struct pab_alloc *raw = &pab_py()->raw;
+    return size > PTRDIFF_MAX ? NULL : raw->malloc(raw->ctx, size);
+}
+
+void *pab_extension_raw_calloc(size_t count, size_t size)
+{
+    const struct pab_alloc *raw = &pab_py()->raw;
+    assert(size != 0);
+    return count > PTRDIFF_MAX / size ? NULL : raw->calloc(raw->ctx, count, size);
+}
+
+void *pab_extension_raw_realloc(void *block, size_t size)
+{
+    const struct pab_alloc *raw = &pab_py()->raw;
+    return size > PTRDIFF_MAX ? NULL : raw->realloc(raw->ctx, block, size);
+}
+
+void pab_extension_raw_free(void *block)
+{
+    const struct pab_alloc *raw = &pab_py()->raw;
+    raw->free(raw->ctx, block);
+}
 
 void *pab_extension_mem_malloc(size_t size)
 {

@@ -294,7 +294,12 @@ struct pab_extension_type;
 const struct pab_extension_type *pab_extension_ready(const struct pab_extension *extension);
 struct pab_object *pab_extension_new(const struct pab_extension_type *type);
 
-/* PyMem_Malloc, PyMem_Realloc, PyMem_Free; PyObject_Malloc, PyObject_Free: what an extension calls. */
+/* PyMem_RawMalloc, PyMem_RawCalloc, PyMem_RawRealloc, PyMem_RawFree; PyMem_Malloc, PyMem_Realloc,
+ * PyMem_Free; PyObject_Malloc, PyObject_Free: what an extension calls. */
+void *pab_extension_raw_malloc(size_t size);
+void *pab_extension_raw_calloc(size_t count, size_t size);
+void *pab_extension_raw_realloc(void *block, size_t size);
+void pab_extension_raw_free(void *block);
 void *pab_extension_mem_malloc(size_t size);
 void *pab_extension_mem_realloc(void *block, size_t size);
 void pab_extension_mem_free(void *block);

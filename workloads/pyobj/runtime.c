@@ -149,6 +149,7 @@ void pab_py_start(struct pab_heap *heap, void *storage)
     assert((uintptr_t)storage % 16 == 0);
     struct pab_py *py = storage;
     memset(py, 0, sizeof(*py));
+    py->raw = heap->domain[PAB_DOMAIN_RAW];
     py->mem = heap->domain[PAB_DOMAIN_MEM];
     py->obj = heap->domain[PAB_DOMAIN_OBJ];
     pab_py_gc_begin(py);

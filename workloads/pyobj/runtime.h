@@ -52,7 +52,7 @@ struct pab_statics {
 };
 
 struct pab_py {
-    struct pab_alloc mem, obj; /* copies of the heap's domain tables */
+    struct pab_alloc raw, mem, obj; /* copies of the heap's domain tables */
     struct pab_gc gc;
     struct pab_free_lists free_lists;
     struct pab_object *trash_later; /* linked through the prev word of the GC header */
