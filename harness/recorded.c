@@ -17,11 +17,12 @@
 #define FOLDER       "traces"
 #define SCAN_WORDS   ((size_t)1 << 15)
 #define RECORDED_MAX 128
+#define TIME_EVENTS  ((uint64_t)100000)
 
 struct recorded {
     struct pab_workload workload; /* first: a workload's address is its trace's */
     struct pab_recording recording;
-    struct pab_param params[2];
+    struct pab_param params[3];
     struct pab_survey survey;
     struct pab_error broken; /* what ends it too early; PAB_OK: nothing */
     bool is_read;
@@ -77,7 +78,7 @@ static struct recorded *add(const char *path, const char *name)
     PAB_CHECK(trace != NULL && recorded.count < RECORDED_MAX);
     snprintf(trace->recording.path, sizeof(trace->recording.path), "%s", path);
     snprintf(trace->name, sizeof(trace->name), "%s", name);
-    trace->params[0] = pab_workload_replay.params[0];
+    memcpy(trace->params, pab_workload_replay.params, 2 * sizeof(trace->params[0]));
     trace->workload = pab_workload_replay;
     trace->workload.name = trace->name;
     trace->workload.params = trace->params;
@@ -201,6 +202,21 @@ static void describe(struct recorded *trace, const char *meta_text)
     trace->workload.models = trace->models;
 }
 
+/* The time pass takes a part of a trace that ships, from its middle: a program that works, where its
+ * first events are those of an interpreter that starts. The memory pass takes all, as both do of a
+ * file of the user's. */
+static void set_params(struct recorded *trace)
+{
+    uint64_t events = trace->survey.events;
+    trace->params[PAB_REPLAY_FROM].max = events > 0 ? events : 1;
+    trace->params[PAB_REPLAY_EVENTS].max = events;
+    if ((trace->workload.flags & PAB_WORKLOAD_DEFAULT) != 0 && events > 2 * TIME_EVENTS) {
+        trace->params[PAB_REPLAY_FROM].value = (events - TIME_EVENTS) / 2;
+        trace->params[PAB_REPLAY_EVENTS].value = TIME_EVENTS;
+        trace->params[PAB_REPLAY_EVENTS].memory_value = events;
+    }
+}
+
 enum pab_status pab_recorded_read(const struct pab_workload *workload, struct pab_error *err)
 {
     struct recorded *trace = trace_of(workload);
@@ -209,14 +225,15 @@ enum pab_status pab_recorded_read(const struct pab_workload *workload, struct pa
         return PAB_OK;
     }
     const char *path = trace->recording.path;
-    enum pab_status status = pab_words_open(path, 0, PAB_TRACE_THREADS_MAX, &words, err);
+    struct pab_words_part all = {.threads_max = PAB_TRACE_THREADS_MAX};
+    enum pab_status status = pab_words_open(path, &all, &words, err);
     if (status != PAB_OK) {
         return status;
     }
     trace->broken.status = scan_events(trace, words);
     describe(trace, pab_words_meta(words));
     pab_words_close(words);
-    trace->params[0].max = trace->survey.events;
+    set_params(trace);
     trace->is_read = true;
     return pab_trace_digest(path, &trace->recording.digest, err);
 }
@@ -233,6 +250,11 @@ enum pab_status pab_recorded_expect(const struct pab_workload *workload, const u
     if (survey->events == 0 && !is_broken) {
         return pab_fail(err, PAB_BAD_DATA, "%s has no events: there is nothing to replay",
                         trace->recording.path);
+    }
+    if (params[PAB_REPLAY_EVENTS] > survey->events - (params[PAB_REPLAY_FROM] - 1)) {
+        return pab_fail(err, PAB_USAGE,
+                        "%s has %" PRIu64 " events: `from` and `events` ask for more of them",
+                        trace->name, survey->events);
     }
     if (params[PAB_REPLAY_EVENTS] != 0 || (survey->ended && !is_broken)) {
         return PAB_OK;

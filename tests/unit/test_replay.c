@@ -118,6 +118,15 @@ static void write_trace(enum shape shape, uint32_t count, bool is_whole)
 
 enum fault { SOUND, SHORT_REALLOC, DIRTY_CALLOC, SHARED_BLOCK, LATE_WRITE, FAULTS };
 
+struct asked {
+    const char *spec;
+    enum fault fault;
+    uint64_t skip, event_limit;
+    uint64_t drain_at; /* calls that come before; 0: EVENTS */
+    size_t held_max;
+    bool one_thread;
+};
+
 static struct watched {
     struct pab_heap *heap;
     struct pab_alloc inner[PAB_DOMAIN_COUNT];
@@ -126,7 +135,7 @@ static struct watched {
     } layers[PAB_DOMAIN_COUNT];
     enum fault fault;
     uint64_t hash, calls, live_blocks;
-    uint64_t drain_hash; /* of the calls before the drain */
+    uint64_t drain_at, drain_hash; /* of the calls before the drain */
     pid_t callers[PAB_BATON_THREADS + 1];
     uint32_t caller_count, wrong_callers;
     unsigned char *last;   /* the block that was handed out last, of 64 bytes or more */
@@ -152,7 +161,7 @@ static const struct pab_alloc *note(void *ctx, enum pab_call call, size_t size, 
     watched.hash = pab_request_hash(watched.hash, layer->domain, call, size, has_pointer);
     watched.live_blocks += call == PAB_CALL_MALLOC || call == PAB_CALL_CALLOC;
     watched.live_blocks -= call == PAB_CALL_FREE;
-    if (watched.calls == EVENTS) {
+    if (watched.calls == watched.drain_at) {
         watched.drain_hash = watched.hash;
     }
     return &watched.inner[layer->domain];
@@ -215,11 +224,12 @@ static void watched_free(void *ctx, void *ptr)
     }
 }
 
-static void watch(struct pab_heap *heap, enum fault fault)
+static void watch(struct pab_heap *heap, const struct asked *asked)
 {
     memset(&watched, 0, sizeof(watched));
     watched.heap = heap;
-    watched.fault = fault;
+    watched.fault = asked->fault;
+    watched.drain_at = asked->drain_at == 0 ? EVENTS : asked->drain_at;
     watched.hash = PAB_REQUEST_HASH_INIT;
     memcpy(watched.inner, heap->domain, sizeof(watched.inner));
     for (int i = 0; i < PAB_DOMAIN_COUNT; i++) {
@@ -235,14 +245,6 @@ static void unwatch(void)
 }
 
 /* --- replaying ---------------------------------------------------------------------------------- */
-
-struct asked {
-    const char *spec;
-    enum fault fault;
-    uint64_t event_limit;
-    size_t held_max;
-    bool one_thread;
-};
 
 struct outcome {
     uint64_t checksum, op_count;
@@ -287,7 +289,7 @@ static struct outcome replay(const struct asked *asked)
     struct pab_run run = {
         .heap = &heap,
         .inputs = &inputs[used++],
-        .params = &asked->event_limit,
+        .params = (const uint64_t[]){asked->skip + 1, asked->event_limit},
         .recording = &recording,
         .one_thread = asked->one_thread,
         .on_phase = on_phase,
@@ -297,7 +299,7 @@ static struct outcome replay(const struct asked *asked)
     must(pab_workload_replay.setup(&run, &err), &err);
     pab_workload_replay.body(&run);
     uint64_t checksum = run.checksum;
-    watch(&heap, asked->fault);
+    watch(&heap, asked);
     out.pauses = 0;
     pab_workload_replay.body(&run);
     unwatch();
@@ -362,6 +364,38 @@ static void test_builds_up_to_nine_tenths_of_the_peak(void **state)
     assert_in_range(at_steady, peak * 88 / 100, peak * 93 / 100);
 }
 
+static void test_a_part_begins_with_what_is_alive(void **state)
+{
+    (void)state;
+    const uint32_t from = EVENTS / 3;
+    const uint32_t count = 50000;
+    static struct pab_event alive[LIVE];
+    uint64_t alive_count = 0;
+    asked_hash = PAB_REQUEST_HASH_INIT;
+    for (uint32_t i = 0; i < from; i++) {
+        alive[events[i].slot] = events[i];
+    }
+    for (uint32_t slot = 0; slot < LIVE; slot++) {
+        if (alive[slot].kind != PAB_EVENT_FREE) {
+            alive[slot].kind = PAB_EVENT_MALLOC;
+            ask_event(&alive[slot]);
+            alive_count++;
+        }
+    }
+    for (uint32_t i = from; i < from + count; i++) {
+        ask_event(&events[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct outcome out = replay(&(struct asked){.spec = "system",
+                                                    .skip = from,
+                                                    .event_limit = count,
+                                                    .drain_at = alive_count + count,
+                                                    .held_max = i == 0 ? 0 : HELD_MIN});
+        assert_int_equal(watched.drain_hash, asked_hash);
+        assert_int_equal(out.phase_calls[PAB_PHASE_DRAIN], alive_count + count);
+    }
+}
+
 static void test_sees_what_an_allocator_loses(void **state)
 {
     (void)state;
@@ -402,8 +436,9 @@ static enum pab_status set_up(uint64_t event_limit, uint64_t digest, struct pab_
     must(pab_inputs_init(&inputs, (size_t)16 << 20, err), err);
     snprintf(recording.path, sizeof(recording.path), "%s", path);
     recording.digest = digest;
+    const uint64_t params[] = {1, event_limit};
     struct pab_run run = {
-        .inputs = &inputs, .params = &event_limit, .recording = &recording, .one_thread = true};
+        .inputs = &inputs, .params = params, .recording = &recording, .one_thread = true};
     enum pab_status status = pab_workload_replay.setup(&run, err);
     pab_inputs_fini(&inputs);
     return status;
@@ -471,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_asks_for_what_the_trace_says),
         cmocka_unit_test(test_long_traces_come_in_windows),
         cmocka_unit_test(test_builds_up_to_nine_tenths_of_the_peak),
+        cmocka_unit_test(test_a_part_begins_with_what_is_alive),
         cmocka_unit_test(test_sees_what_an_allocator_loses),
         cmocka_unit_test(test_threads_call_in_turn),
         cmocka_unit_test(test_more_threads_than_are_made_share_them),

@@ -107,12 +107,12 @@ static enum pab_status expect_whole(const struct replay *replay, const struct pa
     uint64_t asked = run->params[PAB_REPLAY_EVENTS];
     const char *path = run->recording->path;
     const struct pab_survey *survey = &replay->survey;
-    if (survey->events == 0) {
+    if (survey->taken == 0 && survey->ended) {
         return pab_fail(err, PAB_BAD_DATA, "%s has no events: there is nothing to replay", path);
     }
-    if (asked != 0 ? survey->events < asked : !survey->ended) {
+    if (asked != 0 ? survey->taken < asked : !survey->ended) {
         return pab_fail(err, PAB_BAD_DATA, "%s ends after %llu events: it is not whole", path,
-                        (unsigned long long)survey->events);
+                        (unsigned long long)(run->params[PAB_REPLAY_FROM] - 1 + survey->taken));
     }
     return PAB_OK;
 }
@@ -168,8 +168,12 @@ static enum pab_status replay_setup(struct pab_run *run, struct pab_error *err)
     PAB_CHECK(replay->held_max % GROWTH_WORDS == 0);
     enum pab_status status = expect_same_file(run->recording, err);
     if (status == PAB_OK) {
-        status = pab_words_open(run->recording->path, run->params[PAB_REPLAY_EVENTS],
-                                run->one_thread ? 1 : PAB_BATON_THREADS, &source, err);
+        struct pab_words_part part = {
+            .skip = run->params[PAB_REPLAY_FROM] - 1,
+            .limit = run->params[PAB_REPLAY_EVENTS],
+            .threads_max = run->one_thread ? 1 : PAB_BATON_THREADS,
+        };
+        status = pab_words_open(run->recording->path, &part, &source, err);
     }
     return status != PAB_OK ? status : prepare(replay, source, run, err);
 }
@@ -256,8 +260,10 @@ static void replay_body(struct pab_run *run)
 }
 
 static const struct pab_param replay_params[] = {
-    [PAB_REPLAY_EVENTS] = {"events", "how many of its events, from the first; 0: all", "events", 0,
-                           0, 0, (uint64_t)1 << 48},
+    [PAB_REPLAY_FROM] = {"from", "the first of its events; what is alive before it is made at once",
+                         "number", 1, 1, 1, (uint64_t)1 << 48},
+    [PAB_REPLAY_EVENTS] = {"events", "how many of those that follow; 0: all", "events", 0, 0, 0,
+                           (uint64_t)1 << 48},
     {0},
 };
 

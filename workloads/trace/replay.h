@@ -19,6 +19,6 @@ struct pab_recording {
 
 /* The constant part: whoever knows the file gives it name and words of its own. */
 extern const struct pab_workload pab_workload_replay;
-enum { PAB_REPLAY_EVENTS }; /* its parameters */
+enum { PAB_REPLAY_FROM, PAB_REPLAY_EVENTS }; /* its parameters */
 
 #endif

@@ -16,7 +16,10 @@
 
 struct pab_words {
     struct pab_trace_reader *reader;
-    uint64_t limit, events;
+    struct pab_words_part part;
+    uint64_t events, skipped, taken;
+    uint32_t first;    /* slots that what is skipped has used */
+    uint32_t survivor; /* the next of them to look at */
     struct pab_event batch[BATCH];
     size_t batch_at, batch_count;
     uint64_t *states; /* by slot; address space that is committed as slots come into use */
@@ -59,6 +62,7 @@ struct pab_survey pab_words_survey(const struct pab_words *words)
     unsigned built = level_of(words->peak_live_bytes / 10 * 9) + 1;
     return (struct pab_survey){
         .events = words->events,
+        .taken = words->taken,
         .peak_live_bytes = words->peak_live_bytes,
         .build_events = words->level_events[built < peak ? built : peak],
         .slots = words->slots,
@@ -108,7 +112,7 @@ static uint64_t *put_thread(struct pab_words *words, uint64_t *at, uint32_t thre
     if (thread >= words->threads) {
         words->threads = thread + 1;
     }
-    thread %= words->threads_max;
+    thread %= words->part.threads_max;
     if (thread != words->thread) {
         words->thread = thread;
         *at++ = word_of(PAB_WORD_THREAD, 0, thread, 0);
@@ -131,6 +135,13 @@ static bool make_room(struct pab_words *words, uint32_t slot)
     return needed <= words->ready_bytes;
 }
 
+static uint64_t state_after(const struct pab_event *event)
+{
+    return event->kind == PAB_EVENT_FREE
+               ? 0
+               : event->size << STATE_SHIFT | (uint64_t)domain_of(event) << 1 | LIVE;
+}
+
 /* NULL: there is no memory for so many blocks. */
 static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct pab_event *event)
 {
@@ -141,10 +152,9 @@ static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct p
     at = put_thread(words, at, event->thread);
     uint64_t *state = &words->states[event->slot];
     uint64_t old = *state >> STATE_SHIFT;
-    *state = event->size << STATE_SHIFT | (uint64_t)domain << 1 | LIVE;
+    *state = state_after(event);
     switch ((enum pab_event_kind)event->kind) {
     case PAB_EVENT_FREE:
-        *state = 0;
         words->live_bytes -= old;
         words->live_blocks--;
         return put_block(at, PAB_WORD_FREE, domain, event->slot, old);
@@ -168,9 +178,14 @@ static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct p
 
 /* --- many ----------------------------------------------------------------------------------- */
 
+static bool has_room(const struct pab_word_row *row)
+{
+    return row->room - row->count >= PAB_WORDS_OF_EVENT;
+}
+
 static enum pab_status next_batch(struct pab_words *words, struct pab_error *err)
 {
-    uint64_t left = words->limit - words->events;
+    uint64_t left = words->part.limit - words->taken;
     words->batch_at = 0;
     words->batch_count = 0;
     if (left == 0) {
@@ -183,9 +198,43 @@ static enum pab_status next_batch(struct pab_words *words, struct pab_error *err
     return status;
 }
 
-static bool has_room(const struct pab_word_row *row)
+/* Goes past the events that are not wanted; what they leave stands in the states. */
+static enum pab_status skip_events(struct pab_words *words, struct pab_error *err)
 {
-    return row->room - row->count >= PAB_WORDS_OF_EVENT;
+    enum pab_status status = PAB_OK;
+    size_t count = 1;
+    while (status == PAB_OK && count > 0 && words->skipped < words->part.skip) {
+        uint64_t left = words->part.skip - words->skipped;
+        status = pab_trace_read(words->reader, words->batch, left < BATCH ? (size_t)left : BATCH,
+                                &count, err);
+        for (size_t i = 0; i < count; i++) {
+            const struct pab_event *event = &words->batch[i];
+            if (!make_room(words, event->slot)) {
+                return pab_fail(err, PAB_NO_MEMORY, "no memory for the blocks of a trace");
+            }
+            words->states[event->slot] = state_after(event);
+        }
+        words->skipped += count;
+    }
+    return status;
+}
+
+static void put_survivors(struct pab_words *words, struct pab_word_row *row, uint64_t until)
+{
+    for (; words->survivor < words->first && has_room(row) && words->events < until;
+         words->survivor++) {
+        uint64_t state = words->states[words->survivor];
+        if ((state & LIVE) != 0) {
+            uint64_t *at = row->at + row->count;
+            uint64_t size = state >> STATE_SHIFT;
+            row->count += (size_t)(put_block(at, PAB_WORD_MALLOC, (unsigned)state >> 1 & 3,
+                                             words->survivor, size) -
+                                   at);
+            words->live_blocks++;
+            gain(words, size);
+            words->events++;
+        }
+    }
 }
 
 /* As many events of the batch as there is room for, up to number `until`. */
@@ -202,6 +251,7 @@ static enum pab_status put_batch(struct pab_words *words, struct pab_word_row *r
         }
         row->count += (size_t)(next - at);
         words->events++;
+        words->taken++;
     }
     return PAB_OK;
 }
@@ -227,14 +277,23 @@ enum pab_status pab_words_read(struct pab_words *words, struct pab_word_row *row
     enum pab_status status = PAB_OK;
     uint64_t until = row->most == 0 ? UINT64_MAX : words->events + row->most;
     row->count = 0;
-    while (status == PAB_OK && !words->over && has_room(row) && words->events < until) {
+    if (words->skipped < words->part.skip && !words->over) {
+        status = skip_events(words, err);
+        words->over = words->skipped < words->part.skip;
+        words->first = words->slots;
+    }
+    if (status == PAB_OK) {
+        put_survivors(words, row, until);
+    }
+    while (status == PAB_OK && !words->over && words->survivor == words->first && has_room(row) &&
+           words->events < until) {
         if (words->batch_at == words->batch_count) {
             status = next_batch(words, err);
         }
         enum pab_status put = put_batch(words, row, until, status == PAB_OK ? err : NULL);
         status = status == PAB_OK ? put : status;
     }
-    if (status == PAB_OK && words->over && row->count == 0) {
+    if (status == PAB_OK && words->over && words->survivor == words->first && row->count == 0) {
         put_leftovers(words, row);
     }
     return status;
@@ -250,7 +309,8 @@ void pab_words_rewind(struct pab_words *words)
     pab_trace_rewind(words->reader);
     memset(words->states, 0, words->slots * sizeof(*words->states));
     words->batch_at = words->batch_count = 0;
-    words->events = 0;
+    words->events = words->skipped = words->taken = 0;
+    words->survivor = words->first = 0;
     words->slots = words->live_blocks = words->leftover = 0;
     words->live_bytes = words->peak_live_bytes = 0;
     words->threads = words->thread = 0;
@@ -265,7 +325,7 @@ static bool reserve(struct pab_words *words)
     return words->states != NULL;
 }
 
-enum pab_status pab_words_open(const char *path, uint64_t limit, uint32_t threads_max,
+enum pab_status pab_words_open(const char *path, const struct pab_words_part *part,
                                struct pab_words **out, struct pab_error *err)
 {
     struct pab_words *words = pab_pages_map(sizeof(*words));
@@ -275,8 +335,8 @@ enum pab_status pab_words_open(const char *path, uint64_t limit, uint32_t thread
         }
         return pab_fail(err, PAB_NO_MEMORY, "no memory to replay %s", path);
     }
-    words->limit = limit == 0 ? UINT64_MAX : limit;
-    words->threads_max = threads_max;
+    words->part = *part;
+    words->part.limit = part->limit == 0 ? UINT64_MAX : part->limit;
     enum pab_status status = pab_trace_open(path, &words->reader, err);
     if (status != PAB_OK) {
         words->reader = NULL;

@@ -66,7 +66,8 @@ static inline unsigned pab_word_count(uint64_t word)
 
 /* What is known once all events were seen. */
 struct pab_survey {
-    uint64_t events;
+    uint64_t events; /* of the words: what was alive at the start, then those of the trace */
+    uint64_t taken;  /* of the trace, behind what was skipped */
     uint64_t peak_live_bytes;
     uint64_t build_events; /* how many precede the moment when 90 % of the peak are live, about */
     uint32_t slots;        /* one past the highest */
@@ -77,9 +78,16 @@ struct pab_survey {
 
 struct pab_words;
 
-/* The first `limit` events of a file; 0: all. Several threads become at most `threads_max` of them,
- * by turns: 1 folds them into one, and there is no THREAD. All memory is mapped. */
-enum pab_status pab_words_open(const char *path, uint64_t limit, uint32_t threads_max,
+/* Which part of a trace. */
+struct pab_words_part {
+    uint64_t skip;  /* events; the blocks that they leave alive are made first, slot by slot */
+    uint64_t limit; /* events that follow; 0: all */
+    /* Several threads become at most so many, by turns: 1 folds them into one, without a THREAD. */
+    uint32_t threads_max;
+};
+
+/* All memory is mapped. */
+enum pab_status pab_words_open(const char *path, const struct pab_words_part *part,
                                struct pab_words **out, struct pab_error *err);
 void pab_words_close(struct pab_words *words);
 /* Room for words, and what came into it. */
