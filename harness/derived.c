@@ -1,5 +1,6 @@
 #include "harness/derived.h"
 
+#include "harness/blowup.h"
 #include "harness/compare/control.h"
 #include "harness/json_text.h"
 #include "harness/summary.h"
@@ -133,6 +134,7 @@ void pab_derive(json_t *run)
     json_object_set_new(json_object_get(run, "noise"), "control", control);
     json_object_set_new(run, "summary", summary);
     json_object_set_new(run, "suite", suite);
+    json_object_set_new(run, "blowup", pab_blowup_rows(run));
 }
 
 enum pab_status pab_derive_expect(const json_t *run, struct pab_error *err)

@@ -102,13 +102,37 @@ static long long own_rounds(const json_t *run, const char *key)
     return count == 0 ? all : (all + count - index) / count;
 }
 
+static bool is_wall(const json_t *workload)
+{
+    return strcmp(text_of(workload, "clock"), "wall") == 0;
+}
+
+/* The time that speaks for a workload. */
+static const char *clock_of(const json_t *workload)
+{
+    return is_wall(workload) ? "wall_ns_per_op" : "cpu_ns_per_op";
+}
+
+static bool is_left_out(const json_t *workload, const char *backend)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(workload, "left_out"), index, row)
+    {
+        if (strcmp(text_of(row, "backend"), backend) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_row(FILE *out, const json_t *run, const json_t *workload, const json_t *backend,
                       int width)
 {
     const json_t *summary = json_object_get(run, "summary");
     const char *name = text_of(workload, "id");
     const char *id = text_of(backend, "id");
-    const json_t *cpu = find_row(summary, name, id, "cpu_ns_per_op");
+    const json_t *cpu = find_row(summary, name, id, clock_of(workload));
     fprintf(out, "  %-*.*s", width, width, id);
     print_number(out, json_object_get(cpu, "median"), 9, 2, 1);
     print_ratio(out, run, cpu, "ratio");
@@ -126,31 +150,52 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
 static void print_workload(FILE *out, const json_t *run, const json_t *workload, int width)
 {
     fprintf(out, "\n%s: %s\n", text_of(workload, "id"), text_of(workload, "summary"));
-    fprintf(out, "  %-*s %9s %7s %-*s %9s %7s %7s %8s\n", width, "", "CPU ns/op", "ratio",
-            interval_width(run), "95 % interval", "peak MiB", "F_peak", "F_ret", "intern %");
+    if (json_is_true(json_object_get(workload, "oversubscribed"))) {
+        fprintf(out, "  (oversubscribed: more threads than CPUs, so they wait for each other)\n");
+    }
+    const char *clock = is_wall(workload) ? " wall ns/op" : " CPU ns/op";
+    fprintf(out, "  %-*s%s %7s %-*s %9s %7s %7s %8s\n", width + 10 - (int)strlen(clock), "", clock,
+            "ratio", interval_width(run), "95 % interval", "peak MiB", "F_peak", "F_ret",
+            "intern %");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
-        if (strcmp(text_of(backend, "status"), "ok") == 0) {
+        if (strcmp(text_of(backend, "status"), "ok") == 0 &&
+            !is_left_out(workload, text_of(backend, "id"))) {
             print_row(out, run, workload, backend, width);
         }
     }
 }
 
+/* Wall time, where it speaks for every workload. */
+static const char *clock_of_all(const json_t *run)
+{
+    size_t index = 0;
+    json_t *workload = NULL;
+    json_array_foreach(json_object_get(run, "workloads"), index, workload)
+    {
+        if (!is_wall(workload)) {
+            return "cpu_ns_per_op";
+        }
+    }
+    return index > 0 ? "wall_ns_per_op" : "cpu_ns_per_op";
+}
+
 static void print_suite(FILE *out, const json_t *run, int width)
 {
     const json_t *suite = json_object_get(run, "suite");
+    const char *clock = clock_of_all(run);
     fprintf(out, "\nall workloads, relative to %s (below 1: faster, smaller)\n",
             text_of(run, "baseline"));
-    fprintf(out, "  %-*s %7s %-*s %9s\n", width, "geometric mean", "CPU", interval_width(run),
-            "95 % interval", "peak RSS");
+    fprintf(out, "  %-*s %7s %-*s %9s\n", width, "geometric mean", clock[0] == 'w' ? "wall" : "CPU",
+            interval_width(run), "95 % interval", "peak RSS");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
         const char *id = text_of(backend, "id");
-        const json_t *cpu = find_row(suite, NULL, id, "cpu_ns_per_op");
+        const json_t *cpu = find_row(suite, NULL, id, clock);
         const json_t *peak = find_row(suite, NULL, id, "peak_rss_bytes");
         if (strcmp(text_of(backend, "status"), "ok") != 0) {
             continue;
@@ -159,6 +204,23 @@ static void print_suite(FILE *out, const json_t *run, int width)
         print_ratio(out, run, cpu, "geomean_ratio");
         print_number(out, json_object_get(peak, "geomean_ratio"), 9, 3, 1);
         fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
+    }
+}
+
+/* What more threads do to memory. */
+static void print_blowup(FILE *out, const json_t *run)
+{
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(run, "blowup"), index, row)
+    {
+        if (index == 0) {
+            fprintf(out,
+                    "\nblowup: F_peak over that of one thread, at an equal peak of bytes asked "
+                    "for\n");
+        }
+        fprintf(out, "  %s on %s: %.2f\n", text_of(row, "workload"), text_of(row, "backend"),
+                json_number_value(json_object_get(row, "value")));
     }
 }
 
@@ -282,7 +344,7 @@ static void print_notes(FILE *out, const json_t *run)
 {
     const json_t *provenance = json_object_get(run, "provenance");
     fprintf(out,
-            "\nratio: CPU time over %s's, paired by round (Hodges-Lehmann; signed-rank "
+            "\nratio: CPU (wall) time over %s's, paired by round (Hodges-Lehmann; signed-rank "
             "interval)."
             "\nF_peak: RSS gained at the peak over bytes asked for. F_ret: share of it still held "
             "when all\nwas freed. intern %%: usable bytes that nobody asked for. -: not measured, "
@@ -318,6 +380,7 @@ void pab_report_print(FILE *out, const json_t *document)
     }
     if (index > 0) {
         print_suite(out, run, width);
+        print_blowup(out, run);
         print_control(out, run);
         print_failures(out, run);
         print_notes(out, run);

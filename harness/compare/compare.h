@@ -36,8 +36,10 @@ struct pab_rules {
     double alpha;                   /* of a verdict, over all judged rows of a family */
     double power;                   /* for which `detectable` is given: 0.9 */
     bool any_regression;            /* true: Holm, one-sided (gate); false: Benjamini-Hochberg */
-    bool cpu_time_only;             /* of the times, only cpu_ns_per_op is judged: wall and cold
-                                       ones would ask the same question again, and cost power */
+    bool cpu_time_only;             /* of the times, only the one that speaks for a workload is
+                                       judged, which is cpu_ns_per_op but where threads run at
+                                       once: the others would ask the same question again, and
+                                       cost power */
     double floor[PAB_FAMILY_COUNT]; /* ratio: 0.03 is 3 %; an effect below it does not count */
     double memory_step_bytes;       /* and a difference of bytes below this */
     double jemalloc_factor;         /* its clock-driven decay: how much wider its limit for
@@ -65,6 +67,7 @@ struct pab_row {
     const char *host;     /* NULL: all, hosts as blocks */
     const struct pab_metric *metric;
     bool paired;
+    bool is_clock;         /* of the times, the one that speaks for this workload */
     size_t workloads;      /* of the suite: how many it stands on; 0 elsewhere */
     size_t n_base, n_head; /* values; pairs when paired; 0 of a suite of medians */
     double base, head;     /* medians; NAN where there is none, or over several hosts */

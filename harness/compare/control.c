@@ -50,13 +50,14 @@ static struct pab_numbers pairs_of(struct pab_reading *reading, size_t workload,
 }
 
 /* A row for each workload, and one of the rounds' means over all of them. */
-static void add_backend(struct pab_control *control, struct pab_reading *reading, size_t backend,
-                        size_t metric)
+/* Each workload by the time that speaks for it. */
+static void add_backend(struct pab_control *control, struct pab_reading *reading, size_t backend)
 {
     struct pab_numbers sums = {0};
     size_t workloads = 0;
     const char *id = pab_reading_backend(reading, backend);
     for (size_t w = 0; w < pab_reading_workloads(reading); w++) {
+        size_t metric = pab_reading_find_metric(reading, pab_reading_clock(reading, w));
         struct pab_numbers logs = pairs_of(reading, w, backend, metric);
         if (logs.count > 0) {
             add_row(control, pab_reading_workload(reading, w), id, &logs);
@@ -229,11 +230,8 @@ struct pab_control *pab_control_of_pairs(struct pab_reading *reading)
 {
     struct pab_control *control = calloc(1, sizeof(*control));
     PAB_CHECK(control != NULL);
-    size_t metric = pab_reading_find_metric(reading, "cpu_ns_per_op");
-    if (metric < pab_reading_metrics(reading)) {
-        for (size_t b = 0; b < pab_reading_backends(reading); b++) {
-            add_backend(control, reading, b, metric);
-        }
+    for (size_t b = 0; b < pab_reading_backends(reading) && pab_reading_metrics(reading) > 0; b++) {
+        add_backend(control, reading, b);
     }
     judge(control);
     say_verdict(control);

@@ -88,6 +88,11 @@ enum pab_reading_part {
     PAB_PART_CONTROL, /* the baseline's second, under the same name: the A/A control */
 };
 
+/* Which of the times speaks for a workload: wall_ns_per_op where its threads run at once, else
+ * cpu_ns_per_op; PAB_ALL_WORKLOADS: for all together, wall time only if it speaks for each. */
+#define PAB_ALL_WORKLOADS SIZE_MAX
+const char *pab_reading_clock(const struct pab_reading *reading, size_t workload);
+
 /* The values of a cell that count (results/README.md: "A sample counts"); empty when there are
  * none. Built once, borrowed until the reading is closed. */
 const struct pab_series *pab_reading_series(struct pab_reading *reading, enum pab_reading_part part,

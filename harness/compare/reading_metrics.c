@@ -1,4 +1,5 @@
 #include "harness/compare/reading_state.h"
+#include "harness/json_text.h"
 
 #include <string.h>
 
@@ -45,6 +46,22 @@ static struct pab_metric metric_of(const char *name)
         .unit = ends_in(name, "_ns") ? "ns" : unit,
         .family = family_of(name),
     };
+}
+
+const char *pab_reading_clock(const struct pab_reading *reading, size_t workload)
+{
+    size_t asked = 0;
+    size_t wall = 0;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(reading->run, "workloads"), index, row)
+    {
+        if (workload == PAB_ALL_WORKLOADS || workload == index) {
+            asked++;
+            wall += pab_json_is(row, "clock", "wall");
+        }
+    }
+    return fixed[asked > 0 && wall == asked ? METRIC_WALL : METRIC_CPU].name;
 }
 
 void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size)

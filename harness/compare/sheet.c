@@ -4,10 +4,20 @@
 #include "harness/text.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PASS_MAX 300
 
 /* --- rows ------------------------------------------------------------------------------------- */
+
+/* Of the head: a workload that it lacks has no verdict. */
+static bool is_clock(const struct pab_sheet *sheet, const char *workload,
+                     const struct pab_metric *metric)
+{
+    struct pab_reading *head = sheet->head;
+    size_t index = workload == NULL ? PAB_ALL_WORKLOADS : pab_reading_find_workload(head, workload);
+    return strcmp(metric->name, pab_reading_clock(head, index)) == 0;
+}
 
 struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
                               const struct pab_contrast *contrast, const struct pab_metric *metric)
@@ -27,6 +37,7 @@ struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
         .label = contrast->label,
         .metric = metric,
         .paired = sheet->paired && metric->family == PAB_FAMILY_TIME,
+        .is_clock = is_clock(sheet, workload, metric),
         .base = NAN,
         .head = NAN,
         .ratio = NAN,
@@ -70,10 +81,11 @@ struct pab_numbers pab_sheet_head(const struct pab_sheet *sheet, size_t workload
 }
 
 bool pab_sheet_judges(const struct pab_sheet *sheet, const struct pab_contrast *contrast,
-                      const struct pab_metric *metric)
+                      const struct pab_row *row)
 {
-    bool is_wanted = metric->family != PAB_FAMILY_TIME || !sheet->out->rules.cpu_time_only ||
-                     strcmp(metric->name, "cpu_ns_per_op") == 0;
+    const struct pab_metric *metric = row->metric;
+    bool is_wanted =
+        metric->family != PAB_FAMILY_TIME || !sheet->out->rules.cpu_time_only || row->is_clock;
     /* Other allocators have other structures, and their instructions cost other times. */
     bool is_own =
         metric->family == PAB_FAMILY_STRUCTURE || metric->family == PAB_FAMILY_INSTRUCTIONS;
@@ -218,7 +230,7 @@ static void add_time(struct pab_sheet *sheet, struct pab_row *row, const struct 
                      const struct pab_contrast *contrast)
 {
     struct pab_evidence *evidence = &sheet->evidence[sheet->out->count - 1];
-    bool is_judged = pab_sheet_judges(sheet, contrast, row->metric);
+    bool is_judged = pab_sheet_judges(sheet, contrast, row);
     bool has_ratio = pab_fill_time(row, sides, &sheet->out->rules, evidence);
     evidence->judged = is_judged && has_ratio;
     if (!is_judged) {
@@ -234,7 +246,7 @@ static void add_values(struct pab_sheet *sheet, struct pab_row *row, const struc
                        const struct pab_contrast *contrast)
 {
     struct pab_limits limits = pab_sheet_limits(sheet, contrast, row->metric);
-    if (pab_sheet_judges(sheet, contrast, row->metric)) {
+    if (pab_sheet_judges(sheet, contrast, row)) {
         bool must_equal = row->metric->family == PAB_FAMILY_STRUCTURE;
         pab_judge_values(row, sides, must_equal ? NULL : &limits);
     } else {

@@ -54,7 +54,7 @@ struct pab_numbers pab_sheet_head(const struct pab_sheet *sheet, size_t workload
 
 /* Whether a time of this contrast gets a verdict. */
 bool pab_sheet_judges(const struct pab_sheet *sheet, const struct pab_contrast *contrast,
-                      const struct pab_metric *metric);
+                      const struct pab_row *row);
 /* What a difference must exceed to count. */
 struct pab_limits pab_sheet_limits(const struct pab_sheet *sheet,
                                    const struct pab_contrast *contrast,

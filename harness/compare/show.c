@@ -16,8 +16,7 @@ bool pab_show_by_default(const struct pab_comparison *comparison, const struct p
 {
     enum pab_family family = row->metric->family;
     bool is_held = row->call == PAB_CALL_NOT_JUDGED || row->call == PAB_CALL_EQUIVALENT;
-    if (strcmp(row->metric->name, "cpu_ns_per_op") == 0 ||
-        strcmp(row->metric->name, "peak_rss_bytes") == 0) {
+    if (row->is_clock || strcmp(row->metric->name, "peak_rss_bytes") == 0) {
         return true;
     }
     if (comparison->baseline != NULL) {

@@ -106,7 +106,7 @@ static void add_time(struct pab_sheet *sheet, const struct pab_contrast *contras
         struct pab_evidence *evidence = &sheet->evidence[sheet->out->count - 1];
         row->workloads = suite.workloads;
         pab_fill_effect(row, &effect, rules, evidence);
-        evidence->judged = pab_sheet_judges(sheet, contrast, row->metric);
+        evidence->judged = pab_sheet_judges(sheet, contrast, row);
     }
     pab_numbers_free(&suite.logs);
     free(suite.parts);

@@ -68,9 +68,103 @@ static void requests_are_honoured(void **state)
     pab_plan_fini(&plan);
 }
 
+static size_t cells_of(const struct pab_plan *plan, const struct pab_pass *pass)
+{
+    static struct pab_cell cells[PAB_PLAN_CELLS_MAX];
+    return pab_plan_round(plan, pass, 0, cells);
+}
+
+/* A workload for each number of threads; those backends that threads may call. */
+static void threads_are_rows(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){.backends = "system,pymalloc,null,pymalloc+null",
+                                      .workloads = "threads_gil,threads_i*,threads_larson,strings",
+                                      .threads = "4,1"});
+    static const struct {
+        const char *id;
+        uint64_t threads;
+        uint32_t left_out; /* 1 << backend */
+    } expected[] = {
+        {"strings", 0, 0},
+        {"threads_gil:threads=4", 4, 0},
+        {"threads_gil:threads=1", 1, 0},
+        {"threads_interpreters:threads=4", 4, 12},
+        {"threads_interpreters:threads=1", 1, 12},
+        {"threads_larson:threads=4", 4, 14},
+        {"threads_larson:threads=1", 1, 14},
+    };
+    assert_int_equal(plan.workload_count, ARRAY_COUNT(expected));
+    for (size_t i = 0; i < plan.workload_count; i++) {
+        assert_string_equal(plan.workloads[i].id, expected[i].id);
+        assert_int_equal(plan.left_out[i], expected[i].left_out);
+        if (expected[i].threads > 0) {
+            assert_int_equal(plan.workloads[i].params[0], expected[i].threads);
+            assert_int_equal(plan.workloads[i].memory_params[0], expected[i].threads);
+        }
+    }
+    size_t all = 4 + 2 * 4 + 2 * 2 + 2 * 1;
+    assert_int_equal(cells_of(&plan, &pab_pass_time), all + 7); /* a control on each workload */
+    assert_int_equal(cells_of(&plan, &pab_pass_memory), all);
+    /* It follows one thread: those with four are not for it. */
+    assert_int_equal(cells_of(&plan, pab_pass_find("instructions")), 4 + 4 + 2 + 1);
+    json_t *json = pab_plan_to_json(&plan);
+    struct pab_plan again;
+    struct pab_error err;
+    plan.passes = 1;
+    assert_int_equal(pab_plan_from_json(&again, json, &err), PAB_OK);
+    assert_string_equal(again.workloads[5].id, "threads_larson:threads=4");
+    assert_memory_equal(again.left_out, plan.left_out, sizeof(plan.left_out));
+    json_decref(json);
+    pab_plan_fini(&again);
+    pab_plan_fini(&plan);
+}
+
+/* Without -w: all that have threads, and no other. */
+static void threads_choose_workloads(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){.backends = "system", .threads = "2"});
+    assert_true(plan.workload_count > 0);
+    for (size_t i = 0; i < plan.workload_count; i++) {
+        assert_int_not_equal(plan.workloads[i].workload->threading, PAB_THREADING_NONE);
+    }
+    pab_plan_fini(&plan);
+}
+
+static void values_are_rows(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){.backends = "system",
+                                      .workloads = "strings,raw_random",
+                                      .params = {"*.live=2K,1000", "strings.hot=0,7"},
+                                      .param_count = 2});
+    static const char *const expected[] = {
+        "strings:live=2048:hot=0", "strings:live=2048:hot=7", "strings:live=1000:hot=0",
+        "strings:live=1000:hot=7", "raw_random:live=2048",    "raw_random:live=1000",
+    };
+    assert_int_equal(plan.workload_count, ARRAY_COUNT(expected));
+    for (size_t i = 0; i < plan.workload_count; i++) {
+        assert_string_equal(plan.workloads[i].id, expected[i]);
+    }
+    assert_int_equal(plan.workloads[3].params[0], 1000);
+    assert_int_equal(plan.workloads[4].memory_params[0], 2048);
+    pab_plan_fini(&plan);
+}
+
 static void mistakes_are_named(void **state)
 {
     (void)state;
+    expect_error(&(struct pab_request){.threads = "0"}, "outside 1..64 threads");
+    expect_error(&(struct pab_request){.threads = "2,2"}, "named twice");
+    expect_error(&(struct pab_request){.threads = ","}, "empty");
+    expect_error(&(struct pab_request){.threads = "2", .workloads = "strings"},
+                 "none of these workloads has threads");
+    expect_error(&(struct pab_request){.params = {"strings.live=100,1"}, .param_count = 1},
+                 "outside");
     expect_error(&(struct pab_request){.backends = "system,system"}, "twice");
     expect_error(&(struct pab_request){.backends = ","}, "empty");
     expect_error(&(struct pab_request){.workloads = "string"}, "did you mean 'strings'");
@@ -194,9 +288,15 @@ static void numbers_out_of_range_are_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),           cmocka_unit_test(requests_are_honoured),
-        cmocka_unit_test(mistakes_are_named), cmocka_unit_test(rounds_are_permutations),
-        cmocka_unit_test(json_round_trip),    cmocka_unit_test(numbers_out_of_range_are_damage),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(requests_are_honoured),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(rounds_are_permutations),
+        cmocka_unit_test(threads_are_rows),
+        cmocka_unit_test(threads_choose_workloads),
+        cmocka_unit_test(values_are_rows),
+        cmocka_unit_test(json_round_trip),
+        cmocka_unit_test(numbers_out_of_range_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
