@@ -22,7 +22,7 @@
 enum { LIVE, STEPS, FINALIZED, CYCLIC };
 
 static const struct pab_param weak_caches_params[] = {
-    {"live", "handles on values", "handles", 2000, 75000, 16, 10000000},
+    {"live", "handles on values", "handles", 2000, 95000, 16, 10000000},
     {"steps", "look-ups of the steady phase", "look-ups", 9000, 100000, 16, 100000000},
     {"finalized", "share of values with a finalizer", "1/1000", 250, 0, 0, 1000},
     {"cyclic", "share of values that are part of a cycle", "1/1000", 100, 0, 0, 1000},
