@@ -1,5 +1,6 @@
 #include "workloads/support/crew.h"
 
+#include "allocators/os_pages.h"
 #include "allocators/spec.h"
 #include "workloads/support/inputs.h"
 
@@ -9,12 +10,12 @@
 #define STACK_TOUCHED ((size_t)32 << 10) /* so much of a stack is resident before the body */
 
 struct member {
-    pthread_cond_t called; /* there is a task, or it is this member's turn */
+    _Alignas(PAB_CREW_LINES)
+        pthread_cond_t called; /* there is a task, or it is this member's turn */
     struct pab_crew *crew;
     unsigned index;
     bool is_busy;         /* with the present task */
-    struct pab_heap *own; /* its heap, or the run's */
-    struct pab_heap view; /* tables alone: those of `own` as they are called at once */
+    struct pab_heap view; /* tables alone: what it calls at once, its own heap or the run's */
 };
 
 /* The tables that stand in the run's heap where members have heaps of their own. */
@@ -23,12 +24,14 @@ struct route {
     enum pab_domain domain;
 };
 
+/* In a mapping that stays as long as the process: its threads sleep in it, and others would be woken
+ * in their place by whoever came to lie there. */
 struct pab_crew {
     unsigned size;
     enum pab_threading threading;
     struct route routes[PAB_DOMAIN_COUNT];
     bool has_heaps;
-    struct member *members[PAB_CREW_MAX];
+    struct member *members; /* in the same mapping */
 
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t ended; /* no member is busy any more */
@@ -55,20 +58,20 @@ static unsigned next_busy(const struct pab_crew *crew, unsigned index)
     unsigned next = index;
     do {
         next = (next + 1) % crew->size;
-    } while (next != index && !crew->members[next]->is_busy);
+    } while (next != index && !crew->members[next].is_busy);
     return next;
 }
 
 static void hand_over(struct pab_crew *crew, unsigned next)
 {
     crew->turn = next;
-    pthread_cond_signal(&crew->members[next]->called);
+    pthread_cond_signal(&crew->members[next].called);
 }
 
 /* With the lock held: this member is done with the task. */
 static void leave(struct pab_crew *crew, unsigned index)
 {
-    crew->members[index]->is_busy = false;
+    crew->members[index].is_busy = false;
     crew->busy--;
     if (crew->busy == 0) {
         pthread_cond_signal(&crew->ended);
@@ -126,9 +129,9 @@ void pab_crew_run(struct pab_crew *crew, const struct pab_run *run, pab_crew_tas
     crew->tasks++;
     crew->busy = crew->size;
     for (unsigned i = 0; i < crew->size; i++) {
-        crew->members[i]->is_busy = true;
+        crew->members[i].is_busy = true;
         if (!crew->in_turns) {
-            pthread_cond_signal(&crew->members[i]->called);
+            pthread_cond_signal(&crew->members[i].called);
         }
     }
     pthread_mutex_unlock(&crew->lock);
@@ -149,7 +152,7 @@ void pab_crew_pause(struct pab_crew *crew, unsigned member)
     if (next != member) {
         hand_over(crew, next);
         while (crew->turn != member) {
-            pthread_cond_wait(&crew->members[member]->called, &crew->lock);
+            pthread_cond_wait(&crew->members[member].called, &crew->lock);
         }
     }
     pthread_mutex_unlock(&crew->lock);
@@ -160,7 +163,7 @@ void pab_crew_pause(struct pab_crew *crew, unsigned member)
 static const struct pab_alloc *own_table(void *ctx)
 {
     const struct route *route = ctx;
-    return &route->crew->members[current_member]->view.domain[route->domain];
+    return &route->crew->members[current_member].view.domain[route->domain];
 }
 
 static void *route_malloc(void *ctx, size_t size)
@@ -221,8 +224,7 @@ static enum pab_status open_heaps(struct pab_crew *crew, struct pab_run *run, st
         }
         heap->beside = run->heap->beside;
         run->heap->beside = heap;
-        crew->members[i]->own = heap;
-        memcpy(crew->members[i]->view.domain, heap->domain, sizeof(heap->domain));
+        memcpy(crew->members[i].view.domain, heap->domain, sizeof(heap->domain));
     }
     lay_routes(crew, run->heap);
     return PAB_OK;
@@ -230,7 +232,7 @@ static enum pab_status open_heaps(struct pab_crew *crew, struct pab_run *run, st
 
 struct pab_heap *pab_crew_heap(struct pab_crew *crew, const struct pab_run *run, unsigned member)
 {
-    return crew->has_heaps && run->at_once ? &crew->members[member]->view : run->heap;
+    return crew->has_heaps && run->at_once ? &crew->members[member].view : run->heap;
 }
 
 /* --- making one ------------------------------------------------------------------------------- */
@@ -243,16 +245,29 @@ void *pab_crew_take(struct pab_inputs *inputs, size_t size)
     return (unsigned char *)place + (past == 0 ? 0 : PAB_CREW_LINES - past);
 }
 
-static struct member *member_new(struct pab_crew *crew, unsigned index, struct pab_run *run)
+/* NULL when there is no memory. */
+static struct pab_crew *crew_map(unsigned size)
 {
-    struct member *member = pab_crew_take(run->inputs, sizeof(*member));
+    size_t head = (sizeof(struct pab_crew) + PAB_CREW_LINES - 1) / PAB_CREW_LINES * PAB_CREW_LINES;
+    void *place = pab_pages_map(head + size * sizeof(struct member));
+    struct pab_crew *crew = place;
+    if (crew != NULL) {
+        crew->size = size;
+        crew->members = (void *)((unsigned char *)place + head);
+        pthread_mutex_init(&crew->lock, NULL);
+        pthread_cond_init(&crew->ended, NULL);
+    }
+    return crew;
+}
+
+static void member_init(struct pab_crew *crew, unsigned index, const struct pab_run *run)
+{
+    struct member *member = &crew->members[index];
     pthread_cond_init(&member->called, NULL);
     member->crew = crew;
     member->index = index;
     member->is_busy = true;
-    member->own = run->heap;
     memcpy(member->view.domain, run->heap->domain, sizeof(run->heap->domain));
-    return member;
 }
 
 /* All members are there and idle when it returns. */
@@ -261,7 +276,7 @@ static enum pab_status start_threads(struct pab_crew *crew, struct pab_error *er
     crew->busy = crew->size;
     for (unsigned i = 1; i < crew->size; i++) {
         pthread_t thread;
-        int error = pthread_create(&thread, NULL, serve, crew->members[i]);
+        int error = pthread_create(&thread, NULL, serve, &crew->members[i]);
         if (error != 0) {
             return pab_fail(err, PAB_UNAVAILABLE,
                             "the system grants no thread %u of %u (%s): ask for fewer by --threads",
@@ -279,23 +294,24 @@ static enum pab_status start_threads(struct pab_crew *crew, struct pab_error *er
 enum pab_status pab_crew_new(struct pab_run *run, enum pab_threading threading,
                              struct pab_crew **out, struct pab_error *err)
 {
-    struct pab_crew *crew = pab_crew_take(run->inputs, sizeof(*crew));
-    crew->size = (unsigned)run->params[0];
-    PAB_CHECK(crew->size >= 1 && crew->size <= PAB_CREW_MAX);
-    if (run->one_thread && crew->size > 1) {
+    unsigned size = (unsigned)run->params[0];
+    PAB_CHECK(size >= 1 && size <= PAB_CREW_MAX);
+    if (run->one_thread && size > 1) {
         return pab_fail(err, PAB_UNAVAILABLE,
                         "this pass follows one thread alone, not the %u of the workload: give it "
                         "--threads 1",
-                        crew->size);
+                        size);
+    }
+    struct pab_crew *crew = crew_map(size);
+    if (crew == NULL) {
+        return pab_fail(err, PAB_NO_MEMORY, "no memory for %u threads", size);
     }
     crew->threading = threading;
-    pthread_mutex_init(&crew->lock, NULL);
-    pthread_cond_init(&crew->ended, NULL);
-    for (unsigned i = 0; i < crew->size; i++) {
-        crew->members[i] = member_new(crew, i, run);
+    for (unsigned i = 0; i < size; i++) {
+        member_init(crew, i, run);
     }
     enum pab_status status = PAB_OK;
-    if (threading == PAB_THREADING_HEAPS && crew->size > 1 && run->spec != NULL &&
+    if (threading == PAB_THREADING_HEAPS && size > 1 && run->spec != NULL &&
         (run->spec->backend->caps & PAB_CAP_INSTANCES) != 0) {
         status = open_heaps(crew, run, err);
     }

@@ -15,8 +15,8 @@
  * an allocator holds for each thread shows in turns as it does at once; what it holds because two
  * threads met in it does not.
  *
- * The memory of a crew is the run's inputs, and of a thread its own mapping: glibc takes some 300
- * bytes a thread from its heap for thread-local storage, before anything is measured.
+ * The memory of a crew and of each thread is a mapping of its own; glibc takes some 300 bytes a thread
+ * from its heap for thread-local storage, before anything is measured.
  */
 #ifndef PAB_WORKLOADS_SUPPORT_CREW_H
 #define PAB_WORKLOADS_SUPPORT_CREW_H
