@@ -1,10 +1,16 @@
 /* allocators/pymalloc.c -- the built-in pymalloc over any raw heap, as a backend.
  *
  * Insertion as in CPython: obj, and from 3.6 on mem, are served from pools; the raw domain and all
- * that pools do not serve go to the heap below.
+ * that pools do not serve go to the heap below. `level` puts that heap elsewhere:
+ *
+ *            raw domain   mem domain   over the threshold   arenas
+ *   raw      RAW          pools        RAW                  the system's pages
+ *   mem      RAW          RAW          RAW                  the system's pages
+ *   arena    system       pools        system               RAW, as PyObject_SetArenaAllocator()
  */
 #include "allocators/pymalloc/pymalloc.h"
 
+#include "allocators/pymalloc/borrow.h"
 #include "allocators/spec.h"
 
 #include <string.h>
@@ -50,6 +56,11 @@ static const struct pab_key keys[] = {
                 "never: a lost purge",
      .kind = PAB_KEY_CHOICE,
      .choices = "lazy|eager|never"},
+    {.name = "level",
+     .summary = "where the allocator behind '+' sits: below the raw domain, below mem too, or "
+                "behind the arenas alone",
+     .kind = PAB_KEY_CHOICE,
+     .choices = "raw|mem|arena"},
     {.name = NULL},
 };
 
@@ -102,15 +113,53 @@ struct pab_pymalloc_geometry pab_pymalloc_spec_geometry(const struct pab_spec *s
 static enum pab_status pymalloc_check_spec(const struct pab_spec *spec, struct pab_error *err)
 {
     struct pab_pymalloc_geometry geometry = pab_pymalloc_spec_geometry(spec);
+    if (is_choice(spec, "level", "arena") && pab_spec_is(spec, "hooks", "debug")) {
+        return pab_fail(err, PAB_USAGE,
+                        "%s: the debug hooks stand around blocks, not around arenas: take away "
+                        "hooks=debug or level=arena",
+                        spec->id);
+    }
     return pab_pymalloc_geometry_check(&geometry, err);
 }
 
 /* What probe() tells, beside the allocator itself. */
 struct pymalloc_state {
     struct pab_pymalloc *pm;
+    struct pab_pymalloc_borrowed *borrowed; /* level=arena: owns pm; else NULL */
+    struct pab_heap system;                 /* level=arena: serves the raw domain */
     struct pab_pymalloc_geometry geometry;
     char profile[8];
+    bool mem_is_pooled;
 };
+
+/* The C library's malloc serves what RAW does at the other levels. */
+static enum pab_status open_system(struct pab_heap *out, struct pab_error *err)
+{
+    struct pab_spec *spec = NULL;
+    enum pab_status status = pab_spec_parse("system", &spec, err);
+    if (status == PAB_OK) {
+        status = pab_heap_open(out, spec, err);
+    }
+    pab_spec_destroy(spec);
+    return status;
+}
+
+static enum pab_status open_over_borrowed(struct pymalloc_state *state, const struct pab_alloc *raw,
+                                          struct pab_error *err)
+{
+    enum pab_status status = open_system(&state->system, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    status = pab_pymalloc_borrow(&state->borrowed, &state->geometry,
+                                 &state->system.domain[PAB_DOMAIN_RAW], raw, err);
+    if (status != PAB_OK) {
+        pab_heap_close(&state->system);
+        return status;
+    }
+    state->pm = pab_pymalloc_borrow_inner(state->borrowed);
+    return PAB_OK;
+}
 
 static enum pab_status pymalloc_open(struct pab_heap *heap, const struct pab_spec *spec,
                                      struct pab_error *err)
@@ -123,15 +172,21 @@ static enum pab_status pymalloc_open(struct pab_heap *heap, const struct pab_spe
     state->geometry = pab_pymalloc_spec_geometry(spec);
     snprintf(state->profile, sizeof(state->profile), "%s", profile_name(spec));
     const struct pab_alloc *raw = &heap->raw->domain[PAB_DOMAIN_RAW];
-    enum pab_status status = pab_pymalloc_create(&state->pm, &state->geometry, raw, NULL, err);
+    bool borrows = is_choice(spec, "level", "arena");
+    enum pab_status status =
+        borrows ? open_over_borrowed(state, raw, err)
+                : pab_pymalloc_create(&state->pm, &state->geometry, raw, NULL, err);
     if (status != PAB_OK) {
         free(state);
         return status;
     }
-    struct pab_alloc table = pab_pymalloc_table(state->pm);
+    struct pab_alloc table =
+        borrows ? pab_pymalloc_borrow_table(state->borrowed) : pab_pymalloc_table(state->pm);
+    raw = borrows ? &state->system.domain[PAB_DOMAIN_RAW] : raw;
+    state->mem_is_pooled = state->geometry.mem_is_pymalloc && !is_choice(spec, "level", "mem");
     heap->state = state;
     heap->domain[PAB_DOMAIN_RAW] = *raw;
-    heap->domain[PAB_DOMAIN_MEM] = state->geometry.mem_is_pymalloc ? table : *raw;
+    heap->domain[PAB_DOMAIN_MEM] = state->mem_is_pooled ? table : *raw;
     heap->domain[PAB_DOMAIN_OBJ] = table;
     return PAB_OK;
 }
@@ -139,7 +194,12 @@ static enum pab_status pymalloc_open(struct pab_heap *heap, const struct pab_spe
 static void pymalloc_close(struct pab_heap *heap)
 {
     struct pymalloc_state *state = heap->state;
-    pab_pymalloc_destroy(state->pm);
+    if (state->borrowed != NULL) {
+        pab_pymalloc_borrow_end(state->borrowed);
+        pab_heap_close(&state->system);
+    } else {
+        pab_pymalloc_destroy(state->pm);
+    }
     free(state);
     heap->state = NULL;
 }
@@ -155,11 +215,14 @@ static enum pab_status pymalloc_probe(struct pab_heap *heap, struct pab_identity
     snprintf(out->version, sizeof(out->version), "built in, as CPython %s", state->profile);
     snprintf(out->settings, sizeof(out->settings),
              "align=%zu threshold=%zu pool=%zu arena=%zu tail=%s hugepages=%s release=%s mem=%s "
-             "raw=%s",
+             "raw=%s%s%s",
              geometry->align, geometry->threshold, geometry->pool_bytes, geometry->arena_bytes,
              geometry->keep_last_arena ? "keep" : "release",
              geometry->advise_hugepages ? "advise" : "off", releases[geometry->release],
-             geometry->mem_is_pymalloc ? "pymalloc" : "raw", heap->raw->backend->name);
+             state->mem_is_pooled ? "pymalloc" : "raw",
+             state->borrowed != NULL ? "system" : heap->raw->backend->name,
+             state->borrowed != NULL ? " arenas=" : "",
+             state->borrowed != NULL ? heap->raw->backend->name : "");
     return PAB_OK;
 }
 
@@ -196,6 +259,9 @@ static void pymalloc_stats(struct pab_heap *heap, pab_stat_visit visit, void *ar
 static bool pymalloc_inventory(struct pab_heap *heap, struct pab_inventory *out)
 {
     const struct pymalloc_state *state = heap->state;
+    if (state->borrowed != NULL) {
+        return false; /* the lender counts the same bytes as its blocks */
+    }
     pab_pymalloc_inventory_read(state->pm, out);
     return true;
 }

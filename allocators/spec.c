@@ -536,3 +536,12 @@ bool pab_spec_is(const struct pab_spec *spec, const char *key, const char *word)
     const struct pab_spec_value *value = pab_spec_get(spec, key);
     return value != NULL && strcmp(value->text, word) == 0;
 }
+
+const char *pab_spec_level(const struct pab_spec *spec)
+{
+    const struct pab_spec_value *level = pab_spec_get(spec, "level");
+    if ((spec->backend->caps & PAB_CAP_STACKS) == 0) {
+        return "object";
+    }
+    return level == NULL ? "raw" : level->text;
+}

@@ -49,6 +49,10 @@ const struct pab_spec_value *pab_spec_get(const struct pab_spec *spec, const cha
 /* True when the spec sets `key` to `word`. */
 bool pab_spec_is(const struct pab_spec *spec, const char *key, const char *word);
 
+/* The insertion level of what is compared: "object" (it serves everything), or that of the allocator
+ * below a pymalloc: "raw", "mem", "arena". */
+const char *pab_spec_level(const struct pab_spec *spec);
+
 /* "4K" -> 4096. Digits and one of K M G T; PAB_USAGE otherwise. `what` opens the sentence. */
 enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
                                struct pab_error *err);

@@ -108,6 +108,12 @@ static inline bool owns_block(const struct pab_pymalloc *pm, const void *ptr)
     return (uintptr_t)ptr - pm->base < pm->span;
 }
 
+/* Arenas may lie anywhere (borrow.h): then whoever calls knows what is owned. */
+static inline bool spans_everything(const struct pab_pymalloc *pm)
+{
+    return pm->span >> 46 != 0;
+}
+
 static inline struct pool *pool_of(const struct pab_pymalloc *pm, const void *address)
 {
     assert(owns_block(pm, address));

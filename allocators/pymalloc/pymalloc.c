@@ -145,7 +145,7 @@ OUT_OF_LINE static void pool_retire_empty(struct pab_pymalloc *pm, struct pool *
 OUT_OF_LINE static void *raw_malloc(struct pab_pymalloc *pm, size_t size)
 {
     void *block = pm->raw.malloc(pm->raw.ctx, size);
-    assert(block == NULL || !owns_block(pm, block));
+    assert(block == NULL || !owns_block(pm, block) || spans_everything(pm));
     pm->raw_blocks += block != NULL;
     return block;
 }
@@ -153,7 +153,7 @@ OUT_OF_LINE static void *raw_malloc(struct pab_pymalloc *pm, size_t size)
 OUT_OF_LINE static void *raw_calloc(struct pab_pymalloc *pm, size_t count, size_t size)
 {
     void *block = pm->raw.calloc(pm->raw.ctx, count, size);
-    assert(block == NULL || !owns_block(pm, block));
+    assert(block == NULL || !owns_block(pm, block) || spans_everything(pm));
     pm->raw_blocks += block != NULL;
     return block;
 }
