@@ -167,7 +167,7 @@ struct pab_heap {
     struct pab_entry_points entry[PAB_DOMAIN_COUNT]; /* all NULL for a built-in allocator */
     const void *anchor; /* an address within the object that open() took the entries from */
     const struct pab_backend *backend;
-    struct pab_heap *raw;                    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
+    struct pab_heap *raw;    /* PAB_CAP_STACKS: the heap below, owned; else NULL */
     struct pab_heap *beside; /* one more that the same workload calls; what a heap tells of itself
                                 is without it. Else NULL */
     struct pab_alloc bare[PAB_DOMAIN_COUNT]; /* the tables as open() made them */
@@ -175,6 +175,7 @@ struct pab_heap {
     struct pab_leaky *leaky;                 /* decorate/leaky.h, owned; NULL without leak=N */
     struct pab_slow *slow;                   /* decorate/slow.h, owned; NULL without slow=N */
     void *state;                             /* the backend's own */
+    bool is_of_one_thread; /* set by open(): no thread may call but the one that opened it */
 };
 
 /* Opens what `spec` names, the raw heap below it first, and hooks both if it says so: as in

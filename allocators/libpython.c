@@ -54,6 +54,7 @@ static enum pab_status libpython_open(struct pab_heap *heap, const struct pab_sp
             return pab_fail(err, PAB_UNAVAILABLE, "it has no Py_InitializeEx()");
         }
         initialize(0);
+        heap->is_of_one_thread = true; /* no other one has an interpreter's state */
     }
     return status;
 }

@@ -124,6 +124,11 @@ static enum pab_status make_threads(struct replay *replay, struct pab_run *run,
     if (threads <= 1 || run->one_thread) {
         return PAB_OK;
     }
+    if (run->heap->is_of_one_thread) {
+        return pab_fail(err, PAB_UNAVAILABLE,
+                        "%s can be called by one thread alone here, and %s has %u",
+                        run->heap->backend->name, run->recording->path, threads);
+    }
     replay->baton = pab_inputs_take(run->inputs, sizeof(*replay->baton) + 64);
     replay->baton = (struct pab_baton *)(((uintptr_t)replay->baton + 63) & ~(uintptr_t)63);
     return pab_baton_init(replay->baton, &replay->play,
