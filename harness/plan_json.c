@@ -155,7 +155,8 @@ static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
     {
         const struct pab_workload *workload = NULL;
         enum pab_status status = find_workload(item, &workload, err);
-        if (status != PAB_OK || plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
+        if (status != PAB_OK || workload == NULL ||
+            plan->workload_count == PAB_PLAN_WORKLOADS_MAX) {
             return status != PAB_OK ? status : damaged(err, "too many workloads");
         }
         struct pab_planned_workload *planned = &plan->workloads[plan->workload_count++];

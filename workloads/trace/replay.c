@@ -5,6 +5,7 @@
 #include "workloads/support/rng.h"
 #include "workloads/trace/baton.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define WINDOW_WORDS ((size_t)1 << 15) /* a quarter of a MiB: stays in the cache until played */
@@ -111,8 +112,8 @@ static enum pab_status expect_whole(const struct replay *replay, const struct pa
         return pab_fail(err, PAB_BAD_DATA, "%s has no events: there is nothing to replay", path);
     }
     if (asked != 0 ? survey->taken < asked : !survey->ended) {
-        return pab_fail(err, PAB_BAD_DATA, "%s ends after %llu events: it is not whole", path,
-                        (unsigned long long)(run->params[PAB_REPLAY_FROM] - 1 + survey->taken));
+        return pab_fail(err, PAB_BAD_DATA, "%s ends after %" PRIu64 " events: it is not whole",
+                        path, run->params[PAB_REPLAY_FROM] - 1 + survey->taken);
     }
     return PAB_OK;
 }
