@@ -125,6 +125,11 @@ struct pab_alloc pab_pymalloc_borrow_table(struct pab_pymalloc_borrowed *borrowe
     };
 }
 
+bool pab_pymalloc_is_borrowed(const struct pab_alloc *table)
+{
+    return table->malloc == borrowed_malloc;
+}
+
 struct pab_pymalloc *pab_pymalloc_borrow_inner(struct pab_pymalloc_borrowed *borrowed)
 {
     return borrowed->pm;

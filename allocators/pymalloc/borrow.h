@@ -21,6 +21,8 @@ void pab_pymalloc_borrow_end(struct pab_pymalloc_borrowed *borrowed);
 
 /* The table for mem and obj. */
 struct pab_alloc pab_pymalloc_borrow_table(struct pab_pymalloc_borrowed *borrowed);
+/* Whether a table is one of these: then its ctx is no struct pab_pymalloc. */
+bool pab_pymalloc_is_borrowed(const struct pab_alloc *table);
 /* For statistics and checks: never to be called through its own table. */
 struct pab_pymalloc *pab_pymalloc_borrow_inner(struct pab_pymalloc_borrowed *borrowed);
 

@@ -293,7 +293,10 @@ static bool aligned_in(struct pab_check_run *run, enum pab_domain domain, size_t
     static void *blocks[ALIGN_EACH];
     struct pab_subject subject;
     size_t promised = pab_aligned_least(run);
-    bool is_pooled = domain != PAB_DOMAIN_RAW && (run->heap->raw != NULL || is_cpython(run->heap));
+    bool is_pooled = domain != PAB_DOMAIN_RAW &&
+                     (is_cpython(run->heap) ||
+                      (run->heap->raw != NULL &&
+                       run->heap->bare[domain].malloc == run->heap->bare[PAB_DOMAIN_OBJ].malloc));
     pab_subject_init_domain(&subject, run->heap, domain);
     bool holds = true;
     for (size_t size = 0; holds && size <= ALIGN_SIZES; size++) {
