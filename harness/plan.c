@@ -382,7 +382,8 @@ static enum pab_status set_param(struct pab_plan *plan, const char *text, struct
         if (!find_param(planned->workload, name, &index, err)) {
             continue; /* a glob may match workloads that lack it; one must have it */
         }
-        status = strchr(equals, ',') != NULL ? pab_plan_vary(plan, &i, index, equals + 1, text, err)
+        const struct pab_variation several = {index, equals + 1, text};
+        status = strchr(equals, ',') != NULL ? pab_plan_vary(plan, &i, &several, err)
                                              : set_value(planned, index, equals + 1, text, err);
         set++;
     }

@@ -104,10 +104,15 @@ enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_reques
 /* Adds one arm: a spec that is not there yet. */
 enum pab_status pab_plan_add(struct pab_plan *plan, const char *word, struct pab_error *err);
 
-/* Puts in the place of a planned workload one for each value of `list`, and `workload` at the last
- * of them; `text` is what the user wrote, for errors. */
-enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload, size_t param,
-                              const char *list, const char *text, struct pab_error *err);
+struct pab_variation {
+    size_t param;     /* of the workload */
+    const char *list; /* its values: "1,2,4" */
+    const char *text; /* what the user wrote, for errors */
+};
+
+/* Puts in the place of a planned workload one for each value, and `workload` at the last of them. */
+enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload,
+                              const struct pab_variation *variation, struct pab_error *err);
 
 /* --threads: varies those workloads that have them; one must. */
 enum pab_status pab_plan_threads(struct pab_plan *plan, const char *list, struct pab_error *err);

@@ -52,11 +52,12 @@ static enum pab_status set_value(struct pab_planned_workload *planned, size_t pa
     return PAB_OK;
 }
 
-enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload, size_t param,
-                              const char *list, const char *text, struct pab_error *err)
+enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload,
+                              const struct pab_variation *variation, struct pab_error *err)
 {
+    const char *text = variation->text;
     struct values values = {.text = text};
-    enum pab_status status = pab_for_words(list, text, add_value, &values, err);
+    enum pab_status status = pab_for_words(variation->list, text, add_value, &values, err);
     if (status != PAB_OK) {
         return status;
     }
@@ -72,7 +73,7 @@ enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload, size_t pa
         place[i] = place[0];
     }
     for (size_t i = 0; i < values.count && status == PAB_OK; i++) {
-        status = set_value(&place[i], param, values.at[i], text, err);
+        status = set_value(&place[i], variation->param, values.at[i], text, err);
     }
     plan->workload_count += more;
     *workload += more;
@@ -81,12 +82,13 @@ enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload, size_t pa
 
 enum pab_status pab_plan_threads(struct pab_plan *plan, const char *list, struct pab_error *err)
 {
+    const struct pab_variation threads = {.param = 0, .list = list, .text = "--threads"};
     enum pab_status status = PAB_OK;
     bool is_any = false;
     for (size_t i = 0; i < plan->workload_count && status == PAB_OK; i++) {
         if (plan->workloads[i].workload->threading != PAB_THREADING_NONE) {
             is_any = true;
-            status = pab_plan_vary(plan, &i, 0, list, "--threads", err);
+            status = pab_plan_vary(plan, &i, &threads, err);
         }
     }
     return is_any ? status

@@ -51,6 +51,12 @@ static uint32_t blocks_each(const struct threads_larson *w)
     return (uint32_t)(w->params[LIVE] / w->params[THREADS]);
 }
 
+/* In one round. */
+static uint64_t steps_each(const struct threads_larson *w)
+{
+    return w->params[STEPS] / (w->params[THREADS] * w->params[ROUNDS]);
+}
+
 static const struct pab_alloc *domain_of(struct threads_larson *w, unsigned member)
 {
     return &pab_crew_heap(w->crew, w->run, member)->domain[PAB_DOMAIN_OBJ];
@@ -88,7 +94,7 @@ static void work(void *state, unsigned member)
     struct threads_larson *w = state;
     struct table *table = table_of(w, member);
     const struct pab_alloc *obj = domain_of(w, member);
-    uint64_t steps = w->params[STEPS] / w->params[THREADS] / w->params[ROUNDS];
+    uint64_t steps = steps_each(w);
     for (uint64_t i = 0; i < steps; i++) {
         void **slot = &table->blocks[pab_rng_below(&table->rng, blocks_each(w))];
         table->sum += pab_tagged_free(obj, *slot);
@@ -115,7 +121,9 @@ static void drain(void *state, unsigned member)
 static void threads_larson_body(struct pab_run *run)
 {
     struct threads_larson *w = run->state;
-    uint64_t rounds = w->params[ROUNDS];
+    const uint64_t threads = w->params[THREADS];
+    const uint64_t rounds = w->params[ROUNDS];
+    PAB_CHECK(threads > 0 && rounds > 0);
     w->run = run;
     w->round = 0;
     pab_run_phase(run, PAB_PHASE_BUILD);
@@ -128,11 +136,10 @@ static void threads_larson_body(struct pab_run *run)
     pab_crew_run(w->crew, run, drain, w);
     pab_run_phase(run, PAB_PHASE_END);
     run->checksum = 0;
-    for (uint64_t i = 0; i < w->params[THREADS]; i++) {
+    for (uint64_t i = 0; i < threads; i++) {
         run->checksum += w->tables[i]->sum;
     }
-    uint64_t steps = w->params[STEPS] / w->params[THREADS] / rounds * rounds;
-    run->op_count = 2 * w->params[THREADS] * (blocks_each(w) + steps);
+    run->op_count = 2 * threads * (blocks_each(w) + rounds * steps_each(w));
 }
 
 static enum pab_status threads_larson_setup(struct pab_run *run, struct pab_error *err)
