@@ -1,5 +1,6 @@
 #include "allocators/decorate/counting.h"
 #include "harness/pass.h"
+#include "harness/room.h"
 #include "harness/self.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ static struct {
     struct pab_curve_point points[PAB_CURVE_MAX];
     size_t count;
     uint64_t began_ns, tick_calls;
+    uint64_t room_bytes; /* when the body began */
     uint64_t phase_live_bytes[PAB_PHASE_COUNT];
 } demand;
 
@@ -34,9 +36,24 @@ static void thin_out(void)
     tick_every(2 * demand.tick_calls);
 }
 
+/* A machine that starts to swap, or to kill, is no place to count on: an eighth of what was free has
+ * to stay. What accounting takes itself is part of what is gone. */
+static void expect_room(uint64_t live_bytes)
+{
+    struct pab_error err;
+    if (live_bytes > PAB_ROOM_SMALL_BYTES && pab_room_bytes() < demand.room_bytes / 8) {
+        pab_fail(&err, PAB_NO_MEMORY,
+                 "it has %.1f GiB of blocks live and wants more, but %.1f GiB is all that was free "
+                 "here; give it smaller parameters (-p), or free memory",
+                 (double)live_bytes / 0x1p30, (double)demand.room_bytes / 0x1p30);
+        pab_worker_refuse("oom", &err);
+    }
+}
+
 static void record_point(void *arg, uint64_t calls, uint64_t live_bytes)
 {
     (void)arg;
+    expect_room(live_bytes);
     demand.points[demand.count++] = (struct pab_curve_point){
         .calls = calls, .t_ns = pab_wall_ns() - demand.began_ns, .bytes = live_bytes};
     if (demand.count == PAB_CURVE_MAX) {
@@ -68,6 +85,7 @@ void pab_measure_demand(const struct pab_workload *workload, struct pab_run *run
     }
     run->on_phase = record_phase;
     tick_every(FIRST_TICK_CALLS);
+    demand.room_bytes = pab_room_bytes();
     demand.began_ns = pab_wall_ns();
     workload->body(run);
     const struct pab_counts *counts = &counting->counts;

@@ -1,6 +1,7 @@
 #include "harness/experiment.h"
 
 #include "harness/experiment_state.h"
+#include "harness/room.h"
 #include "harness/self.h"
 
 #include <limits.h>
@@ -305,12 +306,27 @@ static enum pab_status start_cell(struct pab_experiment_state *state, const stru
     return status;
 }
 
+/* A cell that this machine is too small for is not started. */
+static enum pab_status refuse_cell(struct pab_experiment_state *state, const struct pab_cell *cell,
+                                   const char *why, struct pab_error *err)
+{
+    struct pab_outcome outcome = {.ok = false};
+    pab_experiment_set_failure(&outcome, "oom", why);
+    pab_progress_step(&state->progress, cell->pass->weight);
+    return pab_journal_add_one(state->journal, "failures",
+                               pab_experiment_failure(state, cell, cell->arm, &outcome), err);
+}
+
 static enum pab_status run_cell(struct pab_experiment_state *state, const struct pab_cell *cell,
                                 struct pab_error *err)
 {
     char what[KEY_BYTES];
+    char why[256];
     cell_key(state, cell, what, sizeof(what));
     pab_progress_show(&state->progress, what);
+    if (pab_room_lacks(demand_of_cell(state, cell)->peak_live_bytes, why, sizeof(why))) {
+        return refuse_cell(state, cell, why, err);
+    }
     enum pab_status status = pab_journal_reserve(state->journal, err);
     if (status == PAB_OK) {
         status = start_cell(state, cell, err);

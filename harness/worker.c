@@ -2,6 +2,7 @@
 #include "harness/collector.h"
 #include "harness/job.h"
 #include "harness/pass.h"
+#include "harness/room.h"
 #include "harness/runtime.h"
 #include "harness/self.h"
 #include "workloads/support/inputs.h"
@@ -250,8 +251,6 @@ static void send_manifest(void)
     pab_worker_send(PAB_MESSAGE_MANIFEST, &manifest, sizeof(manifest));
 }
 
-#define INPUTS_RESERVE_BYTES ((size_t)4 << 30)
-
 /* A trace asks the allocator itself, whatever objects the backend brings. */
 static const struct pab_workload *find_workload(struct pab_recording *recording)
 {
@@ -272,7 +271,7 @@ static void run_workload(struct pab_error *err)
         expect_ok(pab_fail(err, PAB_USAGE, "no workload '%s'", worker.job.subject), err);
         return;
     }
-    expect_ok(pab_inputs_init(&worker.inputs, INPUTS_RESERVE_BYTES, err), err);
+    expect_ok(pab_inputs_init(&worker.inputs, PAB_INPUTS_RESERVE_BYTES, err), err);
     struct pab_run run = {
         .heap = &worker.heap,
         .inputs = &worker.inputs,
