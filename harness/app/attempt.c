@@ -18,7 +18,7 @@
 #define XXH_INLINE_ALL /* no other library for one function */
 #include <xxhash.h>
 
-#define LOOK_MS 5 /* between two looks at its memory, at first */
+#define LOOK_NS UINT64_C(5000000) /* between two looks at its memory, at first */
 #define PAD_MAX 4096
 
 /* What lives as long as one attempt does. */
@@ -346,7 +346,7 @@ enum pab_status pab_app_attempt_make(const struct pab_app_launch *launch,
         .output_fd = -1,
         .errors_fd = -1,
         .null_fd = -1,
-        .look_ns = LOOK_MS * 1000000u,
+        .look_ns = LOOK_NS,
     };
     memset(out, 0, sizeof(*out));
     enum pab_status status = open_stage(&stage, err);

@@ -16,9 +16,9 @@
 
 #include <jansson.h>
 
-/* From a document's `run` with summaries of both, and run.app.start[]: a new array of {backend metric
- * share predicted predicted_lo predicted_hi actual actual_lo actual_hi error}; changes are shares (0.03: 3 % more),
- * null where undefined. */
+/* From a document's `run` with summaries of both, and run.app.start[]: a new array of {backend
+ * metric share predicted predicted_lo predicted_hi actual actual_lo actual_hi error}; changes are
+ * shares (0.03: 3 % more), null where undefined. */
 json_t *pab_predict(const json_t *run, const char *program, const char *replay);
 
 #endif

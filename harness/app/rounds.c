@@ -31,7 +31,9 @@ void pab_app_name(struct pab_app *app)
     snprintf(app->name, sizeof(app->name), "app:%.*s", (int)(length < 40 ? length : 40), subject);
     for (char *at = app->name; *at != '\0'; at++) {
         bool is_plain = isalnum((unsigned char)*at) || strchr("._-+:", *at) != NULL;
-        *at = is_plain ? *at : '_';
+        if (!is_plain) {
+            *at = '_';
+        }
     }
     app->workload = (struct pab_workload){
         .name = app->name,
@@ -82,24 +84,22 @@ enum pab_status pab_app_find_configurations(struct pab_app *app, struct pab_erro
 
 /* --- one run of it ---------------------------------------------------------------------------- */
 
-static enum pab_status attempt_of(const struct pab_app *app, const struct pab_program *program,
-                                  size_t arm, uint64_t pad_bytes, struct pab_app_attempt *out,
-                                  struct pab_error *err)
+static struct pab_app_launch launch_of(const struct pab_app *app, size_t arm, uint64_t pad_bytes)
 {
-    struct pab_app_launch launch = {
-        .program = program,
+    return (struct pab_app_launch){
+        .program = &app->program,
         .configuration = &app->configurations[arm],
         .pad_bytes = pad_bytes,
         .timeout_s = app->plan.timeout_s,
         .ignores_output = app->ignores_output,
     };
-    return pab_app_attempt_make(&launch, out, err);
 }
 
 static enum pab_status attempt(const struct pab_app *app, size_t arm, uint64_t pad_bytes,
                                struct pab_app_attempt *out, struct pab_error *err)
 {
-    return attempt_of(app, &app->program, arm, pad_bytes, out, err);
+    struct pab_app_launch launch = launch_of(app, arm, pad_bytes);
+    return pab_app_attempt_make(&launch, out, err);
 }
 
 /* The document's row of the program: what must come out of it. */
@@ -154,7 +154,9 @@ enum pab_status pab_app_time_start(struct pab_app *app, struct pab_error *err)
     for (size_t i = 0; i < START_RUNS * app->plan.arm_count && status == PAB_OK; i++) {
         size_t arm = i % app->plan.arm_count;
         if (!isnan(app->start_ns[arm])) {
-            status = attempt_of(app, &nothing, arm, 0, &made, err);
+            struct pab_app_launch launch = launch_of(app, arm, 0);
+            launch.program = &nothing;
+            status = pab_app_attempt_make(&launch, &made, err);
             cpu_ns[arm][i / app->plan.arm_count] = (double)(made.user_ns + made.system_ns);
             app->start_ns[arm] = made.ok ? 0 : NAN;
         }

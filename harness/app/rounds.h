@@ -1,9 +1,9 @@
 /* harness/app/rounds.h -- a real program in rounds of random order, under every configuration.
  * Depends on app/attempt.h, journal.h, plan.h.
  *
- * Samples are rows as `run` makes them: each time the program ran it gives one of the pass time (one
- * operation is one run of it), one of the pass memory, and one of the pass app, whose figures are
- * only told. In every round the baseline runs once more, as the A/A control.
+ * Samples are rows as `run` makes them: each time the program ran it gives one of the pass time
+ * (one operation is one run of it), one of the pass memory, and one of the pass app, whose
+ * figures are only told. In every round the baseline runs once more, as the A/A control.
  */
 #ifndef PAB_HARNESS_APP_ROUNDS_H
 #define PAB_HARNESS_APP_ROUNDS_H
@@ -42,8 +42,8 @@ enum pab_status pab_app_find_configurations(struct pab_app *app, struct pab_erro
  * say in one line why it cannot be measured. */
 enum pab_status pab_app_rehearse(struct pab_app *app, struct pab_error *err);
 
-/* What it costs to begin under each configuration, by `true`: loading the preloaded library, mostly.
- * A replay does not pay it. */
+/* What it costs to begin under each configuration, by `true`: loading the preloaded library,
+ * mostly. A replay does not pay it. */
 enum pab_status pab_app_time_start(struct pab_app *app, struct pab_error *err);
 
 /* All rounds. PAB_OK also when a configuration failed; PAB_IO when results cannot be kept. */

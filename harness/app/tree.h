@@ -17,8 +17,8 @@ void pab_tree_adopt(void);
 /* Memory that the processes with a place in the file hold now; what they share counts for each. */
 uint64_t pab_tree_rss_bytes(const struct pab_witness *witness);
 
-/* Waits for whatever is left of the tree, kills it from `deadline_ns` (CLOCK_MONOTONIC) on, and adds
- * up what it used. False: something had to be killed. */
+/* Waits for whatever is left of the tree, kills it from `deadline_ns` (CLOCK_MONOTONIC) on, and
+ * adds up what it used. False: something had to be killed. */
 bool pab_tree_reap(uint64_t deadline_ns, struct rusage *sum);
 
 /* Adds the times and faults of `more`. */

@@ -31,6 +31,77 @@ static void give(struct pab_heap *heap, enum pab_domain domain, void *block)
     heap->domain[domain].free(heap->domain[domain].ctx, block);
 }
 
+/* Whose count of blocks in use, the heap's or that of the one below, a block of a domain moves. */
+static bool moves(struct pab_heap *heap, struct pab_heap *whose, enum pab_domain domain)
+{
+    uint64_t before = whose->backend->counter(whose);
+    void *block = take(heap, domain, 4000000);
+    bool did = whose->backend->counter(whose) != before;
+    give(heap, domain, block);
+    return did;
+}
+
+static void test_level_says_where_the_one_below_sits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *level;
+        bool mem_is_raw;
+    } rows[] = {
+        {"pymalloc+system", "raw", false},
+        {"pymalloc:level=raw+system", "raw", false},
+        {"pymalloc:level=mem+system", "mem", true},
+        {"pymalloc:level=arena+pymalloc", NULL, false}, /* refused: it cannot stand below */
+        {"pymalloc:level=arena+system", "arena", false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct pab_spec *spec = NULL;
+        struct pab_heap heap;
+        if (rows[i].level == NULL) {
+            assert_int_equal(pab_spec_parse(rows[i].spec, &spec, NULL), PAB_USAGE);
+            continue;
+        }
+        assert_int_equal(pab_spec_parse(rows[i].spec, &spec, NULL), PAB_OK);
+        assert_string_equal(pab_spec_level(spec), rows[i].level);
+        pab_spec_destroy(spec);
+        open_heap(&heap, rows[i].spec);
+        assert_int_equal(heap.domain[PAB_DOMAIN_MEM].malloc == heap.domain[PAB_DOMAIN_RAW].malloc,
+                         rows[i].mem_is_raw);
+        /* A large obj block counts as pymalloc's at every level; a raw one never does. */
+        assert_true(moves(&heap, &heap, PAB_DOMAIN_OBJ));
+        assert_false(moves(&heap, &heap, PAB_DOMAIN_RAW));
+        pab_heap_close(&heap);
+    }
+}
+
+/* Fills several arenas, keeps a block here and there, and mixes them with the raw domain's. */
+static void test_arenas_of_another_allocator(void **state)
+{
+    (void)state;
+    static char *blocks[60000];
+    struct pab_heap heap;
+    open_heap(&heap, "pymalloc:level=arena+system");
+    uint64_t before = heap.backend->counter(&heap);
+    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+        size_t size = i % 97 == 0 ? 700 : 16 + i % 480;
+        blocks[i] = take(&heap, PAB_DOMAIN_OBJ, size);
+        memset(blocks[i], (int)(i & 0x7f), size);
+    }
+    assert_int_equal(heap.backend->counter(&heap) - before, ARRAY_COUNT(blocks));
+    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+        size_t size = i % 97 == 0 ? 700 : 16 + i % 480;
+        const struct pab_alloc *obj = &heap.domain[PAB_DOMAIN_OBJ];
+        blocks[i] = obj->realloc(obj->ctx, blocks[i], size + 300);
+        assert_non_null(blocks[i]);
+        assert_int_equal(blocks[i][size - 1], i & 0x7f);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+        give(&heap, PAB_DOMAIN_OBJ, blocks[i]);
+    }
+    assert_int_equal(heap.backend->counter(&heap), before);
+    pab_heap_close(&heap);
+}
+
 static void test_domains_by_profile(void **state)
 {
     (void)state;
@@ -205,6 +276,8 @@ static void test_own_arenas_are_aligned_and_recycled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_level_says_where_the_one_below_sits),
+        cmocka_unit_test(test_arenas_of_another_allocator),
         cmocka_unit_test(test_domains_by_profile),
         cmocka_unit_test(test_no_bytes_are_raw),
         cmocka_unit_test(test_plain_spec_is_3_11_over_system),
