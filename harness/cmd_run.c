@@ -25,6 +25,7 @@ enum option_key {
     OPTION_SHARD,
     OPTION_NO_CONTROL,
     OPTION_THREADS,
+    OPTION_AGE,
 };
 
 static const struct argp_option options[] = {
@@ -39,6 +40,10 @@ static const struct argp_option options[] = {
      "Sets a workload's parameter; W may be a glob. VALUE,VALUE...: a row for each", 1},
     {"threads", OPTION_THREADS, "LIST", 0,
      "Workloads with threads, once with each of these numbers (without -w: all of them): 1,2,4", 1},
+    {"age", OPTION_AGE, "LIST", 0,
+     "On heaps littered with blocks of the workload's own sizes, of which 25 to 90 per cent stay: "
+     "a row for each age; 0 is a young heap",
+     1},
     {"baseline", OPTION_BASELINE, "SPEC", 0,
      "Whom ratios refer to (default: the first of -b that is to be had)", 1},
     {"preset", OPTION_PRESET, "NAME", 0, "sprint, smoke, quick, default or rigorous", 2},
@@ -148,6 +153,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         break;
     case OPTION_THREADS:
         request->threads = value;
+        break;
+    case OPTION_AGE:
+        request->ages = value;
         break;
     case OPTION_RESUME:
         arguments->resume = pab_cmd_file(state, "--resume", value);
@@ -292,7 +300,8 @@ static bool asks_for_more(const struct arguments *arguments)
            request->exclude != NULL || request->preset != NULL || request->passes != NULL ||
            request->baseline != NULL || request->param_count > 0 || request->rounds > 0 ||
            request->has_seed || request->timeout_s > 0 || request->budget_s > 0 ||
-           request->shard != NULL || request->no_control || request->threads != NULL;
+           request->shard != NULL || request->no_control || request->threads != NULL ||
+           request->ages != NULL;
 }
 
 /* FILE, also where FILE.partial is given. */

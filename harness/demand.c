@@ -100,6 +100,7 @@ void pab_measure_demand(const struct pab_workload *workload, struct pab_run *run
         .checksum = run->checksum,
         .op_count = run->op_count,
         .tick_calls = demand.tick_calls,
+        .sizes = counts->sizes,
     };
     for (int domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
         out.domain_calls[domain] = domain_calls(counts, domain);

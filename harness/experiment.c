@@ -278,6 +278,7 @@ static struct pab_job job_of_cell(const struct pab_experiment_state *state,
     job.tick_calls = demand->tick_calls;
     job.peak_calls = demand->peak_calls;
     job.peak_live_bytes = demand->peak_live_bytes;
+    job.age = pab_age_of(planned->age_percent, demand->peak_live_bytes, &demand->sizes);
     if (cell->pass == &pab_pass_memory) {
         job.retain_count = (uint32_t)plan->preset->retain_count;
         memcpy(job.retain_ms, plan->preset->retain_ms, sizeof(job.retain_ms));

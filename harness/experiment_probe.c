@@ -266,7 +266,8 @@ static enum pab_status demand_of_variant(struct pab_experiment_state *state, siz
     return status;
 }
 
-static enum pab_status demand_of(struct pab_experiment_state *state, size_t index,
+/* `is_new`: the journal does not have it yet. */
+static enum pab_status demand_of(struct pab_experiment_state *state, size_t index, bool is_new,
                                  struct pab_error *err)
 {
     const struct pab_planned_workload *planned = &state->plan->workloads[index];
@@ -284,6 +285,9 @@ static enum pab_status demand_of(struct pab_experiment_state *state, size_t inde
         return status;
     }
     state->workload_good[index] = outcome.ok;
+    if (outcome.ok && !is_new) {
+        return PAB_OK;
+    }
     if (outcome.ok) {
         json_t *row =
             pab_workload_to_json(planned, &state->variants, pab_experiment_demand_of(state, index));
@@ -306,12 +310,13 @@ enum pab_status pab_experiment_demand(struct pab_experiment_state *state, struct
     for (size_t i = 0;
          status == PAB_OK && i < state->plan->workload_count && !pab_experiment_interrupted(state);
          i++) {
-        const json_t *json = pab_experiment_known(state, "workloads", state->plan->workloads[i].id);
-        if (json != NULL) {
+        const struct pab_planned_workload *planned = &state->plan->workloads[i];
+        const json_t *json = pab_experiment_known(state, "workloads", planned->id);
+        if (json != NULL && planned->age_percent == 0) { /* no journal has the sizes of litter */
             state->workload_good[i] =
                 pab_workload_from_json(json, &state->variants, pab_experiment_demand_of(state, i));
         } else {
-            status = demand_of(state, i, err);
+            status = demand_of(state, i, json == NULL, err);
         }
     }
     return status;

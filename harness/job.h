@@ -8,6 +8,7 @@
 #define PAB_HARNESS_JOB_H
 
 #include "allocators/spec.h"
+#include "harness/age.h"
 #include "harness/check.h"
 #include "workloads/workload.h"
 
@@ -27,7 +28,7 @@
 
 /* Raised when a job or a message changes its shape: a worker may be another build of this program
  * (pab_launch.binary), and must be told in words that it knows. */
-#define PAB_PROTOCOL 7u
+#define PAB_PROTOCOL 8u
 
 enum pab_job_kind {
     PAB_JOB_PROBE,    /* open, prove identity */
@@ -57,6 +58,7 @@ struct pab_job {
     uint64_t tick_calls;                /* PASS: allocator calls between two looks */
     uint64_t peak_calls;                /* PASS: the call that made most bytes live at once */
     uint64_t peak_live_bytes;           /* PASS: how many those were */
+    struct pab_age age;                 /* PASS: how the heap is littered before the body */
 };
 
 enum pab_message_type {
@@ -110,6 +112,7 @@ struct pab_demand {
     uint64_t request_hash, checksum, op_count;
     uint64_t tick_calls;                        /* calls between two points of the curve */
     uint64_t phase_live_bytes[PAB_PHASE_COUNT]; /* q at the start of each phase */
+    struct pab_sizes sizes;                     /* of all blocks that were asked for */
 };
 
 struct pab_curve_point {

@@ -517,6 +517,9 @@ enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *r
     if (status == PAB_OK && request->threads != NULL) {
         status = pab_plan_threads(plan, request->threads, err);
     }
+    if (status == PAB_OK && request->ages != NULL) {
+        status = pab_plan_ages(plan, request->ages, err);
+    }
     pab_threads_leave_out(plan);
     for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
         const struct pab_planned_workload *planned = &plan->workloads[i];

@@ -33,9 +33,11 @@ enum pab_status pab_preset_find(const char *name, const struct pab_preset **out,
 
 struct pab_planned_workload {
     const struct pab_workload *workload;
-    char id[PAB_NAME_MAX]; /* of its rows: its name, and ":param=value" for each that is varied */
+    char id[PAB_NAME_MAX]; /* of its rows: its name, and ":param=value" for each that is varied, and
+                              ":age=percent" on an aged heap */
     uint64_t params[PAB_PARAMS_MAX];
     uint64_t memory_params[PAB_PARAMS_MAX];
+    unsigned age_percent; /* age.h; 0: the heap is young */
 };
 
 /* Who takes part: a backend, opened by one build of this program. */
@@ -80,6 +82,7 @@ struct pab_plan {
 struct pab_request {
     const char *backends, *workloads, *exclude, *preset, *passes, *baseline;
     const char *shard;   /* "I/N", I from 1 */
+    const char *ages;    /* "0,25,90" */
     const char *threads; /* "1,2,4" */
     double budget_s;
     bool no_control;
@@ -96,6 +99,9 @@ struct pab_request {
 enum pab_status pab_plan_make(struct pab_plan *plan, const struct pab_request *request,
                               struct pab_error *err);
 void pab_plan_fini(struct pab_plan *plan);
+
+/* --age LIST: every workload on heaps of these ages, a row for each; 0 is a young one. */
+enum pab_status pab_plan_ages(struct pab_plan *plan, const char *list, struct pab_error *err);
 
 /* The part of it that `backends` and `baseline` ask for: arms, baseline. */
 enum pab_status pab_plan_backends(struct pab_plan *plan, const struct pab_request *request,

@@ -29,6 +29,9 @@ static json_t *workload_to_json(const struct pab_planned_workload *planned)
         json_object_set_new(out, "trace", json_string(workload->recording->path));
         json_object_set_new(out, "digest", json_string(digest));
     }
+    if (planned->age_percent != 0) {
+        json_object_set_new(out, "age_percent", json_integer(planned->age_percent));
+    }
     return out;
 }
 
@@ -146,6 +149,14 @@ static enum pab_status find_workload(const json_t *item, const struct pab_worklo
     return *out != NULL ? PAB_OK : damaged(err, "a workload that this build does not have");
 }
 
+static bool read_age(const json_t *item, unsigned *out)
+{
+    const json_t *age = json_object_get(item, "age_percent");
+    json_int_t percent = json_integer_value(age);
+    *out = (unsigned)percent;
+    return age == NULL || (percent >= PAB_AGE_MIN && percent <= PAB_AGE_MAX);
+}
+
 static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
                                       struct pab_error *err)
 {
@@ -164,6 +175,9 @@ static enum pab_status read_workloads(struct pab_plan *plan, const json_t *json,
         snprintf(planned->id, sizeof(planned->id), "%s",
                  json_string_value(json_object_get(item, "id")));
         status = read_params(workload, json_object_get(item, "params"), planned->params, err);
+        if (status == PAB_OK && !read_age(item, &planned->age_percent)) {
+            status = damaged(err, "the age of a heap");
+        }
         if (status == PAB_OK) {
             status = read_params(workload, json_object_get(item, "memory_params"),
                                  planned->memory_params, err);

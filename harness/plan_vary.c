@@ -52,6 +52,25 @@ static enum pab_status set_value(struct pab_planned_workload *planned, size_t pa
     return PAB_OK;
 }
 
+/* As many of one workload, side by side, as there are values. */
+static enum pab_status multiply(struct pab_plan *plan, size_t workload, const struct values *values,
+                                struct pab_error *err)
+{
+    size_t more = values->count - 1;
+    size_t after = plan->workload_count - workload - 1;
+    struct pab_planned_workload *place = &plan->workloads[workload];
+    if (plan->workload_count + more > PAB_PLAN_WORKLOADS_MAX) {
+        return pab_fail(err, PAB_USAGE, "%s: more than %d workloads in one run; choose by -w",
+                        values->text, PAB_PLAN_WORKLOADS_MAX);
+    }
+    memmove(place + 1 + more, place + 1, after * sizeof(*place));
+    for (size_t i = 1; i <= more; i++) {
+        place[i] = place[0];
+    }
+    plan->workload_count += more;
+    return PAB_OK;
+}
+
 enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload,
                               const struct pab_variation *variation, struct pab_error *err)
 {
@@ -61,22 +80,12 @@ enum pab_status pab_plan_vary(struct pab_plan *plan, size_t *workload,
     if (status != PAB_OK) {
         return status;
     }
-    size_t more = values.count - 1;
-    size_t after = plan->workload_count - *workload - 1;
     struct pab_planned_workload *place = &plan->workloads[*workload];
-    if (plan->workload_count + more > PAB_PLAN_WORKLOADS_MAX) {
-        return pab_fail(err, PAB_USAGE, "%s: more than %d workloads in one run; choose by -w", text,
-                        PAB_PLAN_WORKLOADS_MAX);
-    }
-    memmove(place + 1 + more, place + 1, after * sizeof(*place));
-    for (size_t i = 1; i <= more; i++) {
-        place[i] = place[0];
-    }
+    status = multiply(plan, *workload, &values, err);
     for (size_t i = 0; i < values.count && status == PAB_OK; i++) {
         status = set_value(&place[i], variation->param, values.at[i], text, err);
     }
-    plan->workload_count += more;
-    *workload += more;
+    *workload += values.count - 1;
     return status;
 }
 
@@ -94,4 +103,38 @@ enum pab_status pab_plan_threads(struct pab_plan *plan, const char *list, struct
     return is_any ? status
                   : pab_fail(err, PAB_USAGE,
                              "--threads: none of these workloads has threads; -w 'threads_*' has");
+}
+
+static enum pab_status set_age(struct pab_planned_workload *planned, uint64_t percent,
+                               struct pab_error *err)
+{
+    size_t used = strlen(planned->id);
+    if (percent == 0) {
+        return PAB_OK;
+    }
+    if (percent < PAB_AGE_MIN || percent > PAB_AGE_MAX) {
+        return pab_fail(err, PAB_USAGE, "--age: %llu is outside %u..%u per cent (0: a young heap)",
+                        (unsigned long long)percent, PAB_AGE_MIN, PAB_AGE_MAX);
+    }
+    int wrote =
+        snprintf(planned->id + used, sizeof(planned->id) - used, ":age=%u", (unsigned)percent);
+    if (wrote < 0 || (size_t)wrote >= sizeof(planned->id) - used) {
+        return pab_fail(err, PAB_USAGE, "--age: the name of the row would be too long; vary less");
+    }
+    planned->age_percent = (unsigned)percent;
+    return PAB_OK;
+}
+
+enum pab_status pab_plan_ages(struct pab_plan *plan, const char *list, struct pab_error *err)
+{
+    struct values ages = {.text = "--age"};
+    enum pab_status status = pab_for_words(list, "--age", add_value, &ages, err);
+    for (size_t i = 0; status == PAB_OK && i < plan->workload_count; i++) {
+        status = multiply(plan, i, &ages, err);
+        for (size_t k = 0; status == PAB_OK && k < ages.count; k++) {
+            status = set_age(&plan->workloads[i + k], ages.at[k], err);
+        }
+        i += ages.count - 1;
+    }
+    return status;
 }

@@ -164,6 +164,9 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
     if (trace != NULL) {
         json_object_set_new(out, "trace", trace);
     }
+    if (planned->age_percent != 0) {
+        json_object_set_new(out, "age_percent", json_integer(planned->age_percent));
+    }
     json_object_set_new(out, "params", pab_params_to_json(workload, planned->params));
     json_object_set_new(out, "memory_params", pab_params_to_json(workload, planned->memory_params));
     set_known(out, &variants->options[0], &demand[0]);

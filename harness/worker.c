@@ -286,6 +286,10 @@ static void run_workload(struct pab_error *err)
     if (workload->setup != NULL) {
         expect_ok(workload->setup(&run, err), err);
     }
+    if (worker.job.age.percent != 0) {
+        stage("ageing the heap");
+        expect_ok(pab_age_heap(&worker.heap, &worker.job.age, worker.job.seed, err), err);
+    }
     stage("running");
     if (worker.job.kind == PAB_JOB_DEMAND) {
         pab_measure_demand(workload, &run);

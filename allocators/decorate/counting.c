@@ -86,6 +86,7 @@ static void count_block(struct pab_counting_layer *layer, const void *ptr, size_
     PAB_CHECK(entry->block == 0); /* else the heap gave a live block out again */
     entry->block = (uintptr_t)ptr;
     entry->tag = ((uint64_t)size << TAG_DOMAIN_BITS) | (uint64_t)layer->domain;
+    counts->sizes.blocks[layer->domain][pab_size_class(size)]++;
     counts->live_blocks++;
     if (counts->live_blocks > counts->peak_blocks) {
         counts->peak_blocks = counts->live_blocks;

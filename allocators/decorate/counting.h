@@ -1,5 +1,5 @@
 /* allocators/decorate/counting.h -- exact accounting of what a program asks for: the demand curve.
- * Depends on decorate/request.h, os_pages.h.
+ * Depends on decorate/request.h, sizes.h, os_pages.h.
  *
  * For the pass that computes the demand, and for nothing else: every call pays a look-up in a side
  * table of 16 bytes a block (tens of ns, a cache miss or two on large heaps). The table lies in a
@@ -14,6 +14,7 @@
 #define PAB_ALLOCATORS_DECORATE_COUNTING_H
 
 #include "allocators/decorate/request.h"
+#include "allocators/decorate/sizes.h"
 
 struct pab_counting_entry;
 
@@ -26,6 +27,7 @@ struct pab_counts {
     uint64_t live_bytes, peak_bytes; /* over all domains; during realloc only one block counts */
     uint64_t peak_calls;             /* calls_total when peak_bytes were live for the first time */
     uint64_t domain_live_bytes[PAB_DOMAIN_COUNT];
+    struct pab_sizes sizes; /* of all blocks that were taken, resized ones once more */
     uint64_t hash; /* of all calls until now; PAB_REQUEST_HASH_INIT before the first */
 };
 
