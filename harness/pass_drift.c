@@ -1,6 +1,7 @@
 /* harness/pass_drift.c -- many bodies in one process, each with random numbers of its own: what is
- * still resident after each of them, and does that grow? A heap is empty between bodies, so all that
- * stays is the allocator's; what it keeps for the next body is no drift, what it cannot use again is.
+ * still resident after each of them, and does that grow? A heap is empty between bodies, so all
+ * that stays is the allocator's; what it keeps for the next body is no drift, what it cannot use
+ * again is.
  */
 #include "harness/drift.h"
 #include "harness/pass.h"

@@ -3,16 +3,17 @@
  * Over 512 bytes PyMem_Malloc and PyObject_Malloc pass a request on to the raw domain (CPython,
  * Objects/obmalloc.c), so here the allocator below decides. Three kinds of object are kept:
  *
- *   arrays, as NumPy 1.22 and later has them: 96 bytes in the obj domain, a block of 16 bytes for each
+ *   arrays, as NumPy 1.22 and later has them: 96 bytes in the obj domain, 16 bytes for each
  *     dimension, and the data, the latter two in the raw domain. Freed data of less than 1024 bytes
  *     goes into a cache of up to 7 blocks for each size, and so do dimensions (numpy/core/src/
- *     multiarray/alloc.c); zeros come from calloc; in `a * x + b` the product's memory is used again for
- *     the sum from 256 KiB on (temp_elide.c);
+ *     multiarray/alloc.c); zeros come from calloc; in `a * x + b` the product's memory serves
+ *     the sum, too, from 256 KiB on (temp_elide.c);
  *   bytearrays that grow piece by piece, by an eighth (Objects/bytearrayobject.c);
  *   `[0] * n`: one vector of 8n bytes (Objects/listobject.c).
  *
- * Sizes are drawn log-uniformly from 600 bytes to `largest`, if that is at most four fifths of `live`: as many
- * between 1 and 2 KiB as between 16 and 32 MiB. Objects go, at random, until the new one fits into `live` bytes.
+ * Sizes are drawn log-uniformly from 600 bytes to `largest`, if that is at most four fifths of
+ * `live`: as many between 1 and 2 KiB as between 16 and 32 MiB. Objects go, at random, until the
+ * new one fits into `live` bytes.
  *
  * An operation is one object made.
  */

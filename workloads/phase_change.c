@@ -1,4 +1,5 @@
-/* workloads/phase_change.c -- a program whose objects change their sizes from one phase to the next.
+/* workloads/phase_change.c -- a program whose objects change their sizes from one phase to the
+ * next.
  *
  * A pool of pymalloc belongs to one size class until its last block is free (CPython 3.11,
  * Objects/obmalloc.c: 16 KiB, classes 16 bytes apart), and slabs of others are no different. A

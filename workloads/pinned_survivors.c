@@ -7,9 +7,9 @@
  * that goes.
  *
  * The body makes `live` records, of which every so many that `span` bytes lie between them is to
- * stay. The others go, in the order in which they came. Then as many bytes are asked for again and a
- * tenth more, in records of another size class, for which those pools are no use: that is the peak,
- * where the pass `waterfall` shows what is held for nobody (free_blocks_bytes).
+ * stay. The others go, in the order in which they came. Then as many bytes are asked for again
+ * and a tenth more, in records of another size class, for which those pools are no use: that is
+ * the peak, where the pass `waterfall` shows what is held for nobody (free_blocks_bytes).
  *
  *   span    16384: a pool of 3.11     1048576: an arena     0: none stays, for comparison
  *

@@ -5,9 +5,9 @@
  * gives back an arena only when it is empty (CPython 3.11, Objects/obmalloc.c), others purge by the
  * clock or by their caches' bounds, and ask the kernel for the same pages anew.
  *
- * Each tooth makes `live` rows, tuples of an int, a float and a str, as a query's result has them, and
- * drops all but `floor` of them: the first tooth newest first, the second oldest first, the third
- * scattered, and so on.
+ * Each tooth makes `live` rows, tuples of an int, a float and a str, as a query's result has
+ * them, and drops all but `floor` of them: the first tooth newest first, the second oldest
+ * first, the third scattered, and so on.
  *
  * An operation is one row made or given up.
  */

@@ -1,11 +1,11 @@
 /* workloads/scale.c -- the same work on few objects and on very many: what does size itself cost?
  *
  * A list of `live` records; then as many are picked at random, read and made anew, and the list is
- * given up. The work for one record is always the same, so what one operation costs would not depend
- * on `live`, were it not for caches, page tables, the allocator's own records (arenas, spans, bins)
- * and the collector, whose full collections visit all that lives (CPython 3.11, Modules/gcmodule.c:
- * only when a quarter has come anew). Half of the records are ints and floats, which it does not
- * track, half are tuples of two ints and strs.
+ * given up. The work for one record is always the same, so what one operation costs would not
+ * depend on `live`, were it not for caches, page tables, the allocator's own records (arenas,
+ * spans, bins) and the collector, whose full collections visit all that lives (CPython 3.11,
+ * Modules/gcmodule.c: only when a quarter has come anew). Half of the records are ints and
+ * floats, which it does not track, half are tuples of an int and a str.
  *
  *   run -w scale -p scale.live=10000,100000,1000000     one cell each, and so a curve
  *

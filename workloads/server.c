@@ -1,4 +1,5 @@
-/* workloads/server.c -- a server that answers requests: caches and sessions live, the rest is garbage.
+/* workloads/server.c -- a server that answers requests: caches and sessions live, the rest is
+ * garbage.
  *
  * Three ages of memory side by side, and a pool that holds one of the old among many of the young
  * is not given back:
@@ -7,9 +8,9 @@
  *     obj domain, least recently used first to go (CPython 3.11, Modules/_functoolsmodule.c). It
  *     holds `live` answers, and lives as long as the server;
  *   sessions: dicts that live for some hundred requests;
- *   what a request takes: its line cut into words, a dict of headers, an object with attributes, pieces
- *     of the answer and the answer itself; dead when it is sent. One in some hundred ends in an error
- *     that holds itself in a cycle, and waits for the collector.
+ *   what a request takes: its line cut into words, a dict of headers, an object with attributes,
+ *     pieces of the answer and the answer itself; dead when it is sent. One in fifty ends in an
+ *     error that holds itself in a cycle, and waits for the collector.
  *
  * Pages are asked for by Zipf's law: few very often, most hardly ever.
  *
@@ -151,7 +152,7 @@ static struct pab_object *cache_find(struct server *w, struct pab_object *key)
     return link->answer;
 }
 
-/* --- a request: each acts out the Python code above it ----------------------------------------- */
+/* --- a request: each acts out the Python code above it ---------------------------------------- */
 
 /* method, path, version = line.split(" "); the line and what is not needed goes */
 static struct pab_object *read_path(struct server *w)

@@ -1,4 +1,5 @@
-/* harness/room.h: what is larger than the machine is refused, with its sizes; small things never. */
+/* harness/room.h: what is larger than the machine is refused, with its sizes; small things
+ * never. */
 #include "harness/room.h"
 
 #include <setjmp.h>
