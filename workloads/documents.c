@@ -249,7 +249,7 @@ static struct pab_object *load(struct documents *w)
     return document;
 }
 
-/* --- what is done with a document -------------------------------------------------------------- */
+/* --- what is done with a document ------------------------------------------------------------- */
 
 static void note(struct documents *w, uint64_t value)
 {
