@@ -1,6 +1,8 @@
 /* execve() and its kin, in place of libc's: watches whether the programs that are begun will be
  * recorded. Nothing is changed about them: a program that hands on another LD_PRELOAD, or none of
  * its environment, has children that are not seen, and `record` says so. */
+#include "harness/recorder/children.h"
+
 #include "harness/recorder/life.h"
 
 #include <dlfcn.h>
@@ -38,76 +40,80 @@ static void end_exec(_Atomic uint32_t *count)
     }
 }
 
-static void *below(const char *name)
+typedef int exec_function(const char *path, char *const words[], char *const environment[]);
+typedef int fexec_function(int fd, char *const words[], char *const environment[]);
+typedef int spawn_function(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                           const posix_spawnattr_t *attributes, char *const words[],
+                           char *const environment[]);
+
+static struct {
+    exec_function *execve, *execvpe;
+    fexec_function *fexecve;
+    spawn_function *posix_spawn, *posix_spawnp;
+} next;
+
+void pab_children_resolve(void)
 {
-    pab_thread.depth++; /* what dlsym() allocates is not the program's */
-    void *found = dlsym(RTLD_NEXT, name);
-    pab_thread.depth--;
-    if (found == NULL) {
-        errno = ENOSYS;
-    }
-    return found;
+    *(void **)&next.execve = dlsym(RTLD_NEXT, "execve");
+    *(void **)&next.execvpe = dlsym(RTLD_NEXT, "execvpe");
+    *(void **)&next.fexecve = dlsym(RTLD_NEXT, "fexecve");
+    *(void **)&next.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
+    *(void **)&next.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
 }
 
-static int exec_with(const char *function, const char *path, char *const words[],
+static int exec_with(exec_function *function, const char *path, char *const words[],
                      char *const environment[])
 {
-    int (*next)(const char *, char *const[], char *const[]) = NULL;
-    *(void **)&next = below(function);
-    if (next == NULL) {
+    if (function == NULL) {
+        errno = ENOSYS;
         return -1;
     }
     _Atomic uint32_t *count = begin_exec(environment);
-    int result = next(path, words, environment);
+    int result = function(path, words, environment);
     end_exec(count);
     return result;
 }
 
 PUBLIC int execve(const char *path, char *const words[], char *const environment[])
 {
-    return exec_with("execve", path, words, environment);
+    return exec_with(next.execve, path, words, environment);
 }
 
 PUBLIC int execvpe(const char *file, char *const words[], char *const environment[])
 {
-    return exec_with("execvpe", file, words, environment);
+    return exec_with(next.execvpe, file, words, environment);
 }
 
 PUBLIC int execv(const char *path, char *const words[])
 {
-    return exec_with("execve", path, words, environ);
+    return exec_with(next.execve, path, words, environ);
 }
 
 PUBLIC int execvp(const char *file, char *const words[])
 {
-    return exec_with("execvpe", file, words, environ);
+    return exec_with(next.execvpe, file, words, environ);
 }
 
 PUBLIC int fexecve(int fd, char *const words[], char *const environment[])
 {
-    int (*next)(int, char *const[], char *const[]) = NULL;
-    *(void **)&next = below("fexecve");
-    if (next == NULL) {
+    if (next.fexecve == NULL) {
+        errno = ENOSYS;
         return -1;
     }
     _Atomic uint32_t *count = begin_exec(environment);
-    int result = next(fd, words, environment);
+    int result = next.fexecve(fd, words, environment);
     end_exec(count);
     return result;
 }
-
-typedef int spawn_function(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                           const posix_spawnattr_t *attributes, char *const words[],
-                           char *const environment[]);
 
 /* NOLINTNEXTLINE(readability-function-size): libc's signature */
 PUBLIC int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const words[],
                        char *const environment[])
 {
-    spawn_function *next = NULL;
-    *(void **)&next = below("posix_spawn");
-    int error = next != NULL ? next(pid, path, actions, attributes, words, environment) : ENOSYS;
+    int error = next.posix_spawn != NULL
+                    ? next.posix_spawn(pid, path, actions, attributes, words, environment)
+                    : ENOSYS;
     if (error == 0) {
         (void)begin_exec(environment);
     }
@@ -119,9 +125,9 @@ PUBLIC int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
                         const posix_spawnattr_t *attributes, char *const words[],
                         char *const environment[])
 {
-    spawn_function *next = NULL;
-    *(void **)&next = below("posix_spawnp");
-    int error = next != NULL ? next(pid, file, actions, attributes, words, environment) : ENOSYS;
+    int error = next.posix_spawnp != NULL
+                    ? next.posix_spawnp(pid, file, actions, attributes, words, environment)
+                    : ENOSYS;
     if (error == 0) {
         (void)begin_exec(environment);
     }

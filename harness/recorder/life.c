@@ -2,6 +2,7 @@
 #include "harness/recorder/life.h"
 
 #include "harness/preload/interpreter.h"
+#include "harness/recorder/children.h"
 #include "harness/recorder/hooks.h"
 #include "harness/recorder/next.h"
 
@@ -270,6 +271,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     static struct pab_interpreter python;
     pab_thread.depth++; /* what libc allocates for us is not the program's */
     pab_next_resolve();
+    pab_children_resolve();
     if (is_wanted(environment) && choose_mode(variable(environment, PAB_RECORD_WHAT), &python)) {
         tell_command(argc, argv);
         (void)madvise(&pab_recorder, sizeof(pab_recorder), MADV_WIPEONFORK);

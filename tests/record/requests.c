@@ -7,7 +7,10 @@
  *   requests clone       a child that is made without fork()'s handlers
  *   requests kill N      N blocks, then SIGKILL;  abort N, exit N: likewise
  *   requests storm       8 threads make blocks, while one forks again and again
+ *   requests endless     makes and frees blocks until it is killed
+ *   requests exec MODULE a child of vfork() that execs, while a thread is within dlopen(MODULE)
  */
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -180,6 +183,45 @@ static void storm(void)
     }
 }
 
+static void endless(void)
+{
+    for (;;) {
+        volatile char *block = malloc(777);
+        block[0] = 1;
+        free((void *)block);
+    }
+}
+
+static void *load(void *module)
+{
+    return dlopen(module, RTLD_NOW);
+}
+
+/* The constructor of MODULE (constructor.c) holds the loader's lock until the child has ended. */
+static void exec_while_loading(const char *module)
+{
+    char *words[] = {"true", NULL};
+    int entered[2], leave[2];
+    char byte = 0;
+    pthread_t loader;
+    if (pipe(entered) != 0 || pipe(leave) != 0 || dup2(entered[1], 100) != 100 ||
+        dup2(leave[0], 101) != 101 || pthread_create(&loader, NULL, load, (void *)module) != 0 ||
+        read(entered[0], &byte, 1) != 1) {
+        abort();
+    }
+    pid_t child = vfork();
+    if (child == 0) {
+        alarm(20);
+        execv("/bin/true", words);
+        _exit(1);
+    }
+    await(child);
+    void *loaded = NULL;
+    if (write(leave[1], &byte, 1) != 1 || pthread_join(loader, &loaded) != 0 || loaded == NULL) {
+        abort();
+    }
+}
+
 static void make_and_end(const char *how)
 {
     for (long i = 0; i < rounds; i++) {
@@ -213,6 +255,10 @@ int main(int argc, char **argv)
         clone_child();
     } else if (strcmp(what, "storm") == 0) {
         storm();
+    } else if (strcmp(what, "endless") == 0) {
+        endless();
+    } else if (strcmp(what, "exec") == 0 && argc > 2) {
+        exec_while_loading(argv[2]);
     } else {
         make_and_end(what);
     }

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
@@ -15,6 +16,8 @@ from support import GOOD, IO_ERROR, TOOL, UNAVAILABLE, USAGE, CliTest  # noqa: E
 
 PYTHON = "/usr/bin/python3"
 REQUESTS = os.environ["PAB_REQUESTS"]
+CONSTRUCTOR = os.environ["PAB_CONSTRUCTOR"]
+LIBRARY = os.environ.get("PAB_RECORD_LIBRARY")  # with a bug planted in it, by tests/mutants
 KINDS = ("malloc", "calloc", "aligned", "realloc", "free", "inherit")
 ELF_MACHINE_AT = 18
 
@@ -28,7 +31,8 @@ class RecordTest(CliTest):
 
     def record(self, *words, **options):
         variables = options.pop("variables", {})
-        return self.tool("record", "-o", "t.pabtrace", *words,
+        library = ("--library", LIBRARY) if LIBRARY else ()
+        return self.tool("record", *library, "-o", "t.pabtrace", *words,
                          env=dict(self.environment, **variables), **options)
 
     def requests(self, *words, code=GOOD, **options):
@@ -135,6 +139,29 @@ class ProcessTest(RecordTest):
         counts = self.count()
         self.assertGreater(counts["malloc"], 8000)
         self.assertEqual(len(self.info()["forks"]), 30)
+
+    def test_exec_while_a_thread_loads(self):
+        """A child may exec whatever lock of the loader a thread of its parent holds."""
+        self.requests("exec", CONSTRUCTOR)
+
+    def test_interrupt_after_the_end(self):
+        """What still runs is left alone, however busy it is."""
+        process = subprocess.Popen(
+            [TOOL, "record", "-q", "-o", "t.pabtrace", "--", "sh", "-c",
+             f"{REQUESTS} endless & echo $$ $!"],
+            cwd=self.dir, env=self.environment, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        root, busy = (int(word) for word in process.stdout.readline().split())
+        self.addCleanup(os.kill, busy, signal.SIGKILL)
+        self.addCleanup(process.kill)
+        while pathlib.Path(f"/proc/{root}").exists():
+            time.sleep(0.01)
+        time.sleep(0.3)  # from its end to the moment when the signal is caught
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), 0)
+        os.kill(busy, 0)
+        traces = [self.info(number) for number in (1, 2, 3)]
+        self.assertGreater(max(trace["domains"]["all"]["malloc"] for trace in traces), 1000)
 
     def test_exec_and_background(self):
         """A shell that ends before its child does, and one that becomes another program."""
