@@ -373,13 +373,13 @@ static void look_for_new(struct pab_follow *follow)
 
 /* --- reading them ----------------------------------------------------------------------------- */
 
-static bool has_ended(const struct pab_process *process, int wait_ms)
+static bool has_ended(const struct pab_process *process)
 {
     if (process->pid_fd < 0) {
         return kill(process->pid, 0) != 0;
     }
     struct pollfd end = {.fd = process->pid_fd, .events = POLLIN};
-    return poll(&end, 1, wait_ms) > 0;
+    return poll(&end, 1, 0) > 0;
 }
 
 static size_t read_all(struct pab_follow *follow)
@@ -389,7 +389,7 @@ static size_t read_all(struct pab_follow *follow)
     for (size_t i = 0; i < follow->living && !follow->stopped;) {
         struct pab_process *process = follow->processes[i];
         size_t count = 0;
-        bool ended = has_ended(process, 0);
+        bool ended = has_ended(process);
         if (ended) {
             finish_ended(follow, i);
         } else if (pab_process_read(process, false, BATCH, &count, &err) != PAB_OK) {
@@ -428,10 +428,26 @@ bool pab_follow_expects(const struct pab_follow *follow)
            follow->begun + 1 > follow->execs;
 }
 
+/* What a process that lives has put in by now: it may put in more for as long as it is read. */
+static void finish_living(struct pab_follow *follow, size_t index)
+{
+    struct pab_error err;
+    size_t count = 0;
+    if (pab_process_read(follow->processes[index], false, PAB_RING_SLOTS, &count, &err) != PAB_OK) {
+        judge(follow, index, &err);
+        return;
+    }
+    finish(follow, index, NULL);
+}
+
 void pab_follow_end(struct pab_follow *follow)
 {
     while (follow->living > 0) {
-        finish_ended(follow, 0);
+        if (has_ended(follow->processes[0])) {
+            finish_ended(follow, 0);
+        } else {
+            finish_living(follow, 0);
+        }
     }
 }
 
