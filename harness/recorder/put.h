@@ -99,6 +99,10 @@ void pab_put_crowd_unlock(void);
 
 static inline void pab_put_move(unsigned domain, const void *block, uint64_t size)
 {
+    struct pab_ring *ring = pab_recorder.ring;
+    if (pab_rarely(pab_thread.number == 0 && ring != NULL)) {
+        (void)pab_put_number(ring); /* its first event, and it may share a number */
+    }
     if (pab_rarely(pab_thread.number == PAB_RING_THREADS)) {
         pab_put_crowd_lock();
     }
