@@ -106,29 +106,9 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-/* What a reader of the command line would call it: the script, or the module, else the program. */
-static const char *subject_of(char **command)
-{
-    bool is_python = strstr(base_name(command[0]), "python") != NULL;
-    for (char **word = command + 1; is_python && *word != NULL; word++) {
-        if (strcmp(*word, "-c") == 0) {
-            break;
-        }
-        if (strcmp(*word, "-m") == 0 && word[1] != NULL) {
-            return word[1];
-        }
-        if ((strcmp(*word, "-X") == 0 || strcmp(*word, "-W") == 0) && word[1] != NULL) {
-            word++;
-        } else if ((*word)[0] != '-') {
-            return base_name(*word);
-        }
-    }
-    return base_name(command[0]);
-}
-
 static void name_after(char **command, char *out, size_t size)
 {
-    const char *subject = subject_of(command);
+    const char *subject = pab_program_subject(command);
     size_t length = strlen(subject);
     if (length > 3 && strcmp(subject + length - 3, ".py") == 0) {
         length -= 3;

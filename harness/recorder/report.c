@@ -63,14 +63,23 @@ static struct sums sum_up(const struct pab_follow *follow)
     return sums;
 }
 
-/* The program itself, then those that have most to tell. */
+/* 0: the program itself; 1: what it began; 2: no trace. */
+static int rank(const struct pab_recorded *recorded)
+{
+    return recorded->number == 1 ? 0 : recorded->number > 1 ? 1 : 2;
+}
+
+/* Within a rank, those first that have most to tell. */
 static int compare_files(const void *left, const void *right)
 {
     const struct pab_recorded *a = left, *b = right;
-    if (a->number == 1 || b->number == 1 || a->counts.events == b->counts.events) {
-        return a->number < b->number ? -1 : a->number > b->number;
+    if (rank(a) != rank(b)) {
+        return rank(a) - rank(b);
     }
-    return a->counts.events > b->counts.events ? -1 : 1;
+    if (a->counts.events != b->counts.events) {
+        return a->counts.events > b->counts.events ? -1 : 1;
+    }
+    return a->number < b->number ? -1 : a->number > b->number;
 }
 
 void pab_record_report(FILE *out, struct pab_follow *follow, uint64_t wall_ns)
