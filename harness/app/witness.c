@@ -30,7 +30,11 @@ static struct pab_witness *map_file(const char *path)
     if (fd < 0) {
         return NULL;
     }
-    void *start = mmap(NULL, sizeof(struct pab_witness), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct stat status; /* to look past the end of a shorter file would be a SIGBUS */
+    void *start = MAP_FAILED;
+    if (fstat(fd, &status) == 0 && (uint64_t)status.st_size >= sizeof(struct pab_witness)) {
+        start = mmap(NULL, sizeof(struct pab_witness), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
     close(fd);
     if (start == MAP_FAILED) {
         return NULL;
