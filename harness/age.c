@@ -82,37 +82,40 @@ static void touch(const struct litter *litter)
     }
 }
 
-/* Returns how many were taken; *bytes: how much that is. A block of NULL: there was no more. */
-static size_t take(struct pab_heap *heap, const struct pab_age *age, struct draw *draw,
-                   struct litter *litter, size_t capacity, uint64_t *bytes)
+/* All that was taken. The last one is NULL when the heap gave no more. */
+struct pile {
+    struct litter *litter;
+    size_t count, capacity;
+    uint64_t bytes;
+};
+
+static void take(struct pab_heap *heap, uint64_t bytes, struct draw *draw, struct pile *pile)
 {
     uint64_t sum = draw->up_to[CLASSES - 1];
-    size_t count = 0;
-    for (*bytes = 0; *bytes < age->bytes && count < capacity; count++) {
-        litter[count] = draw_litter(draw, sum);
-        const struct pab_alloc *table = &heap->domain[litter[count].domain];
-        litter[count].block = table->malloc(table->ctx, litter[count].size);
-        if (litter[count].block == NULL) {
-            return count + 1;
+    while (pile->bytes < bytes && pile->count < pile->capacity) {
+        struct litter *litter = &pile->litter[pile->count++];
+        *litter = draw_litter(draw, sum);
+        const struct pab_alloc *table = &heap->domain[litter->domain];
+        litter->block = table->malloc(table->ctx, litter->size);
+        if (litter->block == NULL) {
+            return;
         }
-        touch(&litter[count]);
-        *bytes += litter[count].size;
+        touch(litter);
+        pile->bytes += litter->size;
     }
-    return count;
 }
 
-static void give_back(struct pab_heap *heap, const struct pab_age *age, struct litter *litter,
-                      size_t count, uint64_t bytes)
+static void give_back(struct pab_heap *heap, uint64_t percent, const struct pile *pile)
 {
-    uint64_t left = bytes;
-    uint64_t wanted = bytes / 100 * age->percent;
+    uint64_t left = pile->bytes;
+    uint64_t wanted = left / 100 * percent;
     struct pab_scatter scatter;
     uint32_t index;
-    pab_scatter_init(&scatter, count, bytes);
+    pab_scatter_init(&scatter, pile->count, left);
     while (left > wanted && pab_scatter_next(&scatter, &index)) {
-        const struct pab_alloc *table = &heap->domain[litter[index].domain];
-        table->free(table->ctx, litter[index].block);
-        left -= litter[index].size;
+        const struct pab_alloc *table = &heap->domain[pile->litter[index].domain];
+        table->free(table->ctx, pile->litter[index].block);
+        left -= pile->litter[index].size;
     }
 }
 
@@ -120,24 +123,24 @@ enum pab_status pab_age_heap(struct pab_heap *heap, const struct pab_age *age, u
                              struct pab_error *err)
 {
     static struct draw draw;
-    if (age->percent == 0 || begin_draw(&draw, age, seed) == 0) {
+    if (age->percent == 0 || age->bytes == 0 || begin_draw(&draw, age, seed) == 0) {
         return PAB_OK;
     }
     size_t capacity = age->bytes + 1; /* a byte each, and no place is touched that is not used */
     capacity = capacity < UINT32_MAX ? capacity : UINT32_MAX;
     size_t table_bytes = capacity * sizeof(struct litter);
-    struct litter *litter = pab_pages_reserve(&table_bytes, table_bytes);
-    if (litter == NULL || !pab_pages_commit(litter, table_bytes)) {
+    struct pile pile = {.litter = pab_pages_reserve(&table_bytes, table_bytes),
+                        .capacity = capacity};
+    if (pile.litter == NULL || !pab_pages_commit(pile.litter, table_bytes)) {
         return pab_fail(err, PAB_NO_MEMORY, "no %zu bytes of address space to age the heap with",
                         table_bytes);
     }
-    uint64_t bytes = 0;
-    size_t count = take(heap, age, &draw, litter, capacity, &bytes);
-    bool is_whole = litter[count - 1].block != NULL;
+    take(heap, age->bytes, &draw, &pile);
+    bool is_whole = pile.count > 0 && pile.litter[pile.count - 1].block != NULL;
     if (is_whole) {
-        give_back(heap, age, litter, count, bytes);
+        give_back(heap, age->percent, &pile);
     }
-    pab_pages_release(litter, table_bytes);
+    pab_pages_release(pile.litter, table_bytes);
     return is_whole ? PAB_OK
                     : pab_fail(err, PAB_NO_MEMORY, "the allocator gave NULL to the heap's ageing");
 }

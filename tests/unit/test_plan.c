@@ -32,7 +32,12 @@ static void defaults(void **state)
     make(&plan, &(struct pab_request){0});
     assert_string_equal(plan.preset->name, "default");
     assert_string_equal(plan.arms[plan.baseline].id, "system");
-    assert_int_equal(plan.workload_count, 4);
+    size_t wanted = 0;
+    for (size_t i = 0; i < pab_workload_count(); i++) {
+        wanted += (pab_workload_at(i)->flags & PAB_WORKLOAD_DEFAULT) != 0;
+    }
+    assert_in_range(plan.workload_count, wanted, PAB_PLAN_WORKLOADS_MAX); /* and shipped traces */
+    assert_true(wanted >= 4);
     assert_false(plan.arms[0].is_explicit);
     for (size_t i = 0; i < plan.arm_count; i++) {
         assert_true((plan.arms[i].spec->backend->caps & PAB_CAP_DEFAULT) != 0);
@@ -186,11 +191,39 @@ static void mistakes_are_named(void **state)
     }
 }
 
+static void ages_are_rows(void **state)
+{
+    (void)state;
+    struct pab_plan plan;
+    make(&plan, &(struct pab_request){.workloads = "strings,small_ints", .ages = "0,25,90"});
+    static const char *const ids[] = {"small_ints", "small_ints:age=25", "small_ints:age=90",
+                                      "strings",    "strings:age=25",    "strings:age=90"};
+    static const unsigned percents[] = {0, 25, 90};
+    assert_int_equal(plan.workload_count, ARRAY_COUNT(ids));
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        assert_string_equal(plan.workloads[i].id, ids[i]);
+        assert_int_equal(plan.workloads[i].age_percent, percents[i % 3]);
+    }
+    json_t *json = pab_plan_to_json(&plan);
+    struct pab_plan read;
+    struct pab_error err = {0};
+    assert_int_equal(pab_plan_from_json(&read, json, &err), PAB_OK);
+    assert_int_equal(read.workloads[2].age_percent, 90);
+    assert_string_equal(read.workloads[2].id, ids[2]);
+    json_decref(json);
+    pab_plan_fini(&read);
+    pab_plan_fini(&plan);
+    expect_error(&(struct pab_request){.ages = "24"}, "outside 25..90");
+    expect_error(&(struct pab_request){.ages = "91"}, "outside 25..90");
+    expect_error(&(struct pab_request){.ages = "25,25"}, "named twice");
+}
+
 static void rounds_are_permutations(void **state)
 {
     (void)state;
     struct pab_plan plan;
-    make(&plan, &(struct pab_request){.backends = "system,null,pymalloc"});
+    make(&plan, &(struct pab_request){.backends = "system,null,pymalloc",
+                                      .workloads = "small_ints,strings,list_growth,cyclic_graphs"});
     static struct pab_cell first[PAB_PLAN_CELLS_MAX];
     static struct pab_cell again[PAB_PLAN_CELLS_MAX];
     static struct pab_cell other[PAB_PLAN_CELLS_MAX];
@@ -291,6 +324,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(requests_are_honoured),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(ages_are_rows),
         cmocka_unit_test(rounds_are_permutations),
         cmocka_unit_test(threads_are_rows),
         cmocka_unit_test(threads_choose_workloads),
