@@ -14,6 +14,7 @@ Sets, each a table NAME.toml here:
     comparison  rules of verdicts, the A/A control; their unit tests must find them
     gate        the judge of the gate; its unit test must find them
     reading     the reader of documents and what follows from it; their unit tests must find them
+    recording   `record`, in the program and outside; its tests must find them
 
 Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
 over every allocator that is installed. Nothing in the source tree or in the build folder changes.
@@ -38,7 +39,8 @@ import trials
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate", "reading")
+SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate", "reading",
+        "recording")
 CATALOGUED = re.compile(r"([MG])(\d\d)")
 
 

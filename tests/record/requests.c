@@ -242,6 +242,7 @@ int main(int argc, char **argv)
     }
     const char *what = argv[1];
     rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
+    (void)mallopt(M_ARENA_MAX, 1); /* what one thread gives back, another has at once */
     if (strcmp(what, "known") == 0) {
         known();
     } else if (strcmp(what, "hammer") == 0) {

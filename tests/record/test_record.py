@@ -17,6 +17,7 @@ from support import GOOD, IO_ERROR, TOOL, UNAVAILABLE, USAGE, CliTest  # noqa: E
 PYTHON = "/usr/bin/python3"
 REQUESTS = os.environ["PAB_REQUESTS"]
 CONSTRUCTOR = os.environ["PAB_CONSTRUCTOR"]
+YIELDING = os.environ["PAB_YIELDING"]
 LIBRARY = os.environ.get("PAB_RECORD_LIBRARY")  # with a bug planted in it, by tests/mutants
 KINDS = ("malloc", "calloc", "aligned", "realloc", "free", "inherit")
 ELF_MACHINE_AT = 18
@@ -79,6 +80,13 @@ class CountTest(RecordTest):
         self.assertEqual(counts["realloc"], 100000)
         self.assertEqual(len(self.info()["threads"]["events"]), 9)
         self.assertGreaterEqual(counts["free"], 400000)
+
+    def test_blocks_that_change_hands_at_once(self):
+        """A free stands before the allocation that is given its block."""
+        shared = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
+                  "LD_PRELOAD": YIELDING}
+        self.requests("hammer", "5000", variables=shared)
+        self.assertEqual(self.count()["malloc"], 40000)
 
     def test_a_thousand_short_threads(self):
         self.requests("threads", "1000")
