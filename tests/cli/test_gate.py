@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -426,6 +427,19 @@ class LiveTest(CliTest):
                         "1", "--passes", "time")
         self.expect_exit(done, INCONCLUSIVE)
         self.assertIn("too few", sentence(done))
+
+    def test_interrupted_before_anything_was_measured(self):
+        hanging, journal = f"library:{BROKEN / 'hang_late.so'}", self.dir / "out.json.partial"
+        process = self.start(*SMALL, "--base-spec", hanging, "--head-spec", hanging, "--rounds",
+                             "2", "--passes", "time", "--timeout", "600", "-o", "out.json")
+        while not (journal.exists() and b'"backends"' in journal.read_bytes()):
+            self.assertIsNone(process.poll(), "it ended before it measured")
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(HANG_SECONDS), 130)
+        self.assertEqual(process.stderr.read().splitlines(),
+                         ["pyallocbench: nothing was measured yet, so nothing is kept"])
+        self.assertEqual(list(self.dir.glob("out.json*")), [])
 
     def test_interrupted(self):
         process = self.start(*SMALL, "--base-spec", "system", "--head-spec", "system", "--rounds",
