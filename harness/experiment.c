@@ -404,8 +404,8 @@ static void expect_progress(struct pab_experiment_state *state)
     }
 }
 
-/* Where the baseline is not to be had, the first backend that is takes its place, and the journal
- * says so. The floor for want of anything better; in a gate only another of its side. */
+/* Where the baseline is not to be had, the first backend that is takes its place, the floor too, and
+ * the journal says so. In a gate it is the first of the same side. */
 static enum pab_status replace_baseline(struct pab_experiment_state *state, struct pab_error *err)
 {
     const struct pab_plan *plan = state->plan;

@@ -127,11 +127,12 @@ static void explain_undecided(struct pab_row *row, const struct pab_effect *effe
     double alpha = alpha_of_tail(rules, judged);
     bool is_beyond = fabs(effect->log_ratio.estimate) > log1p(rules->floor[PAB_FAMILY_TIME]);
     if (effect->least_p >= alpha && row->paired) {
-        say(row, "%zu rounds are too few for a verdict on %zu rows: it takes %.0f", row->n_base,
-            judged, floor(-log2(alpha)) + 1);
+        say(row, "%zu round%s too few for a verdict on %zu row%s: it takes %.0f", row->n_base,
+            row->n_base == 1 ? " is" : "s are", judged, judged == 1 ? "" : "s",
+            floor(-log2(alpha)) + 1);
     } else if (effect->least_p >= alpha) {
-        say(row, "%zu and %zu samples are too few for a verdict on %zu rows", row->n_base,
-            row->n_head, judged);
+        say(row, "%zu and %zu samples are too few for a verdict on %zu row%s", row->n_base,
+            row->n_head, judged, judged == 1 ? "" : "s");
     } else if (row->p_adjusted < rules->alpha && !is_beyond) {
         say(row, "differs, but perhaps by less than the floor of %s",
             pab_words_percent(rules->floor[PAB_FAMILY_TIME], text));
