@@ -254,6 +254,7 @@ def load(path, part=None):
     run = section(path, raw)
     try:
         found = document(path, run)
+        expect_single_samples(found)
     except KeyError as error:
         raise not_kept(path, f"the key {error} is missing") from None
     except (TypeError, AttributeError, ValueError) as error:
@@ -334,6 +335,18 @@ def expect_known_names(found):
     if found.samples and found.baseline not in backends:
         raise not_kept(found.path, f"the baseline '{found.baseline}' is none of "
                        f"{', '.join(backends)}")
+
+
+def expect_single_samples(found):
+    """A cell has one sample a round; told twice it would weigh twice."""
+    for name in ("samples", "control"):
+        seen = set()
+        for index, row in enumerate(getattr(found, name)):
+            key = (row.workload, row.backend, row.pass_name, row.round, row.host)
+            if key in seen:
+                raise ValueError(f"{name}[{index}] is a second sample of {row.workload}, "
+                                 f"{row.backend}, round {row.round} of pass {row.pass_name}")
+            seen.add(key)
 
 
 def document(path, run):

@@ -119,6 +119,17 @@ class RefusalTest(unittest.TestCase):
             expect(key, "much", lambda d: next(row["mem"] for row in run_of(d)["samples"]
                                                if row["mem"]).update({key: "much"}))
 
+    def test_sample_that_stands_twice(self):
+        for array in ("samples", "control"):
+            document = golden()
+            row = run_of(document)["samples"][0]
+            rows = run_of(document).setdefault(array, [])
+            rows += [dict(row, position=number) for number in range(2 - bool(rows))]
+            last = len(rows) - 1
+            write(self.file, document)
+            self.refused(NOT_OURS, f"{array}[{last}] is a second sample of {row['workload']}, "
+                         f"{row['backend']}, round {row['round']} of pass {row['pass']}")
+
     def test_curve_of_two_lengths(self):
         write(self.file, changed(golden(), lambda d: run_of(d)["timelines"][0]["calls"].pop()))
         self.refused(NOT_OURS, "6 calls and 7 values")
