@@ -143,6 +143,29 @@ class JudgeTest(Planted):
                 row["identity"]["build_id"] = "another"
         self.assertNotIn("false alarm", sentence(self.expect(REGRESSION)))
 
+    def rename(self, **names):
+        """Of both arms: what stands before "@base" and "@head"."""
+        text = json.dumps(self.whole)
+        for role, name in names.items():
+            text = text.replace(f'"pymalloc@{role}"', f'"{name}@{role}"')
+        self.whole = json.loads(text)
+        self.run_part = self.whole["pyallocbench"]
+        for row in self.run_part["backends"]:
+            row["name"] = names["base"].partition(":")[0].partition("+")[0]
+
+    def test_the_same_below_a_path_with_an_at(self):
+        text = json.dumps(self.whole)
+        for base, head, is_same in (
+                ("library:/lib@1/a.so", "library:/lib@2/b.so", True),
+                ("library:/lib@1/a.so:hooks=debug", "library:/lib@2/b.so:hooks=debug", True),
+                ("library:/lib@1/a.so:hooks=debug", "library:/lib@2/b.so", False),
+                ("pymalloc+library:/lib@1/a.so", "pymalloc+library:/lib@2/b.so", False)):
+            self.whole = json.loads(text)
+            self.rename(base=base, head=head)
+            with self.subTest(base=base, head=head):
+                check = self.assertIn if is_same else self.assertNotIn
+                check("one and the same", sentence(self.expect(GOOD)))
+
     def test_lines_fit(self):
         self.set_head(1.05, 1.05)
         for row in self.run_part["backends"]:
