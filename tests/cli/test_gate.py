@@ -201,6 +201,11 @@ class JudgeTest(Planted):
         self.set_head(1.05, 1.06)
         self.expect(REGRESSION, "REGRESSION", "small_ints cpu_ns_per_op +6",
                     "slower: +5.0 % at first, and again")
+        self.run_part["gate"]["one_program"] = False
+        self.expect(REGRESSION, "slower (by the first look; intervals of what was looked at again "
+                    "are the second's), and at most 1 would")
+        self.set_head(1.0)
+        self.assertNotIn("first look", sentence(self.judge()))
 
     def test_slower_at_first_only(self):
         self.set_head(1.05, 1.0)
