@@ -112,6 +112,12 @@ class BaselineTest(RunTest):
         self.expect_baseline(done, "system")
         self.assertIn("relative to system", done.stdout)
 
+    def test_a_floor_does_not_stand_in(self):
+        done = self.tool(*SMALL, "-b", f"{self.MISSING},null,system", "--rounds", "2")
+        self.expect_baseline(done, "system")
+        done = self.tool(*SMALL, "-b", f"{self.MISSING},null", "--rounds", "2")
+        self.expect_baseline(done, "null")  # for want of another
+
     def test_also_for_one_that_was_named(self):
         done = self.tool(*SMALL, "-b", f"system,null,{self.MISSING}", "--baseline", self.MISSING,
                          "--rounds", "2")
