@@ -566,10 +566,19 @@ class DocumentTest(CliTest):
             for sample in run["samples"]:
                 if sample["mem"]:
                     sample["mem"]["peak_rss_bytes"] *= 3
+        def repeat(run):
+            run["samples"] += [dict(sample, round=1) for sample in run["samples"] if sample["mem"]]
         self.change("a.json", grow)
-        done = self.gate("--base", "a.json", "--head", "changed.json")
+        for pair in (("a.json", "changed.json"), ("changed.json", "a.json")):
+            done = self.gate("--base", pair[0], "--head", pair[1])
+            self.expect_exit(done, INCONCLUSIVE)
+            self.assertIn("one memory round has no range", sentence(done))
+        self.change("a.json", repeat)
+        (self.dir / "changed.json").rename(self.dir / "twice.json")
+        self.change("a.json", lambda run: (grow(run), repeat(run)))
+        done = self.gate("--base", "twice.json", "--head", "changed.json")
         self.expect_exit(done, REGRESSION)
-        done = self.gate("--base", "changed.json", "--head", "a.json")
+        done = self.gate("--base", "changed.json", "--head", "twice.json")
         self.expect_exit(done, GOOD)
 
     def test_another_machine(self):
