@@ -95,6 +95,12 @@ static int judge_file(const struct pab_gate_arguments *arguments)
 static bool keep_unjudged(json_t *document, const char *path)
 {
     struct pab_error err;
+    const json_t *run = json_object_get(document, "pyallocbench");
+    if (json_array_size(json_object_get(run, "samples")) == 0 &&
+        json_array_size(json_object_get(run, "failures")) == 0) {
+        fprintf(stderr, "pyallocbench: nothing was measured yet, so nothing is kept\n");
+        return true;
+    }
     if (pab_document_write(document, path, &err) != PAB_OK) {
         (void)pab_cmd_fail(&err);
         fprintf(stderr, "pyallocbench: nothing is kept: run the gate again where there is room\n");

@@ -45,7 +45,9 @@ static const struct argp_option options[] = {
      "a row for each age; 0 is a young heap",
      1},
     {"baseline", OPTION_BASELINE, "SPEC", 0,
-     "Whom ratios refer to (default: the first of -b that is to be had)", 1},
+     "Whom ratios refer to (default: the first of -b). Where it is not to be had, the first that "
+     "is, a floor only where there is nothing else",
+     1},
     {"preset", OPTION_PRESET, "NAME", 0, "sprint, smoke, quick, default or rigorous", 2},
     {"rounds", OPTION_ROUNDS, "N", 0, "Rounds of the time pass, in place of the preset's", 2},
     {"budget", OPTION_BUDGET, "TIME", 0,

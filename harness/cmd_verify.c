@@ -5,6 +5,7 @@
 #include "allocators/pymalloc/pymalloc.h"
 #include "allocators/spec.h"
 #include "harness/program.h"
+#include "harness/scratch.h"
 #include "harness/shadow/record.h"
 #include "harness/verify_report.h"
 
@@ -113,17 +114,6 @@ static void say_what_is_kept_back(const struct pab_program *program)
 
 /* --- the folder of records -------------------------------------------------------------------- */
 
-static enum pab_status make_folder(char *out, size_t size, struct pab_error *err)
-{
-    const char *top = getenv("TMPDIR");
-    snprintf(out, size, "%s/pyallocbench-verify-XXXXXX",
-             top != NULL && top[0] == '/' ? top : "/tmp");
-    if (mkdtemp(out) == NULL) {
-        return pab_fail(err, PAB_IO, "cannot make a folder %s: %s", out, strerror(errno));
-    }
-    return PAB_OK;
-}
-
 static void remove_folder(const char *dir)
 {
     DIR *folder = opendir(dir);
@@ -221,7 +211,7 @@ static int verify(const struct arguments *arguments, FILE *out)
     };
     if (check_profile(arguments->profile, &err) != PAB_OK ||
         pab_program_check(&program, &err) != PAB_OK ||
-        make_folder(dir, sizeof(dir), &err) != PAB_OK) {
+        pab_scratch_make("verify", dir, sizeof(dir), &err) != PAB_OK) {
         return pab_cmd_fail(&err);
     }
     say_what_is_kept_back(&program);

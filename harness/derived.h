@@ -17,10 +17,6 @@ void pab_derive(json_t *run);
  * reader takes its rows, or none of them is good. */
 enum pab_status pab_derive_expect(const json_t *run, struct pab_error *err);
 
-/* Whether any reader takes the run's rows: PAB_BAD_DATA says which not, and then pab_derive() has
- * given no figures. */
-enum pab_status pab_derive_check(const json_t *run, struct pab_error *err);
-
 /* Only noise.control: a new object, or null where nothing was timed. */
 json_t *pab_derive_control(const json_t *run);
 

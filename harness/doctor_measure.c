@@ -3,11 +3,11 @@
 #include "harness/document.h"
 #include "harness/experiment.h"
 #include "harness/json_text.h"
+#include "harness/scratch.h"
 #include "harness/stats/stats.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,7 +33,7 @@ struct look {
 static enum pab_status run_subject(const struct look *look, const char *backend, json_t **out,
                                    struct pab_error *err)
 {
-    char path[128];
+    char path[PATH_MAX];
     static struct pab_plan plan;
     struct pab_journal *journal = NULL;
     struct pab_experiment_result result;
@@ -175,15 +175,15 @@ static void add_order(json_t *rows, const json_t *document)
 enum pab_status pab_doctor_measure(double seconds, const volatile int *interrupted, json_t **rows,
                                    struct pab_error *err)
 {
-    char folder[] = "/tmp/pyallocbench-doctor-XXXXXX";
-    if (mkdtemp(folder) == NULL) {
-        return pab_fail(err, PAB_IO, "cannot make a folder in /tmp: %s", strerror(errno));
+    char folder[PATH_MAX - sizeof("/doctor.json")];
+    enum pab_status status = pab_scratch_make("doctor", folder, sizeof(folder), err);
+    if (status != PAB_OK) {
+        return status;
     }
     const size_t count = ARRAY_COUNT(subjects);
     struct look look = {
         .seconds = seconds / (double)count, .folder = folder, .interrupted = interrupted};
     *rows = json_array();
-    enum pab_status status = PAB_OK;
     for (size_t i = 0; i < count && status == PAB_OK && *interrupted == 0; i++) {
         json_t *document = NULL;
         status = run_subject(&look, subjects[i], &document, err);

@@ -422,16 +422,28 @@ static void expect_progress(struct pab_experiment_state *state)
     }
 }
 
-/* Where the baseline is not to be had, the first backend that is takes its place, and the journal
- * says so. The floor for want of anything better; in a gate only another of its side. */
+/* The first backend that is to be had in place of the baseline, in a gate of its side; a floor, which
+ * takes no part, only where there is nothing else. `arm_count`: there is none. */
+static size_t find_substitute(const struct pab_experiment_state *state)
+{
+    const struct pab_plan *plan = state->plan;
+    size_t floor = plan->arm_count;
+    for (size_t i = 0; i < plan->arm_count; i++) {
+        const struct pab_arm *arm = &plan->arms[i];
+        bool is_alike = arm->role == plan->arms[plan->baseline].role;
+        if (is_alike && state->backend_good[i] && (arm->spec->backend->caps & PAB_CAP_FAKE) == 0) {
+            return i;
+        }
+        floor = is_alike && state->backend_good[i] && floor == plan->arm_count ? i : floor;
+    }
+    return floor;
+}
+
+/* Where the baseline is not to be had, another takes its place, and the journal says so. */
 static enum pab_status replace_baseline(struct pab_experiment_state *state, struct pab_error *err)
 {
     const struct pab_plan *plan = state->plan;
-    size_t next = plan->arm_count;
-    for (size_t i = 0; i < plan->arm_count && next == plan->arm_count; i++) {
-        bool is_alike = plan->arms[i].role == plan->arms[plan->baseline].role;
-        next = is_alike && state->backend_good[i] ? i : next;
-    }
+    size_t next = find_substitute(state);
     if (next == plan->arm_count) {
         return PAB_OK;
     }

@@ -12,10 +12,17 @@ static bool is_within_word(const char *text, const char *at)
     return at > text && isalnum((unsigned char)at[-1]) != 0 && isalnum((unsigned char)at[1]) != 0;
 }
 
+/* A heading or a quotation, where blanks alone are before it. */
+static bool starts_a_block(const char *text, const char *at)
+{
+    return strchr("#>", *at) != NULL && strspn(text, " \t\n") == (size_t)(at - text);
+}
+
 void pab_markdown_text(FILE *file, const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
-        if (strchr("|<&*~`$[]\\", *at) != NULL || (*at == '_' && !is_within_word(text, at))) {
+        if (strchr("|<&*~`$[]\\", *at) != NULL || (*at == '_' && !is_within_word(text, at)) ||
+            starts_a_block(text, at)) {
             fputc('\\', file);
         }
         fputc(*at == '\n' ? ' ' : *at, file);

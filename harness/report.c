@@ -2,10 +2,38 @@
 
 #include "harness/compare/words.h"
 #include "harness/plan.h"
+#include "harness/text.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+
+/* Columns of a line, but for LABEL_MAX, bytes of what stands before the figures. */
+enum {
+    INDENT = 2,
+    CPU = 9,
+    RATIO = 6,
+    INTERVAL = 14,
+    MARK = 2, /* " !" behind an interval */
+    PEAK = 8,
+    F_PEAK = 6,
+    F_RET = 5,
+    INTERNAL = 6,
+    LABEL_MAX = 400,
+};
+
+/* A text in lines that fit, behind `head`. */
+__attribute__((format(printf, 3, 4))) static void print_text(FILE *out, const char *head,
+                                                             const char *format, ...)
+{
+    char text[2000];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof(text), format, values);
+    va_end(values);
+    pab_text_print(out, head, (unsigned)strlen(head), text);
+}
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -50,10 +78,9 @@ static bool control_failed(const json_t *run)
     return strcmp(text_of(control_of(run), "verdict"), "failed") == 0;
 }
 
-/* Columns of an interval, and of "!" behind it. */
 static int interval_width(const json_t *run)
 {
-    return control_failed(run) ? 17 : 15;
+    return control_failed(run) ? INTERVAL + MARK : INTERVAL;
 }
 
 /* A time's ratio and interval, "!" behind them where the control failed. */
@@ -69,7 +96,7 @@ static void print_ratio(FILE *out, const json_t *run, const json_t *row, const c
         snprintf(text, sizeof(text), "[%.3f, %.3f]%s%s", json_number_value(lo),
                  json_number_value(hi), mark[0] == '\0' ? "" : " ", mark);
     }
-    print_number(out, ratio, 7, 3, 1);
+    print_number(out, ratio, RATIO, 3, 1);
     fprintf(out, " %-*s", interval_width(run), text);
 }
 
@@ -79,17 +106,40 @@ static const json_t *median_of(const json_t *summary, const char *workload, cons
     return json_object_get(find_row(summary, workload, backend, metric), "median");
 }
 
-static int widest_id(const json_t *backends)
+static const char *label_of(const json_t *backend, char out[static LABEL_MAX])
 {
+    bool is_ranked = json_is_true(json_object_get(backend, "ranked"));
+    snprintf(out, LABEL_MAX, "%s%s", text_of(backend, "id"), is_ranked ? "" : " (floor)");
+    return out;
+}
+
+/* Columns of the labels: as many as the widest has, or as the figures leave. */
+static int label_width(const json_t *run)
+{
+    int figures = INDENT + 1 + CPU + 1 + RATIO + 1 + interval_width(run) + 1 + PEAK + 1 + F_PEAK +
+                  1 + F_RET + 1 + INTERNAL;
+    int room = (int)pab_text_width() - figures;
     int width = (int)strlen("geometric mean");
     size_t index = 0;
     json_t *backend = NULL;
-    json_array_foreach(backends, index, backend)
+    json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
-        int length = (int)strlen(text_of(backend, "id"));
-        width = length > width ? length : width;
+        char label[LABEL_MAX];
+        int length = (int)strlen(label_of(backend, label));
+        width = length > width && length <= room ? length : width;
     }
-    return width < 64 ? width : 64;
+    return width;
+}
+
+/* One that reaches into the figures has a line of its own. */
+static void print_label(FILE *out, const json_t *backend, int width)
+{
+    char label[LABEL_MAX];
+    label_of(backend, label);
+    fprintf(out, "%*s%-*s", INDENT, "", width, label);
+    if (strlen(label) > (size_t)width) {
+        fprintf(out, "\n%*s", INDENT + width, "");
+    }
 }
 
 /* How many rounds this run was to make: all, or its shard's. */
@@ -133,30 +183,30 @@ static void print_row(FILE *out, const json_t *run, const json_t *workload, cons
     const char *name = text_of(workload, "id");
     const char *id = text_of(backend, "id");
     const json_t *cpu = find_row(summary, name, id, clock_of(workload));
-    fprintf(out, "  %-*.*s", width, width, id);
-    print_number(out, json_object_get(cpu, "median"), 9, 2, 1);
+    print_label(out, backend, width);
+    print_number(out, json_object_get(cpu, "median"), CPU, 2, 1);
     print_ratio(out, run, cpu, "ratio");
-    print_number(out, median_of(summary, name, id, "peak_rss_bytes"), 9, 1, 1.0 / (1 << 20));
-    print_number(out, median_of(summary, name, id, "f_peak"), 7, 3, 1);
-    print_number(out, median_of(summary, name, id, "f_ret"), 7, 3, 1);
-    print_number(out, median_of(summary, name, id, "internal"), 8, 1, 100);
+    print_number(out, median_of(summary, name, id, "peak_rss_bytes"), PEAK, 1, 1.0 / (1 << 20));
+    print_number(out, median_of(summary, name, id, "f_peak"), F_PEAK, 3, 1);
+    print_number(out, median_of(summary, name, id, "f_ret"), F_RET, 3, 1);
+    print_number(out, median_of(summary, name, id, "internal"), INTERNAL, 1, 100);
+    fprintf(out, "\n");
     long long count = (long long)json_integer_value(json_object_get(cpu, "n"));
     if (count > 0 && count < own_rounds(run, "rounds")) {
-        fprintf(out, "  (%lld rounds only)", count);
+        fprintf(out, "%*s(%lld round%s only)\n", 2 * INDENT, "", count, count == 1 ? "" : "s");
     }
-    fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
 }
 
 static void print_workload(FILE *out, const json_t *run, const json_t *workload, int width)
 {
-    fprintf(out, "\n%s: %s\n", text_of(workload, "id"), text_of(workload, "summary"));
+    fprintf(out, "\n");
+    print_text(out, "", "%s: %s", text_of(workload, "id"), text_of(workload, "summary"));
     if (json_is_true(json_object_get(workload, "oversubscribed"))) {
-        fprintf(out, "  (oversubscribed: more threads than CPUs, so they wait for each other)\n");
+        print_text(out, "  ", "oversubscribed: more threads than CPUs, so they wait for each other");
     }
-    const char *clock = is_wall(workload) ? " wall ns/op" : " CPU ns/op";
-    fprintf(out, "  %-*s%s %7s %-*s %9s %7s %7s %8s\n", width + 10 - (int)strlen(clock), "", clock,
-            "ratio", interval_width(run), "95 % interval", "peak MiB", "F_peak", "F_ret",
-            "intern %");
+    fprintf(out, "%*s %*s %-*s %*s %*s %*s %*s\n", INDENT + width + 1 + CPU,
+            is_wall(workload) ? "wall ns/op" : "CPU ns/op", RATIO, "ratio", interval_width(run),
+            "95 % interval", PEAK, "peak MiB", F_PEAK, "F_peak", F_RET, "F_ret", INTERNAL, "int. %");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
@@ -186,10 +236,12 @@ static void print_suite(FILE *out, const json_t *run, int width)
 {
     const json_t *suite = json_object_get(run, "suite");
     const char *clock = clock_of_all(run);
-    fprintf(out, "\nall workloads, relative to %s (below 1: faster, smaller)\n",
-            text_of(run, "baseline"));
-    fprintf(out, "  %-*s %7s %-*s %9s\n", width, "geometric mean", clock[0] == 'w' ? "wall" : "CPU",
-            interval_width(run), "95 % interval", "peak RSS");
+    fprintf(out, "\n");
+    print_text(out, "", "all workloads, relative to %s (below 1: faster, smaller)",
+               text_of(run, "baseline"));
+    fprintf(out, "%*s%-*s %*s %-*s %*s\n", INDENT, "", width, "geometric mean", RATIO,
+            clock[0] == 'w' ? "wall" : "CPU", interval_width(run), "95 % interval", PEAK,
+            "peak RSS");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
@@ -200,10 +252,10 @@ static void print_suite(FILE *out, const json_t *run, int width)
         if (strcmp(text_of(backend, "status"), "ok") != 0) {
             continue;
         }
-        fprintf(out, "  %-*.*s", width, width, id);
+        print_label(out, backend, width);
         print_ratio(out, run, cpu, "geomean_ratio");
-        print_number(out, json_object_get(peak, "geomean_ratio"), 9, 3, 1);
-        fprintf(out, "%s\n", json_is_true(json_object_get(backend, "ranked")) ? "" : "  (floor)");
+        print_number(out, json_object_get(peak, "geomean_ratio"), PEAK, 3, 1);
+        fprintf(out, "\n");
     }
 }
 
@@ -267,16 +319,18 @@ static void print_held_control(FILE *out, const json_t *control)
     /* The row over all workloads stands last; one workload has no other. */
     const json_t *all = json_array_get(rows, json_array_size(rows) - 1);
     bool has_all = json_array_size(rows) > 1;
-    fprintf(out,
-            "\ncontrol: %s against itself %.3f [%.3f, %.3f]%s: differences under %.1f %% are noise",
-            text_of(all, "backend"), json_number_value(json_object_get(all, "ratio")),
-            json_number_value(json_object_get(all, "lo")),
-            json_number_value(json_object_get(all, "hi")), has_all ? " over all" : "",
-            reach_percent(all));
+    char single[80] = "";
     if (has_all) {
-        fprintf(out, "\n(on a single workload, under %.1f %%)", widest);
+        snprintf(single, sizeof(single), " (on a single workload, under %.1f %%)", widest);
     }
     fprintf(out, "\n");
+    print_text(out, "",
+               "control: %s against itself %.3f [%.3f, %.3f]%s: differences under %.1f %% are "
+               "noise%s",
+               text_of(all, "backend"), json_number_value(json_object_get(all, "ratio")),
+               json_number_value(json_object_get(all, "lo")),
+               json_number_value(json_object_get(all, "hi")), has_all ? " over all" : "",
+               reach_percent(all), single);
 }
 
 /* The A/A control in plain words, where anything was timed. */
@@ -288,14 +342,15 @@ static void print_control(FILE *out, const json_t *run)
     if (strcmp(verdict, "good") == 0) {
         print_held_control(out, control);
     } else if (control_failed(run)) {
-        fprintf(out, "\nCONTROL FAILED (!): take no time verdict from this run.\n%s\n",
-                json_string_value(json_array_get(words, 0)));
+        fprintf(out, "\nCONTROL FAILED (!): take no time verdict from this run.\n");
+        print_text(out, "", "%s", json_string_value(json_array_get(words, 0)));
     } else if (verdict[0] != '\0') {
         bool is_left_out = json_integer_value(json_object_get(run, "control_every")) == 0 &&
                            strcmp(verdict, "none") == 0;
-        fprintf(out, "\ncontrol: %s\n",
-                is_left_out ? "none (--no-control): nobody can say how far noise reaches here"
-                            : json_string_value(json_array_get(words, 0)));
+        fprintf(out, "\n");
+        print_text(out, "", "control: %s",
+                   is_left_out ? "none (--no-control): nobody can say how far noise reaches here"
+                               : json_string_value(json_array_get(words, 0)));
     }
 }
 
@@ -312,28 +367,28 @@ static void print_cautions(FILE *out, const json_t *run)
     long long rounds = own_rounds(run, "rounds");
     const char *baseline = text_of(run, "baseline");
     if (rounds < INTERVAL_ROUNDS) {
-        fprintf(out, "note: %lld round%s no interval (it takes %d): quote none of these figures\n",
-                rounds, rounds == 1 ? " gives" : "s give", INTERVAL_ROUNDS);
+        print_text(out,
+                   "note: ", "%lld round%s no interval (it takes %d): quote none of these figures",
+                   rounds, rounds == 1 ? " gives" : "s give", INTERVAL_ROUNDS);
     }
     if (!is_measured(run, baseline)) {
-        fprintf(out,
-                "note: the baseline %s has no time, so there are no ratios; --baseline names "
-                "another\n",
-                baseline);
+        print_text(out, "note: ",
+                   "the baseline %s has no time, so there are no ratios; --baseline names another",
+                   baseline);
     }
     size_t index = 0;
     json_t *warning = NULL;
     json_array_foreach(json_object_get(json_object_get(run, "noise"), "warnings"), index, warning)
     {
-        fprintf(out, "note: %s\n", json_string_value(warning));
+        print_text(out, "note: ", "%s", json_string_value(warning));
     }
     const json_t *noise = json_object_get(run, "noise");
     if (json_array_size(json_object_get(noise, "random_addresses")) > 0) {
-        fprintf(out, "note: %s\n", PAB_RANDOM_ADDRESSES);
+        print_text(out, "note: ", "%s", PAB_RANDOM_ADDRESSES);
     }
     const json_t *words = json_object_get(control_of(run), "words");
     for (size_t i = 1; i < json_array_size(words); i++) { /* the first is the control's verdict */
-        fprintf(out, "note: %s\n", json_string_value(json_array_get(words, i)));
+        print_text(out, "note: ", "%s", json_string_value(json_array_get(words, i)));
     }
     if (!json_is_true(json_object_get(run, "complete"))) {
         fprintf(out, "note: the run was interrupted; these are the figures so far\n");
@@ -343,13 +398,15 @@ static void print_cautions(FILE *out, const json_t *run)
 static void print_notes(FILE *out, const json_t *run)
 {
     const json_t *provenance = json_object_get(run, "provenance");
-    fprintf(out,
-            "\nratio: CPU (wall) time over %s's, paired by round (Hodges-Lehmann; signed-rank "
-            "interval)."
-            "\nF_peak: RSS gained at the peak over bytes asked for. F_ret: share of it still held "
-            "when all\nwas freed. intern %%: usable bytes that nobody asked for. -: not measured, "
-            "or does not apply\n(live peak under 32 MiB, or the allocator cannot be asked).\n",
-            text_of(run, "baseline"));
+    fprintf(out, "\n");
+    print_text(out, "",
+               "ratio: CPU (wall) time over %s's, paired by round (Hodges-Lehmann; signed-rank "
+               "interval). F_peak: RSS gained at the peak over bytes asked for. F_ret: share of it "
+               "still held when all was freed. int. %%: usable bytes that nobody asked for.",
+               text_of(run, "baseline"));
+    print_text(out, "",
+               "-: not measured, or does not apply (live peak under 32 MiB, or the allocator "
+               "cannot be asked).");
     const json_t *shard = json_object_get(run, "shard");
     if (json_is_object(shard)) {
         fprintf(out, "shard %lld of %lld: the others' rounds are missing here\n",
@@ -357,18 +414,18 @@ static void print_notes(FILE *out, const json_t *run)
                 (long long)json_integer_value(json_object_get(shard, "count")));
     }
     long long timed = own_rounds(run, "rounds");
-    fprintf(out, "%lld round%s of time, %lld of memory, seed %lld; %s, %s, %s\n", timed,
-            timed == 1 ? "" : "s", own_rounds(run, "memory_rounds"),
-            (long long)json_integer_value(json_object_get(run, "seed")),
-            text_of(provenance, "cpu_model"), text_of(provenance, "kernel"),
-            text_of(provenance, "libc"));
+    print_text(out, "", "%lld round%s of time, %lld of memory, seed %lld; %s, %s, %s", timed,
+               timed == 1 ? "" : "s", own_rounds(run, "memory_rounds"),
+               (long long)json_integer_value(json_object_get(run, "seed")),
+               text_of(provenance, "cpu_model"), text_of(provenance, "kernel"),
+               text_of(provenance, "libc"));
     print_cautions(out, run);
 }
 
 void pab_report_print(FILE *out, const json_t *document)
 {
     const json_t *run = json_object_get(document, "pyallocbench");
-    int width = widest_id(json_object_get(run, "backends"));
+    int width = label_width(run);
     if (json_array_size(json_object_get(run, "samples")) == 0) {
         return; /* nothing was measured: stderr has said why */
     }

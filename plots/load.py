@@ -7,6 +7,7 @@ here, once.
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -253,6 +254,7 @@ def load(path, part=None):
     run = section(path, raw)
     try:
         found = document(path, run)
+        expect_single_samples(found)
     except KeyError as error:
         raise not_kept(path, f"the key {error} is missing") from None
     except (TypeError, AttributeError, ValueError) as error:
@@ -335,6 +337,18 @@ def expect_known_names(found):
                        f"{', '.join(backends)}")
 
 
+def expect_single_samples(found):
+    """A cell has one sample a round; told twice it would weigh twice."""
+    for name in ("samples", "control"):
+        seen = set()
+        for index, row in enumerate(getattr(found, name)):
+            key = (row.workload, row.backend, row.pass_name, row.round, row.host)
+            if key in seen:
+                raise ValueError(f"{name}[{index}] is a second sample of {row.workload}, "
+                                 f"{row.backend}, round {row.round} of pass {row.pass_name}")
+            seen.add(key)
+
+
 def document(path, run):
     noise_of_run = noise(run["noise"])
     summary = [summary_row(row) for row in run["summary"]]
@@ -407,6 +421,8 @@ def workload(row):
 
 
 def sample(row):
+    expect_numbers(row, "round", "position", "ops", "cold_ns", "reps_wall_ns", "reps_cpu_ns",
+                   least=0)
     return Sample(row["workload"], row["backend"], row["pass"], row["round"], row["ops"],
                   row["cold_ns"], row["reps_wall_ns"], row["reps_cpu_ns"], row["checksum"],
                   row["exit"], row["signal"], memory(row["mem"]) if row["mem"] else None,
@@ -415,12 +431,15 @@ def sample(row):
 
 
 def memory(row):
+    expect_numbers(row, "peak_rss_bytes", least=0)
+    expect_numbers(row, "f_peak", "f_time", "internal")
     return Memory(row["peak_rss_bytes"], row["f_peak"], row["f_time"], row["internal"],
                   {point["after_ms"]: point["value"] for point in row["f_ret"]},
                   [(mark["phase"], mark["calls"]) for mark in row["phases"]], row["structure"])
 
 
 def timeline(row):
+    expect_numbers(row, "calls", "rss_bytes", least=0)
     same_length(f"{row['workload']}, {row['backend']}", row["calls"], row["rss_bytes"])
     return Timeline(row["workload"], row["backend"], row["round"], row["calls"], row["rss_bytes"],
                     {point["after_ms"]: point["rss_bytes"] for point in row["retained"]},
@@ -428,11 +447,13 @@ def timeline(row):
 
 
 def summary_row(row):
+    expect_numbers(row, "n", "median", "mad", "ratio", "lo", "hi")
     return Summary(row["workload"], row["backend"], row["metric"], row["n"], row["median"],
                    row["mad"], row["ratio"], row["lo"], row["hi"], host=row.get("host", 0))
 
 
 def suite_row(row):
+    expect_numbers(row, "n_workloads", "geomean_ratio", "lo", "hi")
     return Summary(None, row["backend"], row["metric"], row["n_workloads"], None, None,
                    row["geomean_ratio"], row["lo"], row["hi"], row["method"], row.get("host", 0))
 
@@ -468,3 +489,11 @@ def verdict(row, checks):
 def same_length(what, first, second):
     if len(first) != len(second):
         raise ValueError(f"the curve of {what} has {len(first)} calls and {len(second)} values")
+
+
+def expect_numbers(row, *keys, least=-math.inf):
+    """Each a number, a list of numbers, or null."""
+    for key in keys:
+        for value in row[key] if isinstance(row[key], list) else [row[key]]:
+            if value is not None and (type(value) not in (int, float) or value < least):
+                raise ValueError(f"{key} holds {json.dumps(value)[:60]}")

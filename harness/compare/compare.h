@@ -72,7 +72,8 @@ struct pab_row {
     size_t n_base, n_head; /* values; pairs when paired; 0 of a suite of medians */
     double base, head;     /* medians; NAN where there is none, or over several hosts */
     double ratio, lo, hi;  /* head over base; NAN where undefined. Of a time lo..hi is the
-                                    interval, else the least and greatest quotient of two values */
+                                    interval, else the least and greatest quotient of two values:
+                                    NAN where there are but two */
     double p, p_adjusted;  /* of a change to the worse (gate), of any; NAN: no test applies */
     double superiority;    /* P(head > base): 0.5 where they do not differ */
     double detectable;     /* ratio - 1 that would be found with rules.power; NAN */

@@ -127,11 +127,12 @@ static void explain_undecided(struct pab_row *row, const struct pab_effect *effe
     double alpha = alpha_of_tail(rules, judged);
     bool is_beyond = fabs(effect->log_ratio.estimate) > log1p(rules->floor[PAB_FAMILY_TIME]);
     if (effect->least_p >= alpha && row->paired) {
-        say(row, "%zu rounds are too few for a verdict on %zu rows: it takes %.0f", row->n_base,
-            judged, floor(-log2(alpha)) + 1);
+        say(row, "%zu round%s too few for a verdict on %zu row%s: it takes %.0f", row->n_base,
+            row->n_base == 1 ? " is" : "s are", judged, judged == 1 ? "" : "s",
+            floor(-log2(alpha)) + 1);
     } else if (effect->least_p >= alpha) {
-        say(row, "%zu and %zu samples are too few for a verdict on %zu rows", row->n_base,
-            row->n_head, judged);
+        say(row, "%zu and %zu samples are too few for a verdict on %zu row%s", row->n_base,
+            row->n_head, judged, judged == 1 ? "" : "s");
     } else if (row->p_adjusted < rules->alpha && !is_beyond) {
         say(row, "differs, but perhaps by less than the floor of %s",
             pab_words_percent(rules->floor[PAB_FAMILY_TIME], text));
@@ -223,6 +224,12 @@ static double quotient(double over, double under)
     return over >= 0 && under > 0 ? over / under : NAN;
 }
 
+/* One value has no range, and two that differ are always apart. */
+static bool have_ranges(const struct pab_sides *sides)
+{
+    return sides->base->count > 1 && sides->head->count > 1;
+}
+
 static void fill_medians(struct pab_row *row, const struct pab_sides *sides)
 {
     struct range base = range_of(sides->base);
@@ -232,8 +239,9 @@ static void fill_medians(struct pab_row *row, const struct pab_sides *sides)
     row->n_base = sides->base->count;
     row->n_head = sides->head->count;
     row->ratio = quotient(row->head, row->base);
-    row->lo = quotient(head.least, base.greatest);
-    row->hi = quotient(head.greatest, base.least);
+    bool is_range = row->n_base > 1 || row->n_head > 1;
+    row->lo = is_range ? quotient(head.least, base.greatest) : NAN;
+    row->hi = is_range ? quotient(head.greatest, base.least) : NAN;
     row->superiority = pab_superiority_by_host(sides->base, sides->head);
 }
 
@@ -268,9 +276,14 @@ static void judge_ranges(struct pab_row *row, const struct pab_sides *sides,
     struct range head = range_of(sides->head);
     bool is_more = row->head > row->base;
     bool is_apart = head.least > base.greatest || base.least > head.greatest;
-    if (are_same(sides->base, sides->head) || (is_within(base.least, head.greatest, limits) &&
-                                               is_within(base.greatest, head.least, limits))) {
+    bool lacks_range = row->metric->family == PAB_FAMILY_MEMORY && !have_ranges(sides);
+    bool is_inside = !lacks_range && is_within(base.least, head.greatest, limits) &&
+                     is_within(base.greatest, head.least, limits);
+    if (are_same(sides->base, sides->head) || is_inside) {
         row->call = PAB_CALL_EQUIVALENT;
+    } else if (lacks_range) {
+        row->call = PAB_CALL_UNDECIDED;
+        say(row, "%s", PAB_ONE_MEMORY_ROUND);
     } else if (is_within(row->base, row->head, limits) || !is_apart) {
         row->call = PAB_CALL_UNDECIDED;
         say_overlap(row, &base, &head);

@@ -34,9 +34,12 @@ struct pab_limits {
     double step;  /* in the metric's unit */
 };
 
+#define PAB_ONE_MEMORY_ROUND "one memory round has no range: `--preset default` makes two"
+
 /* All that is not a time: medians and quotients of extremes, then the family's rule. Within
- * `limits` is equivalent; beyond it, the ranges must not overlap either. `limits` NULL: what must
- * be equal. Hosts are judged one by one; where they disagree, the row says so. */
+ * `limits` is equivalent; beyond it, the ranges must not overlap either. Where a side has but one value
+ * of memory, which may scatter, only the same value is. `limits` NULL: what must be equal. Hosts are
+ * judged one by one; where they disagree, the row says so. */
 void pab_judge_values(struct pab_row *row, const struct pab_sides *sides,
                       const struct pab_limits *limits);
 /* The same without a call: a description, the baseline, a floor. */

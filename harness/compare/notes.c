@@ -134,7 +134,7 @@ static void advise(const struct pab_reading *reading, char *out, size_t size)
 
 static bool is_of(const struct pab_row *row, const char *wanted)
 {
-    char pass[300];
+    char pass[PAB_READING_NAME_MAX + 1];
     pab_metric_pass(row->metric, pass, sizeof(pass));
     return row->lacks_pass && strcmp(pass, wanted) == 0;
 }
@@ -145,7 +145,7 @@ void pab_note_passes(struct pab_comparison *comparison, const struct pab_reading
     json_t *told = json_object();
     for (size_t i = 0; i < comparison->count; i++) {
         const struct pab_row *row = &comparison->rows[i];
-        char pass[300];
+        char pass[PAB_READING_NAME_MAX + 1];
         char advice[120];
         pab_metric_pass(row->metric, pass, sizeof(pass));
         if (!row->lacks_pass || json_object_get(told, pass) != NULL) {

@@ -19,6 +19,8 @@
 
 #define PAB_SCHEMA "pyallocbench-results/1"
 
+#define PAB_READING_NAME_MAX 255u /* bytes of a name or a key */
+
 /* What kind of figure a metric is: it decides how two of them are compared. */
 enum pab_family {
     PAB_FAMILY_TIME,         /* noisy: paired or rank statistics, an interval, a verdict */
@@ -104,8 +106,10 @@ void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size);
 /* Whether any sample, or a failure, is of this pass. */
 bool pab_reading_has_pass(const struct pab_reading *reading, const char *pass);
 
-/* Why a cell that was asked for has no value of a metric: kind and message of the first failure of
- * its pass (`metric` NULL: of any), or NULL. */
+/* A row of `failures` that takes in the cell and the pass of a metric (`metric` NULL: whatever pass),
+ * by their names or as null, which is all; NULL: there is none. Of those that name the same it is the
+ * one of the first pass and its earliest round, of these the one that stands first in the document.
+ * The cell may have values all the same. */
 const json_t *pab_reading_failure(const struct pab_reading *reading, size_t workload,
                                   size_t backend, const struct pab_metric *metric);
 

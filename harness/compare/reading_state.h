@@ -18,7 +18,6 @@
 #define PAB_READING_DEPTH_MAX   64u
 #define PAB_READING_TREE_MAX    4000000u /* values beside the samples */
 #define PAB_READING_TEXT_MAX    65536u   /* bytes of one text */
-#define PAB_READING_NAME_MAX    255u     /* bytes of a name or a key */
 #define PAB_READING_REPS_MAX    64u
 #define PAB_READING_IDS_MAX     256u /* workloads; backends; hosts */
 #define PAB_READING_METRICS_MAX 1024u

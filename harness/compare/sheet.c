@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define PASS_MAX 300
-
 /* --- rows ------------------------------------------------------------------------------------- */
 
 /* Of the head: a workload that it lacks has no verdict. */
@@ -186,7 +184,7 @@ static void say_pass(struct pab_row *row, const struct pab_sheet_metric *metric)
 {
     bool is_one_sided = row->call == PAB_CALL_NEW || row->call == PAB_CALL_GONE;
     if (is_one_sided && !(metric->has_base && metric->has_head)) {
-        char pass[PASS_MAX];
+        char pass[PAB_READING_NAME_MAX + 1];
         pab_metric_pass(row->metric, pass, sizeof(pass));
         row->lacks_pass = true;
         snprintf(row->why, sizeof(row->why), "no %.100s pass in %s", pass,
@@ -325,10 +323,10 @@ static void name_workloads(struct pab_sheet *sheet)
 /* Metrics of one pass follow each other, so it is looked for once. */
 static void find_passes(struct pab_sheet *sheet)
 {
-    char last[PASS_MAX] = "";
+    char last[PAB_READING_NAME_MAX + 1] = "";
     for (size_t i = 0; i < sheet->metric_count; i++) {
         struct pab_sheet_metric *metric = &sheet->metrics[i];
-        char pass[PASS_MAX];
+        char pass[PAB_READING_NAME_MAX + 1];
         pab_metric_pass(metric->metric, pass, sizeof(pass));
         if (i > 0 && strcmp(pass, last) == 0) {
             metric->has_base = metric[-1].has_base;

@@ -114,7 +114,9 @@ static void add_time(struct pab_sheet *sheet, const struct pab_contrast *contras
 
 static void add_cell(struct suite *suite, const struct pab_row *row)
 {
-    if (row->ratio > 0 && row->lo > 0 && row->hi > 0) {
+    bool has_range = row->lo > 0 && row->hi > 0;
+    bool is_one_round = isnan(row->lo) && isnan(row->hi);
+    if (row->ratio > 0 && (has_range || is_one_round)) {
         suite->log_ratio += log(row->ratio);
         suite->log_lo += log(row->lo);
         suite->log_hi += log(row->hi);
@@ -135,7 +137,8 @@ static enum pab_call call_of_memory(const struct suite *suite, const struct pab_
     return row->hi < 1 && row->ratio < 1 / limit ? PAB_CALL_BETTER : PAB_CALL_UNDECIDED;
 }
 
-/* The geometric mean of the cells' ratios, and of the ends of their ranges. */
+/* The geometric mean of the cells' ratios, and of the ends of their ranges: NAN where one of them has
+ * none. */
 static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contrast, size_t metric)
 {
     struct suite suite = {0};
@@ -161,6 +164,9 @@ static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contr
     row->hi = exp(suite.log_hi / count);
     if (contrast->exempt == NULL) {
         row->call = call_of_memory(&suite, row, 1 + limits.share);
+    }
+    if (row->call == PAB_CALL_UNDECIDED && isnan(row->lo)) {
+        snprintf(row->why, sizeof(row->why), "%s", PAB_ONE_MEMORY_ROUND);
     }
 }
 

@@ -22,19 +22,26 @@ static bool is_same_object(const json_t *base, const json_t *head)
            is_same_text(base, head, "version") && is_same_text(base, head, "settings");
 }
 
-/* What of an id is asked for: all before the "@", of a library all behind the file, too. */
+/* What of an id is asked for: all before "@base" or "@head", of a library all behind the
+ * file, too. A path may hold an "@" of its own. */
 static void asked_of(const json_t *backend, char *out, size_t size)
 {
-    const char *id = pab_json_text(backend, "id");
-    if (pab_json_is(backend, "name", "library")) {
-        id += strcspn(id, ",@");
+    snprintf(out, size, "%s", pab_json_text(backend, "id"));
+    char *side = strrchr(out, '@');
+    if (side != NULL && pab_json_is(backend, "role", side + 1)) {
+        *side = '\0';
     }
-    snprintf(out, size, "%.*s", (int)strcspn(id, "@"), id);
+    if (pab_json_is(backend, "name", "library")) {
+        const char *file = out + strcspn(out, ":");
+        const char *rest = file + (*file == ':');
+        rest += strcspn(rest, ":+");
+        memmove(out, rest, strlen(rest) + 1);
+    }
 }
 
 static bool is_same_backend(const json_t *base, const json_t *head)
 {
-    char asked[2][256];
+    char asked[2][PAB_READING_NAME_MAX + 1];
     asked_of(base, asked[0], sizeof(asked[0]));
     asked_of(head, asked[1], sizeof(asked[1]));
     return strcmp(asked[0], asked[1]) == 0 && is_same_text(base, head, "name") &&

@@ -190,6 +190,19 @@ static bool has_paired_times(const struct pab_gate_verdict *verdict)
     return false;
 }
 
+/* Whether a time stands here with the interval of the rounds that were to confirm it. */
+static bool was_looked_at_again(const struct pab_gate_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++) {
+        const struct pab_gate_item *item = &verdict->items[i];
+        if (item->family == PAB_FAMILY_TIME && item->row != NULL &&
+            pab_gate_deciding_row(item) != item->row) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the times could have shown, and how often they show what is not there. Where head is broken
  * or another workload that is beside the point; where both sides are the same there is nothing to
  * be found. */
@@ -215,9 +228,13 @@ static void add_power(struct text *text, const struct pab_gate_case *the_case)
     }
     if (isfinite(verdict->detectable)) {
         add(text,
-            " Of 100 gates, %.0f would find a cell that is %s slower, and at most %.3g would call "
+            " Of 100 gates, %.0f would find a cell that is %s slower%s, and at most %.3g would "
+            "call "
             "a time slower where nothing changed.",
             100 * numbers[PAB_GATE_POWER], pab_words_percent(verdict->detectable, percent),
+            was_looked_at_again(verdict)
+                ? " (by the first look; intervals of what was looked at again are the second's)"
+                : "",
             100 * numbers[PAB_GATE_ALPHA]);
     } else {
         add(text, " There are too few rounds to say which slowdown would be found.");

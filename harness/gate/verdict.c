@@ -119,10 +119,10 @@ const struct pab_row *pab_gate_find_row(const struct pab_comparison *in, const s
 }
 
 /* Some allocators give memory back by the clock: then F_ret scatters, however many rounds there
- * are, and that it does is no reason to distrust the rest. */
-static bool follows_a_clock(const struct pab_metric *metric)
+ * are, and that it does is no reason to distrust the rest. One round shows no scatter. */
+static bool follows_a_clock(const struct pab_row *row)
 {
-    return strcmp(metric->name, "f_ret") == 0;
+    return strcmp(row->metric->name, "f_ret") == 0 && row->n_base > 1 && row->n_head > 1;
 }
 
 /* Whether rounds that did not find a change again would have found one of the size asked for. */
@@ -133,7 +133,7 @@ static bool could_see(const struct pab_row *row, double detect)
                row->detectable <= detect /* not where it is NAN */;
     }
     return row->call != PAB_CALL_UNDECIDED || (isfinite(row->hi) && row->hi <= 1 + detect) ||
-           follows_a_clock(row->metric);
+           follows_a_clock(row);
 }
 
 const struct pab_row *pab_gate_deciding_row(const struct pab_gate_item *item)
@@ -168,7 +168,7 @@ static void find_in_order(struct pab_gate_item *item, const struct pab_gate_limi
 {
     char text[PAB_GATE_CHANGE_MAX];
     double highest = item->row->hi;
-    if (follows_a_clock(item->row->metric)) {
+    if (follows_a_clock(item->row)) {
         find(item, PAB_FINDING_GOOD, "within its noise: %s", item->row->why);
     } else if (item->family == PAB_FAMILY_TIME || highest <= 1 + own_limit) {
         double least = item->family == PAB_FAMILY_TIME ? limits->detect : own_limit;

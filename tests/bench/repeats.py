@@ -1,7 +1,8 @@
+#!/usr/bin/python3
 """Do the counts of structure repeat? Runs the memory pass again and again, at any addresses that
 the system gives, and compares arenas, pools and collections of every cell.
 
-    repeats.py --tool PROGRAM [--runs N] [-b SPECS] [-w WORKLOADS] [--preset NAME]
+    repeats.py [--tool PROGRAM] [--runs N] [-b SPECS] [-w WORKLOADS] [--preset NAME]
 
 Prints a line. Exit: 0 all runs agree, 4 a count differs (with its values), 1 a run failed.
 """
@@ -15,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 
+BUILT = pathlib.Path(__file__).resolve().parents[2] / "build/pyallocbench"
 DIFFERS = 4
 
 
 def arguments():
     parser = argparse.ArgumentParser(description="Do the counts of structure repeat?")
-    parser.add_argument("--tool", required=True, help="pyallocbench")
+    parser.add_argument("--tool", default=BUILT, help="pyallocbench (default: build/pyallocbench)")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("-b", dest="backends", default="system,pymalloc,pymalloc:profile=3.9")
     parser.add_argument("-w", dest="workloads", default="*")

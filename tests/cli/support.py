@@ -35,11 +35,11 @@ class CliTest(unittest.TestCase):
             [TOOL, *map(str, words)], cwd=self.dir, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=HANG_SECONDS, check=False, **options)
 
-    def start(self, *words):
+    def start(self, *words, **options):
         """Starts the binary, to be interrupted."""
         process = subprocess.Popen(
             [TOOL, *map(str, words)], cwd=self.dir, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

@@ -4,106 +4,18 @@ Times of real runs decide nothing here: where a verdict depends on them, the doc
 by hand.
 """
 
-import functools
 import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree
 
-import jsonschema
-
-from journal import wait_for_samples
-from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL,
-                     UNAVAILABLE, USAGE, CliTest)
-
-REGRESSION, INCONCLUSIVE = 3, 5
-SCHEMA = jsonschema.Draft202012Validator(
-    json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8")))
-SMALL = ("gate", "-q", "-w", "small_ints", "-p", "small_ints.live=20000", "-p",
-         "small_ints.steps=20000")
-MEMORY_ROUNDS = 3
-ROUNDS = 32  # the control has a quarter of them, and needs 8
-
-
-def sentence(done):
-    """What a gate ends with, however it was broken into lines."""
-    return " ".join(done.stdout.rstrip().split("\n\n")[-1].split())
-
-
-def run_gate(folder, *words, **options):
-    return subprocess.run([TOOL, *SMALL, *words], cwd=folder, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
-                          **options)
-
-
-@functools.cache
-def real_gate():
-    """A real A/A gate: how it ended, and its document."""
-    with tempfile.TemporaryDirectory(prefix="pab-cli-") as folder:
-        made = run_gate(folder, "--base-bin", TOOL, "--rounds", str(ROUNDS), "--passes",
-                        "time,memory", "--confirm", "0", "-o", "real.json")
-        return made, pathlib.Path(folder, "real.json").read_text(encoding="utf-8")
-
-
-class Planted(CliTest):
-    """A real A/A gate, whose figures are then written by hand."""
-
-    def setUp(self):
-        super().setUp()
-        self.made, text = real_gate()
-        self.whole = json.loads(text)
-        self.run_part = self.whole["pyallocbench"]
-        self.run_part["gate"]["rules"]["confirm_rounds"] = None
-        self.quiet_control()
-        base = {sample["round"]: sample["mem"] for sample in self.samples("memory", "base")}
-        for sample in self.samples("memory", "head"):
-            sample["mem"] = json.loads(json.dumps(base[sample["round"]]))
-
-    def samples(self, kind, role=None):
-        return [sample for sample in self.run_part["samples"] if sample["pass"] == kind
-                and sample["backend"].endswith(f"@{role}" if role else "")]
-
-    def set_time(self, sample, factor):
-        """Times that scatter by a few parts in a thousand, alike in both arms."""
-        nominal = 1e6 * (1 + 0.004 * ((sample["round"] * 7) % 5 - 2))
-        wobble = 1 + 0.002 * ((sample["round"] * 3 + len(sample["backend"])) % 4 - 1.5)
-        if sample["backend"].endswith("@head"):
-            nominal *= factor * wobble
-        sample["reps_cpu_ns"] = [round(nominal)] * len(sample["reps_cpu_ns"])
-
-    def quiet_control(self, factor=1):
-        for sample in self.samples("time"):
-            self.set_time(sample, 1)
-        for sample in self.run_part["control"]:
-            self.set_time(sample, 1)
-            wobble = factor * (1 + 0.0004 * (sample["round"] % 3 - 1))
-            sample["reps_cpu_ns"] = [round(ns * wobble) for ns in sample["reps_cpu_ns"]]
-
-    def set_head(self, first, again=None):
-        """Head's factor in the first rounds and, where there are any, in those that confirm."""
-        for sample in self.samples("time"):
-            self.set_time(sample, first)
-        if again is not None:
-            for sample in self.samples("time"):
-                twin = dict(sample, round=sample["round"] + ROUNDS)
-                self.set_time(twin, again)
-                self.run_part["samples"].append(twin)
-
-    def judge(self, *words, name="gate.json"):
-        (self.dir / name).write_text(json.dumps(self.whole), encoding="utf-8")
-        return self.tool("gate", name, *words)
-
-    def expect(self, code, *words, options=()):
-        done = self.judge(*options)
-        self.expect_exit(done, code)
-        for word in words:
-            self.assertIn(word, sentence(done))
-        return done
+from gates import (INCONCLUSIVE, MEMORY_ROUNDS, REGRESSION, ROUNDS, SCHEMA, Planted, real_gate,
+                   sentence)
+from support import (BAD_CELL, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, TOOL, USAGE, CliTest)
 
 
 class JudgeTest(Planted):
@@ -142,6 +54,29 @@ class JudgeTest(Planted):
                 row["identity"]["build_id"] = "another"
         self.assertNotIn("false alarm", sentence(self.expect(REGRESSION)))
 
+    def rename(self, **names):
+        """Of both arms: what stands before "@base" and "@head"."""
+        text = json.dumps(self.whole)
+        for role, name in names.items():
+            text = text.replace(f'"pymalloc@{role}"', f'"{name}@{role}"')
+        self.whole = json.loads(text)
+        self.run_part = self.whole["pyallocbench"]
+        for row in self.run_part["backends"]:
+            row["name"] = names["base"].partition(":")[0].partition("+")[0]
+
+    def test_the_same_below_a_path_with_an_at(self):
+        text = json.dumps(self.whole)
+        for base, head, is_same in (
+                ("library:/lib@1/a.so", "library:/lib@2/b.so", True),
+                ("library:/lib@1/a.so:hooks=debug", "library:/lib@2/b.so:hooks=debug", True),
+                ("library:/lib@1/a.so:hooks=debug", "library:/lib@2/b.so", False),
+                ("pymalloc+library:/lib@1/a.so", "pymalloc+library:/lib@2/b.so", False)):
+            self.whole = json.loads(text)
+            self.rename(base=base, head=head)
+            with self.subTest(base=base, head=head):
+                check = self.assertIn if is_same else self.assertNotIn
+                check("one and the same", sentence(self.expect(GOOD)))
+
     def test_lines_fit(self):
         self.set_head(1.05, 1.05)
         for row in self.run_part["backends"]:
@@ -177,6 +112,11 @@ class JudgeTest(Planted):
         self.set_head(1.05, 1.06)
         self.expect(REGRESSION, "REGRESSION", "small_ints cpu_ns_per_op +6",
                     "slower: +5.0 % at first, and again")
+        self.run_part["gate"]["one_program"] = False
+        self.expect(REGRESSION, "slower (by the first look; intervals of what was looked at again "
+                    "are the second's), and at most 1 would")
+        self.set_head(1.0)
+        self.assertNotIn("first look", sentence(self.judge()))
 
     def test_slower_at_first_only(self):
         self.set_head(1.05, 1.0)
@@ -349,137 +289,6 @@ class ReportTest(Planted):
         self.expect_one_line(done, IO_ERROR, "cannot write no/folder.md")
 
 
-class LiveTest(CliTest):
-    def test_more_instructions(self):
-        """Half a per cent is found, always: no clock takes part."""
-        if shutil.which("valgrind") is None:
-            self.skipTest("no valgrind")
-        done = run_gate(self.dir, "--base-spec", "pymalloc:slow=0", "--head-spec",
-                        "pymalloc:slow=1", "--passes", "instructions", "-o", "out.json")
-        self.expect_exit(done, REGRESSION)
-        self.assertIn("instructions.per_op", sentence(done))
-        run = self.document()["pyallocbench"]
-        SCHEMA.validate(self.document())
-        self.assertEqual(run["gate"]["result"], "REGRESSION")
-        self.assertEqual({row["family"] for row in run["gate"]["findings"]}, {"instructions"})
-
-    def test_another_pool_size(self):
-        done = run_gate(self.dir, "--base-spec", "pymalloc", "--head-spec", "pymalloc:pool=4K",
-                        "--passes", "memory", "-o", "out.json")
-        self.expect_exit(done, REGRESSION)
-        self.assertIn("structure.", sentence(done))
-        label = "pymalloc -> pymalloc:pool=4K"
-        self.assertEqual({row["label"] for row in self.document()["pyallocbench"]["backends"]},
-                         {label})
-        done = self.tool("gate", "out.json", "--structure", "show")
-        self.expect_exit(done, GOOD)
-
-    def test_a_leak_is_confirmed(self):
-        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system:leak=2",
-                        "--passes", "memory", "-o", "out.json")
-        self.expect_exit(done, REGRESSION)
-        self.assertIn("again", sentence(done))
-        rounds = {(row["backend"], row["round"]) for row in
-                  self.document()["pyallocbench"]["samples"]}
-        self.assertEqual(rounds, {(arm, number) for arm in ("system@base", "system:leak=2@head")
-                                  for number in range(3 * MEMORY_ROUNDS)})
-
-    def test_a_side_is_not_there(self):
-        """Before anything is measured, and without a document."""
-        (self.dir / "text.so").write_text("text", encoding="ascii")
-        there, gone, none = "system", "library:./none.so", "library:./text.so"
-        for base, head, code, words in (
-                (there, gone, USAGE, "./none.so: No such file or directory"),
-                (gone, there, USAGE, "./none.so: No such file or directory"),
-                (there, f"pymalloc+{gone}", USAGE, "./none.so: No such file or directory"),
-                (there, none, BAD_CELL, "text.so@head is unavailable"),
-                (none, there, BAD_CELL, "text.so@base is unavailable"),
-                (none, none, UNAVAILABLE, "none of the backends asked for")):
-            done = run_gate(self.dir, "--base-spec", base, "--head-spec", head, "-o", "out.json")
-            self.expect_one_line(done, code, words)
-            self.assertFalse((self.dir / "out.json").exists())
-            self.assertFalse((self.dir / "out.json.partial").exists())
-
-    def test_a_copy_of_itself(self):
-        shutil.copy(TOOL, self.dir / "copy")
-        done = run_gate(self.dir, "--base-bin", "./copy", "--passes", "memory", "-o", "out.json")
-        self.assertIn("one and the same", sentence(done))
-        self.assertNotIn("note:", done.stdout)
-        self.assertTrue(self.document()["pyallocbench"]["gate"]["one_program"])
-        with open(self.dir / "copy", "ab") as file:
-            file.write(b"another")
-        done = run_gate(self.dir, "--base-bin", "./copy", "--passes", "memory", "-o", "out.json")
-        self.assertNotIn("one and the same", sentence(done))
-
-    def test_a_side_crashes(self):
-        broken = f"library:{BROKEN / 'crash_late.so'}"
-        quick = ("--rounds", "2", "--passes", "time")
-        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", broken, *quick)
-        self.expect_exit(done, BAD_CELL)
-        self.assertIn("BROKEN", sentence(done))
-        done = run_gate(self.dir, "--base-spec", broken, "--head-spec", "system", *quick)
-        self.expect_exit(done, NOT_COMPARABLE)
-        self.assertIn("base has no figure", done.stderr.splitlines()[-1])
-
-    def test_one_round(self):
-        done = run_gate(self.dir, "--base-spec", "system", "--head-spec", "system", "--rounds",
-                        "1", "--passes", "time")
-        self.expect_exit(done, INCONCLUSIVE)
-        self.assertIn("too few", sentence(done))
-
-    def test_interrupted(self):
-        process = self.start(*SMALL, "--base-spec", "system", "--head-spec", "system", "--rounds",
-                             "20000", "--passes", "time", "-o", "out.json", "--md", "out.md")
-        wait_for_samples(self.dir / "out.json.partial", 8, process)
-        with open(self.dir / "out.json.partial", "rb") as file:
-            journal = file.read()
-        process.send_signal(signal.SIGINT)
-        process.wait(HANG_SECONDS)
-        self.assertEqual(process.returncode, 130)
-        lines = process.stderr.read().splitlines()
-        self.assertEqual(len(lines), 1, lines)
-        self.assertIn("kept in out.json, and not judged; `compare` shows it", lines[0])
-        document = self.document()
-        SCHEMA.validate(document)
-        self.assertFalse(document["pyallocbench"]["complete"])
-        self.assertNotIn("result", document["pyallocbench"]["gate"])
-        self.assertGreaterEqual(len(document["pyallocbench"]["samples"]), 8)
-        self.assertFalse((self.dir / "out.md").exists())
-        self.expect_one_line(self.tool("gate", "out.json"), INCONCLUSIVE, "interrupted")
-        (self.dir / "dead.json.partial").write_bytes(journal)  # as SIGKILL would leave it
-        done = self.tool("run", "--resume", "dead.json")
-        self.expect_one_line(done, USAGE, "of a gate", "run it again")
-
-
-class BinaryTest(CliTest):
-    def script(self, *lines):
-        path = self.dir / "build"
-        path.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="ascii")
-        path.chmod(0o755)
-        return self.tool(*SMALL, "--base-bin", "./build", "--passes", "memory")
-
-    def test_what_is_no_build(self):
-        for lines in (["exit 0"], ["kill -SEGV $$"], ["echo hello"], ["cat"],
-                      ["yes | head -c 100000"]):
-            self.expect_one_line(self.script(*lines), USAGE, "no build of pyallocbench")
-        for path, word in (("./none", "No such file"), (".", "no build"), ("/dev/null", "")):
-            self.expect_one_line(self.tool(*SMALL, "--base-bin", path), USAGE, word)
-
-    def test_one_that_hangs(self):
-        self.expect_one_line(self.script("sleep 1000"), USAGE, "no build of pyallocbench")
-
-    def test_another_protocol(self):
-        done = self.script("echo pyallocbench worker protocol 4096")
-        self.expect_one_line(done, NOT_COMPARABLE, "4096", "another protocol")
-        done = self.script("printf 'pyallocbench worker protocol 9\\033[31m'")
-        self.expect_one_line(done, NOT_COMPARABLE, "9?[31m", "another protocol")
-
-    def test_one_whose_workers_crash(self):
-        done = self.script(f'[ "$1" != --worker ] || kill -SEGV $$; exec {TOOL} "$@"')
-        self.expect_exit(done, NOT_COMPARABLE)
-        self.assertIn("base has no figure", done.stderr.splitlines()[-1])
-
-
 class DocumentTest(CliTest):
     @classmethod
     def setUpClass(cls):
@@ -524,10 +333,19 @@ class DocumentTest(CliTest):
             for sample in run["samples"]:
                 if sample["mem"]:
                     sample["mem"]["peak_rss_bytes"] *= 3
+        def repeat(run):
+            run["samples"] += [dict(sample, round=1) for sample in run["samples"] if sample["mem"]]
         self.change("a.json", grow)
-        done = self.gate("--base", "a.json", "--head", "changed.json")
+        for pair in (("a.json", "changed.json"), ("changed.json", "a.json")):
+            done = self.gate("--base", pair[0], "--head", pair[1])
+            self.expect_exit(done, INCONCLUSIVE)
+            self.assertIn("one memory round has no range", sentence(done))
+        self.change("a.json", repeat)
+        (self.dir / "changed.json").rename(self.dir / "twice.json")
+        self.change("a.json", lambda run: (grow(run), repeat(run)))
+        done = self.gate("--base", "twice.json", "--head", "changed.json")
         self.expect_exit(done, REGRESSION)
-        done = self.gate("--base", "changed.json", "--head", "a.json")
+        done = self.gate("--base", "changed.json", "--head", "twice.json")
         self.expect_exit(done, GOOD)
 
     def test_another_machine(self):

@@ -30,6 +30,22 @@ class RunTest(CliTest):
                 for row in self.document()["pyallocbench"]["summary"]}
 
 
+class TableTest(RunTest):
+    def test_lines_fit(self):
+        long = f"library:{'/.' * 30}{BROKEN / 'bare.so'}"
+        done = self.tool(*SMALL, "-b", f"pymalloc+jemalloc,{long},null", "--rounds", "6",
+                         "--passes", "time", "-q")
+        self.expect_exit(done, GOOD)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines.count(f"  {long}"), 2, done.stdout)
+        for line in lines:
+            if line.strip() != long:
+                self.assertLessEqual(len(line), 80, line)
+        heads = [len(line) for line in lines if line.endswith(("int. %", "peak RSS"))]
+        ends = [len(line) for line in lines if line.endswith(" -")]  # of memory nothing
+        self.assertEqual(ends, [heads[0]] * 3 + [heads[1]] * 3)
+
+
 class BudgetTest(RunTest):
     def test_what_is_not_timed_alone_takes_longer(self):
         """`quick` looks a second after the drain."""
@@ -96,6 +112,12 @@ class BaselineTest(RunTest):
         self.expect_baseline(done, "system")
         self.assertIn("relative to system", done.stdout)
 
+    def test_a_floor_does_not_stand_in(self):
+        done = self.tool(*SMALL, "-b", f"{self.MISSING},null,system", "--rounds", "2")
+        self.expect_baseline(done, "system")
+        done = self.tool(*SMALL, "-b", f"{self.MISSING},null", "--rounds", "2")
+        self.expect_baseline(done, "null")  # for want of another
+
     def test_also_for_one_that_was_named(self):
         done = self.tool(*SMALL, "-b", f"system,null,{self.MISSING}", "--baseline", self.MISSING,
                          "--rounds", "2")
@@ -158,7 +180,7 @@ class StillTest(RunTest):
         self.assertEqual({sample["still"] for sample in run["samples"]}, {is_still})
         self.assertEqual(run["noise"]["random_addresses"], [] if is_still else ["instructions"])
         compared = self.tool("compare", "out.json", "out.json", "--metrics", "instructions*")
-        for shown in (done.stdout, unwrapped(compared.stdout)):
+        for shown in (unwrapped(done.stdout), unwrapped(compared.stdout)):
             self.assertEqual(self.NOTE in shown, not is_still, shown)
 
     def test_still(self):

@@ -4,14 +4,15 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shlex
 import struct
 import subprocess
 import termios
 import unittest
 
-from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, TOOL, UNAVAILABLE, USAGE, CliTest,
-                     samples_of)
+from support import (BAD_CELL, GOOD, IO_ERROR, NOT_COMPARABLE, ROOT, TOOL, UNAVAILABLE, USAGE,
+                     CliTest, samples_of)
 
 COMMANDS = ("", "run", "check", "list", "verify", "compare", "gate", "merge", "plot", "doctor")
 SMALL = ("run", "--preset", "smoke", "-b", "system", "-w", "small_ints", "--rounds", "1")
@@ -308,6 +309,15 @@ class DocumentFileTest(CliTest):
                 self.assertIn(done.returncode, (IO_ERROR, USAGE))
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 self.assertIn("gone.json", done.stderr)
+
+
+class ReadmeTest(unittest.TestCase):
+    def test_its_scripts_can_be_run_as_they_stand(self):
+        spans = re.findall(r"`((?:tests|harness)/[^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+        scripts = {span.split()[0] for span in spans if " " in span or span.endswith(".py")}
+        self.assertGreater(len(scripts), 3)
+        for script in scripts:
+            self.assertTrue(os.access(ROOT / script, os.X_OK), script)
 
 
 class UnavailableTest(CliTest):

@@ -2,7 +2,7 @@
 
 Each is added to a copy of the tree in just that way. `harness/bench` then builds the copy, as its
 author would, and the newcomers must be listed, run, recorded and drawn like the others, though no
-other file knows of them.
+other file knows of them. Only the optimizer is off: it is no part of this, and most of the time.
 """
 
 import filecmp
@@ -56,6 +56,10 @@ class ExtendTest(unittest.TestCase):
         add_line(cls.trees[2] / "workloads/CMakeLists.txt", "pab_add_workload",
                  "pab_add_workload(ladder)")
         cls.changes = [changed_files(*pair) for pair in itertools.pairwise(cls.trees)]
+        subprocess.run(["cmake", "-S", cls.trees[2], "--preset", "release", "-D", "PAB_LTO=OFF",
+                        "-D", "CMAKE_C_FLAGS_RELWITHDEBINFO=-O0",
+                        "-D", "CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O0"],
+                       check=True, stdout=subprocess.DEVNULL)
         cls.elsewhere = cls.dir / "elsewhere"
         cls.elsewhere.mkdir()
         cls.done = cls.bench("--preset", "smoke", "-b", "arcade,pymalloc,pymalloc:pool=4K", "-w",

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Real gates by the hundred: how often one cries wolf, and what it finds.
 
     trials.py aa     STATE [--gates N]                   base and head are the same

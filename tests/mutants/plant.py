@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Plants bugs in copies of our sources, or over any allocator, and shows what finds each.
 
     tests/mutants/plant.py [--build FOLDER] [--all | --set NAME... | MUTANT...]

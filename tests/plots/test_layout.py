@@ -43,7 +43,7 @@ def fail_at_length(run):
     run["failures"] += [
         {"workload": workload, "backend": LONG, "pass": "time", "round": 0, "kind": "crashed",
          "message": "signal 11"} for workload in ("small_ints", "strings")]
-    run["backends"][-2]["reason"] = "cannot open " + "/a/folder/of/libraries" * 12
+    run["backends"][2]["reason"] = "cannot open " + "/A/FOLDER/OF/MAMMOTHS" * 12
 
 
 def documents():

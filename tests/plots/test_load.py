@@ -1,5 +1,6 @@
 """A file that cannot be used gets one line (what, why, what to do) and the right exit status."""
 
+import json
 import pathlib
 import tempfile
 import unittest
@@ -8,6 +9,8 @@ from support import (GOLDEN, IO, NEWER, NOT_OURS, NOTHING, PLOTS, changed, golde
                      write)
 
 need("matplotlib")
+
+import load
 
 
 def run_of(document):
@@ -97,6 +100,35 @@ class RefusalTest(unittest.TestCase):
         self.refused(NOT_OURS, "the workload 'w' of samples[1] is none of")
         write(self.file, changed(golden(), lambda d: run_of(d).update(baseline="who")))
         self.refused(NOT_OURS, "the baseline 'who' is none of")
+
+    def test_figures_that_are_none(self):
+        def expect(key, value, edit):
+            write(self.file, changed(golden(), edit))
+            with self.subTest(key=key, value=value), self.assertRaises(load.Refused) as refused:
+                load.load(self.file)
+            self.assertIn(f"{key} holds {json.dumps(value)}: ", str(refused.exception))
+
+        for array, key, value in (("samples", "reps_cpu_ns", "1"), ("samples", "reps_cpu_ns", -1),
+                                  ("samples", "ops", True), ("samples", "cold_ns", -1),
+                                  ("timelines", "rss_bytes", {}), ("summary", "median", "1"),
+                                  ("suite", "geomean_ratio", {})):
+            is_list = isinstance(run_of(golden())[array][0][key], list)
+            expect(key, value, lambda d: run_of(d)[array][0].update(
+                {key: [value] if is_list else value}))
+        for key in ("peak_rss_bytes", "f_peak"):
+            expect(key, "much", lambda d: next(row["mem"] for row in run_of(d)["samples"]
+                                               if row["mem"]).update({key: "much"}))
+
+    def test_sample_that_stands_twice(self):
+        for array in ("samples", "control"):
+            document = golden()
+            row = run_of(document)["samples"][0]
+            rows = run_of(document).setdefault(array, [])
+            rows += [dict(row, position=number) for number in range(2 - bool(rows))]
+            last = len(rows) - 1
+            write(self.file, document)
+            self.refused(NOT_OURS, f"{array}[{last}] is a second sample of {row['workload']}, "
+                         f"{row['backend']}, round {row['round']} of pass {row['pass']}")
 
     def test_curve_of_two_lengths(self):
         write(self.file, changed(golden(), lambda d: run_of(d)["timelines"][0]["calls"].pop()))

@@ -1,6 +1,7 @@
+#!/usr/bin/python3
 """Holds harness/stats to scipy, on random vectors.
 
-    agree.py --driver PROGRAM [--vectors N] [--seed N]
+    agree.py [--driver PROGRAM] [--vectors N] [--seed N]
 
 Prints how much was compared and the worst difference of each statistic. Exit: 0 all agree, 4 a
 statistic differs (with the vector), 77 scipy is missing.
@@ -10,7 +11,7 @@ import argparse
 import collections
 import sys
 
-from driver import TAILS, Driver, need
+from driver import DRIVER, TAILS, Driver, need
 
 need("numpy", "scipy")
 
@@ -207,7 +208,7 @@ def bootstraps(driver, rng, count):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--driver", required=True, metavar="PROGRAM")
+    parser.add_argument("--driver", default=DRIVER, metavar="PROGRAM")
     parser.add_argument("--vectors", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=5, metavar="N")
     return parser.parse_args()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DRIVER = ROOT / "build/tests/stats/pab_stats_driver"
 SKIPPED = 77
 TAILS = ("two-sided", "greater", "less")
 

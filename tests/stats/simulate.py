@@ -1,6 +1,7 @@
+#!/usr/bin/python3
 """Counts false alarms, coverage and detections of harness/stats over simulated experiments.
 
-    simulate.py --driver PROGRAM [--draws N] [--seed N]
+    simulate.py [--driver PROGRAM] [--draws N] [--seed N]
 
 A row is what was promised, what N experiments gave, and the range in which that must lie: the
 99.9 % band of the binomial distribution around the promise. Above 2,000 draws there are more rows,
@@ -11,7 +12,7 @@ missing.
 import argparse
 import sys
 
-from driver import TAILS, Driver, need
+from driver import DRIVER, TAILS, Driver, need
 
 need("numpy", "scipy")
 
@@ -173,7 +174,7 @@ def power(table):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--driver", required=True, metavar="PROGRAM")
+    parser.add_argument("--driver", default=DRIVER, metavar="PROGRAM")
     parser.add_argument("--draws", type=int, default=2000, metavar="N")
     parser.add_argument("--seed", type=int, default=5, metavar="N")
     given = parser.parse_args()

@@ -147,9 +147,11 @@ static void zeros(void **state)
         made_time(document, "w", "b", r, 5);
         made_time(document, "w", "c", r, 0);
     }
-    made_memory(document, "w", "a", 0, 0);
-    made_memory(document, "w", "b", 0, 8e6);
-    made_memory(document, "w", "c", 0, 0);
+    for (unsigned r = 0; r < 2; r++) {
+        made_memory(document, "w", "a", r, 0);
+        made_memory(document, "w", "b", r, 8e6);
+        made_memory(document, "w", "c", r, 0);
+    }
     struct pab_reading *reading = made_reading(document);
     struct pab_comparison *comparison = within(reading, exploring());
     const struct pab_row *row = the_row(comparison, "w", "b", "cpu_ns_per_op");
@@ -219,6 +221,57 @@ static void expect_bytes(const double base[2], const double head[2], enum pab_ca
     expect_call(the_row(comparison, "w", "b", "peak_rss_bytes"), call);
     pab_comparison_free(comparison);
     pab_reading_close(reading);
+}
+
+/* Two values that differ are always apart, and two that are near could have been far. */
+static void one_memory_round(void **state)
+{
+    (void)state;
+    static const double heads[] = {15 * MIB, 10.01 * MIB, 10 * MIB};
+    for (size_t i = 0; i < ARRAY_COUNT(heads); i++) {
+        json_t *document = made("one,two", "a,b");
+        for (const char *workload = "one"; workload != NULL;
+             workload = strcmp(workload, "one") == 0 ? "two" : NULL) {
+            made_memory(document, workload, "a", 0, 10 * MIB);
+            made_memory(document, workload, "b", 0, heads[i]);
+        }
+        struct pab_reading *reading = made_reading(document);
+        struct pab_comparison *comparison = within(reading, exploring());
+        bool is_same = heads[i] == 10 * MIB;
+        for (int suite = 0; suite < 2; suite++) {
+            const struct pab_row *row =
+                the_row(comparison, suite == 0 ? "one" : NULL, "b", "peak_rss_bytes");
+            expect_call(row, is_same ? PAB_CALL_EQUIVALENT : PAB_CALL_UNDECIDED);
+            expect_near(row->ratio, heads[i] / (10 * MIB), 1e-12);
+            assert_true(isnan(row->lo) && isnan(row->hi));
+            assert_int_equal(strstr(row->why, "one memory round") != NULL, !is_same);
+        }
+        pab_comparison_free(comparison);
+        pab_reading_close(reading);
+    }
+}
+
+/* What is exact needs no second value, on either side. */
+static void one_value_of_what_is_exact(void **state)
+{
+    (void)state;
+    struct pab_reading *readings[2];
+    struct pab_comparison *comparison = NULL;
+    struct pab_error err;
+    for (int i = 0; i < 2; i++) {
+        json_t *document = made("w", "a");
+        json_object_set_new(made_run(document), "run_id", json_string(i == 0 ? "one" : "two"));
+        made_arenas(made_memory(document, "w", "a", 0, 10 * MIB), 3 + i);
+        made_figure(document, "w", "a", "instructions.per_op", 100 + i);
+        readings[i] = made_reading(document);
+    }
+    assert_int_equal(pab_compare_between(readings[0], readings[1], exploring(), &comparison, &err),
+                     PAB_OK);
+    expect_call(the_row(comparison, "w", "a", "structure.arenas"), PAB_CALL_WORSE);
+    expect_call(the_row(comparison, "w", "a", "instructions.per_op"), PAB_CALL_WORSE);
+    pab_comparison_free(comparison);
+    pab_reading_close(readings[0]);
+    pab_reading_close(readings[1]);
 }
 
 static void memory(void **state)
@@ -477,6 +530,8 @@ int main(void)
         cmocka_unit_test(zeros),
         cmocka_unit_test(scale),
         cmocka_unit_test(memory),
+        cmocka_unit_test(one_memory_round),
+        cmocka_unit_test(one_value_of_what_is_exact),
         cmocka_unit_test(structure),
         cmocka_unit_test(structure_within),
         cmocka_unit_test(instructions),

@@ -44,6 +44,8 @@ static struct pab_row row_of(const struct pab_metric *metric, enum pab_call call
         .label = "pymalloc",
         .metric = metric,
         .paired = metric->family == PAB_FAMILY_TIME,
+        .n_base = 3,
+        .n_head = 3,
         .base = 100,
         .head = call == PAB_CALL_WORSE ? 105 : 100,
         .ratio = call == PAB_CALL_WORSE ? 1.05 : 1,
@@ -293,6 +295,9 @@ static void test_what_follows_a_clock(void **state)
     struct pab_gate_verdict *verdict = judge(&scene);
     assert_string_equal(verdict->items[0].why, "within its noise: values from 0.1 to 0.9");
     pab_gate_verdict_free(verdict);
+    row->n_head = 1; /* what does not show scatter */
+    expect(&scene, PAB_FINDING_UNDECIDED, PAB_GATE_INCONCLUSIVE);
+    row->n_head = 3;
     row->call = PAB_CALL_WORSE;
     add_again(&scene, &f_ret, PAB_CALL_UNDECIDED)->hi = 2;
     expect(&scene, PAB_FINDING_CLEARED, PAB_GATE_GOOD);

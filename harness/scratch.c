@@ -1,0 +1,17 @@
+#include "harness/scratch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum pab_status pab_scratch_make(const char *purpose, char *out, size_t size, struct pab_error *err)
+{
+    const char *top = getenv("TMPDIR");
+    snprintf(out, size, "%s/pyallocbench-%s-XXXXXX", top != NULL && top[0] == '/' ? top : "/tmp",
+             purpose);
+    if (mkdtemp(out) == NULL) {
+        return pab_fail(err, PAB_IO, "cannot make a folder %s: %s", out, strerror(errno));
+    }
+    return PAB_OK;
+}
