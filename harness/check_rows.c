@@ -124,11 +124,17 @@ static void set_numbers(json_t *row, uint64_t ops, uint64_t seed, uint64_t wall_
     json_object_set_new(row, "wall_ms", json_integer((json_int_t)(wall_ns / 1000000u)));
 }
 
-/* The program that shows the same failure of the same release without us, or null. */
-static json_t *known_finding(const struct pab_check *check, const struct pab_spec *spec,
+/* The program that shows the same failure of the same release without us, or null. Below a pymalloc
+ * it is the same failure. */
+static json_t *known_finding(const struct pab_check *check, const struct pab_check_task *task,
                              const char *version, const char *reason)
 {
+    const struct pab_spec *spec = task->spec;
     const struct pab_finding *finding = pab_finding_of(spec->backend, version, check->id, reason);
+    if (finding == NULL && spec->raw != NULL) {
+        finding =
+            pab_finding_of(spec->raw->backend, task->outcome.opened.raw.version, check->id, reason);
+    }
     return finding == NULL ? json_null() : json_string(finding->program);
 }
 
@@ -155,7 +161,7 @@ json_t *pab_check_row(const struct pab_check *check, const struct pab_check_task
     set_text(row, "detail", outcome->ok ? note->detail : "", true);
     json_object_set_new(row, "finding",
                         verdict == PAB_FAIL && !asked->is_strict
-                            ? known_finding(check, task->spec, version, reason)
+                            ? known_finding(check, task, version, reason)
                             : json_null());
     json_object_set_new(row, "kind", outcome->ok ? json_null() : json_string(outcome->kind));
     json_object_set_new(row, "again",

@@ -274,6 +274,33 @@ static json_t *finding_of(const char *check, const char *version, const char *re
     return finding;
 }
 
+/* It stands below another here, and is what fails. */
+static void known_failure_below_another(void **state)
+{
+    (void)state;
+    static struct pab_check_task task;
+    struct pab_spec below = {.id = "mimalloc", .backend = pab_backend_find("mimalloc")};
+    struct pab_spec spec = {.id = "pymalloc:level=mem+mimalloc",
+                            .backend = pab_backend_find("pymalloc"),
+                            .raw = &below};
+    struct pab_check failing = required;
+    struct pab_check_asked asked = {0};
+    static const char *const versions[] = {"mimalloc 2.0.9", "mimalloc 2.1.0"};
+    failing.id = "OOM-06";
+    task.spec = &spec;
+    for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
+        task.outcome = (struct pab_outcome){.ok = true, .verdict = {.verdict = PAB_FAIL}};
+        snprintf(task.outcome.opened.raw.version, sizeof(task.outcome.opened.raw.version), "%s",
+                 versions[i]);
+        snprintf(task.outcome.verdict.reason, sizeof(task.outcome.verdict.reason),
+                 "one request made more than 10000 calls");
+        json_t *row = pab_check_row(&failing, &task, "built in", &asked);
+        assert_string_equal(pab_json_text(row, "finding"),
+                            i == 0 ? "results/reference/findings/OOM-06.c" : "");
+        json_decref(row);
+    }
+}
+
 /* The same failure of the same release, and only that. */
 static void known_failures_are_told_from_news(void **state)
 {
@@ -381,6 +408,7 @@ int main(void)
         cmocka_unit_test(workers_ends_become_rows),
         cmocka_unit_test(failures_can_be_seen_again),
         cmocka_unit_test(known_failures_are_told_from_news),
+        cmocka_unit_test(known_failure_below_another),
         cmocka_unit_test(foreign_bytes_become_text),
         cmocka_unit_test(texts_are_cleaned),
         cmocka_unit_test(the_worst_of_what_is_firm),
