@@ -93,7 +93,7 @@ static void mistakes_are_named(void **state)
     expect_error("pymalloc+jemaloc", "did you mean 'jemalloc'");
     expect_error("library", "needs a file");
     expect_error("system:x=1", "its keys: hooks, gc, gc.threshold0, gc.threshold1, gc.threshold2");
-    expect_error("pymalloc:pol=4K", "release, hooks, gc, gc.threshold0");
+    expect_error("pymalloc:pol=4K", "level, hooks, gc, gc.threshold0");
     char endless[2 * PAB_SPEC_MAX];
     memset(endless, 'a', sizeof(endless) - 1);
     endless[sizeof(endless) - 1] = '\0';
