@@ -79,12 +79,14 @@ def good_cells(document, backend):
                   if sample["exit"] == 0 and sample["signal"] in (0, None))
 
 
-def planned_cells(document):
-    """(workload, pass, round) of all that the plan asks of each backend."""
+def planned_cells(document, backend):
+    """(workload, pass, round) of all that the plan asks of `backend`."""
     run = document["pyallocbench"]
     rounds = {"time": run["rounds"], "memory": run["memory_rounds"]}
+    rounds = {name: count for name, count in rounds.items() if name in run["passes"]}
     return sorted((workload["id"], kind, number)
                   for workload in run["workloads"]
+                  if backend not in {row["backend"] for row in workload["left_out"]}
                   for kind, count in rounds.items()
                   for number in range(count))
 

@@ -1,4 +1,4 @@
-"""One smoke run of every backend: is its document what results/README.md promises?"""
+"""Smoke runs of every backend: is a document what results/README.md promises?"""
 
 import json
 import os
@@ -18,21 +18,82 @@ from support import (CliTest, GOOD, HANG_SECONDS, ROOT, TOOL, good_cells, planne
 LIBRARIES = ("system", "jemalloc", "tcmalloc", "mimalloc")
 BACKENDS = (*LIBRARIES, "pymalloc", "pymalloc+jemalloc", "libpython", "cpython", "null")
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+# One of each kind: of one thread, with classes, two clocks, left out on some backends, recorded.
+SOME = "small_ints,cyclic_graphs,threads_gil,threads_larson,trace:command_lines"
+# Making a class asks for memory on CPython.
+WITH_CLASSES = ("attributes", "cyclic_graphs", "full_collection", "nesting", "server", "weak_caches")
 
 
-class DocumentTest(unittest.TestCase):
+class SmokeTest(unittest.TestCase):
+    """One run of every backend serves all tests of a class."""
+
+    words = ()
+
     @classmethod
     def setUpClass(cls):
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="pab-document-"))
         cls.addClassCleanup(shutil.rmtree, cls.dir)
         cls.file = cls.dir / "out.json"
         cls.done = subprocess.run(
-            [TOOL, "run", "--preset", "smoke", "-b", ",".join(BACKENDS), "-w", "*",
+            [TOOL, "run", "--preset", "smoke", "-b", ",".join(BACKENDS), *cls.words,
              "-o", cls.file], capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
         if cls.done.returncode != GOOD:
             raise AssertionError(f"run failed: {cls.done.returncode}\n{cls.done.stderr}")
         cls.document = json.loads(cls.file.read_text(encoding="utf-8"))
         cls.run_ = cls.document["pyallocbench"]
+
+    def expect_every_cell(self):
+        for backend in BACKENDS:
+            with self.subTest(backend=backend):
+                self.assertEqual(good_cells(self.document, backend),
+                                 planned_cells(self.document, backend))
+        self.assertEqual(self.run_["failures"], [])
+
+    def expect_one_checksum(self, kind, key):
+        for workload in self.run_["workloads"]:
+            with self.subTest(workload=workload["id"], kind=kind):
+                found = {sample["checksum"] for backend in BACKENDS
+                         for sample in samples_of(self.document, backend, kind)
+                         if sample["workload"] == workload["id"]}
+                self.assertEqual(found, {workload[key]})
+
+
+class AllWorkloadsTest(SmokeTest):
+    words = ("-w", "*", "--passes", "memory", "-q")
+
+    def test_every_cell_is_there(self):
+        listed = subprocess.run([TOOL, "list", "workloads", "--json"], capture_output=True,
+                                text=True, check=True).stdout
+        names = {entry["name"] for entry in json.loads(listed)["workloads"]}
+        self.assertEqual({workload["id"] for workload in self.run_["workloads"]}, names)
+        self.expect_every_cell()
+
+    def test_only_threads_are_left_out(self):
+        for workload in self.run_["workloads"]:
+            with self.subTest(workload=workload["id"]):
+                out = {row["backend"] for row in workload["left_out"]}
+                self.assertEqual("cpython" in out, workload["id"].startswith("threads_"))
+                self.assertFalse(out & set(LIBRARIES))
+                if workload["threads"] == 1:
+                    self.assertEqual(out, set())
+
+    def test_checksums_are_equal_on_every_backend(self):
+        self.expect_one_checksum("memory", "memory_checksum")
+
+    def test_requests_are_the_same_on_every_backend(self):
+        """On CPython, too, but for what its classes ask for."""
+        for workload in self.run_["workloads"]:
+            has_classes = workload["id"] in WITH_CLASSES
+            backends = [name for name in BACKENDS if not (has_classes and name == "cpython")]
+            with self.subTest(workload=workload["id"]):
+                found = {sample["mem"]["request_hash"] for backend in backends
+                         for sample in samples_of(self.document, backend, "memory")
+                         if sample["workload"] == workload["id"]}
+                self.assertEqual(found, {workload["demand"]["request_hash"]})
+
+
+class DocumentTest(SmokeTest):
+    words = ("-w", SOME)
 
     def test_nothing_is_left_beside_it(self):
         self.assertEqual([path.name for path in self.dir.iterdir()], ["out.json"])
@@ -51,14 +112,7 @@ class DocumentTest(unittest.TestCase):
         json.loads(self.file.read_text(encoding="utf-8"), parse_constant=refuse)
 
     def test_every_cell_is_there(self):
-        listed = subprocess.run([TOOL, "list", "workloads", "--json"], capture_output=True,
-                                text=True, check=True).stdout
-        names = {entry["name"] for entry in json.loads(listed)["workloads"]}
-        self.assertEqual({workload["id"] for workload in self.run_["workloads"]}, names)
-        for backend in BACKENDS:
-            with self.subTest(backend=backend):
-                self.assertEqual(good_cells(self.document, backend), planned_cells(self.document))
-        self.assertEqual(self.run_["failures"], [])
+        self.expect_every_cell()
 
     def test_every_round_is_in_an_order_of_its_own(self):
         orders = {}
@@ -108,24 +162,8 @@ class DocumentTest(unittest.TestCase):
         self.assertTrue(entries["pymalloc"]["ranked"])
 
     def test_checksums_are_equal_on_every_backend(self):
-        for workload in self.run_["workloads"]:
-            for kind, key in (("time", "checksum"), ("memory", "memory_checksum")):
-                with self.subTest(workload=workload["id"], kind=kind):
-                    found = {sample["checksum"] for backend in BACKENDS
-                             for sample in samples_of(self.document, backend, kind)
-                             if sample["workload"] == workload["id"]}
-                    self.assertEqual(found, {workload[key]})
-
-    def test_requests_are_the_same_on_every_backend(self):
-        """On CPython, too, but for what its classes ask for."""
-        for workload in self.run_["workloads"]:
-            has_classes = workload["id"] in ("cyclic_graphs", "full_collection")
-            backends = [name for name in BACKENDS if not (has_classes and name == "cpython")]
-            with self.subTest(workload=workload["id"]):
-                found = {sample["mem"]["request_hash"] for backend in backends
-                         for sample in samples_of(self.document, backend, "memory")
-                         if sample["workload"] == workload["id"]}
-                self.assertEqual(found, {workload["demand"]["request_hash"]})
+        self.expect_one_checksum("time", "checksum")
+        self.expect_one_checksum("memory", "memory_checksum")
 
     def test_rows_are_the_good_time_samples(self):
         rows = [(row["name"], row["repetition_index"]) for row in self.document["benchmarks"]]

@@ -32,7 +32,7 @@ class InterruptTest(CliTest):
         document = self.document()
         self.assertTrue(document["pyallocbench"]["complete"])
         for backend in ("system", "null"):
-            self.assertEqual(good_cells(document, backend), planned_cells(document))
+            self.assertEqual(good_cells(document, backend), planned_cells(document, backend))
         after = document_samples(self.out)
         self.assertNotEqual(before, {})
         self.assertLess(len(before), len(after), "nothing was left to do")
