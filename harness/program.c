@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -82,6 +85,27 @@ static enum pab_status check_elf(const char *path, int fd, struct pab_error *err
     return PAB_OK;
 }
 
+/* Why the loader would take nothing from its environment; NULL: it does not. A set-uid bit counts
+ * where it makes another user of us, and where the kernel obeys it. */
+static const char *what_makes_secure(const char *path, const struct stat *status)
+{
+    struct statvfs where;
+    bool is_obeyed = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 && statvfs(path, &where) == 0 &&
+                     (where.f_flag & ST_NOSUID) == 0;
+    if (!is_obeyed) {
+        return NULL;
+    }
+    if ((status->st_mode & S_ISUID) != 0 && status->st_uid != getuid()) {
+        return "is set-uid";
+    }
+    bool is_group_run = (status->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    if (is_group_run && status->st_gid != getgid()) {
+        return "is set-gid";
+    }
+    bool has_capabilities = getxattr(path, "security.capability", NULL, 0) > 0;
+    return has_capabilities && getuid() != 0 ? "has capabilities of its own" : NULL;
+}
+
 static enum pab_status check_file(struct pab_program *program, struct pab_error *err)
 {
     const char *name = program->command[0];
@@ -93,9 +117,10 @@ static enum pab_status check_file(struct pab_program *program, struct pab_error 
     if (!S_ISREG(status.st_mode) || access(path, X_OK) != 0) {
         return pab_fail(err, PAB_USAGE, "%s is no program that you may run", path);
     }
-    if ((status.st_mode & (S_ISUID | S_ISGID)) != 0 && geteuid() != 0) {
-        return pab_fail(err, PAB_UNAVAILABLE,
-                        "%s is set-uid or set-gid: such programs ignore preloading", path);
+    const char *secure = what_makes_secure(path, &status);
+    if (secure != NULL) {
+        return pab_fail(err, PAB_UNAVAILABLE, "%s %s: such programs ignore preloading", path,
+                        secure);
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -250,7 +275,9 @@ static enum pab_status await_exec(struct pab_program *program, int report_fd, st
     if (got == (ssize_t)sizeof(reason)) {
         bool ended = false;
         (void)pab_program_wait(program, false, &ended, NULL);
-        return pab_fail(err, PAB_USAGE, "cannot start %s: %s", program->path, strerror(reason));
+        return pab_fail(err, PAB_USAGE, "cannot start %s: %s", program->path,
+                        reason == ENOEXEC ? "it is no program, and its first line names none (#!)"
+                                          : strerror(reason));
     }
     return PAB_OK;
 }

@@ -1,8 +1,8 @@
 /* harness/program.h -- a real program, run with a library of ours preloaded: can it be, and how did
  * it end. Depends on status.h.
  *
- * The program's standard streams are this process's own unless `streams` names others. Interrupts from the terminal reach it by
- * themselves; a signal that some process sends to us is passed on to it.
+ * The program's standard streams are this process's own unless `streams` names others. Interrupts
+ * from the terminal reach it by themselves; a signal that some process sends to us is passed on.
  */
 #ifndef PAB_HARNESS_PROGRAM_H
 #define PAB_HARNESS_PROGRAM_H
@@ -35,7 +35,7 @@ struct pab_program {
 };
 
 /* Refuses, with the reason, what is sure not to be reached by a preload library: a file that is not
- * there, is for another machine, is linked statically or set-uid. */
+ * there, is for another machine, is linked statically, or runs with more rights than ours. */
 enum pab_status pab_program_check(struct pab_program *program, struct pab_error *err);
 
 /* Returns as soon as it has become the program. Only one can run at a time. */

@@ -6,6 +6,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ YIELDING = os.environ["PAB_YIELDING"]
 LIBRARY = os.environ.get("PAB_RECORD_LIBRARY")  # with a bug planted in it, by tests/mutants
 KINDS = ("malloc", "calloc", "aligned", "realloc", "free", "inherit")
 ELF_MACHINE_AT = 18
+NOBODY = 65534
+# struct vfs_cap_data, version 2: CAP_NET_RAW, permitted and effective.
+NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
 
 
 class RecordTest(CliTest):
@@ -288,6 +292,20 @@ class RefusedTest(RecordTest):
     def test_command_that_does_not_exist(self):
         self.expect_refused(self.record("--", "nosuchprogram"), USAGE, "no program")
 
+    def test_no_program(self):
+        """One line, and the status of a wrong command line."""
+        for name, mode, why in (("folder", None, "no program that you may run"),
+                                ("text", 0o644, "no program that you may run"),
+                                ("text", 0o755, "its first line names none"),
+                                ("empty", 0o755, "its first line names none")):
+            path = self.dir / name
+            if mode is None:
+                path.mkdir()
+            else:
+                path.write_text("hello\n" if name == "text" else "")
+                path.chmod(mode)
+            self.expect_refused(self.record("--", path), USAGE, why)
+
     def test_another_machine(self):
         def change(image):
             image[ELF_MACHINE_AT] ^= 0x40
@@ -310,15 +328,30 @@ class RefusedTest(RecordTest):
             self.skipTest("no compiler, or no static libc, to make a static program with")
         self.expect_refused(self.record("--", program), UNAVAILABLE, "statically")
 
-    def test_set_uid(self):
-        if os.geteuid() != 0:
-            self.skipTest("only root can make a program that is set-uid for another")
+    def privileged_program(self, owner=0, mode=0o755):
+        if os.geteuid() != 0 or os.statvfs(self.dir).f_flag & os.ST_NOSUID:
+            self.skipTest("only root can make such programs, where they are not ignored")
         program = self.changed_program(lambda image: None)
-        os.chown(program, 0, 0)
-        program.chmod(0o4755)
+        os.chown(program, owner, owner)
+        program.chmod(mode)
         self.dir.chmod(0o777)
-        done = self.record("--", program, user=65534)
-        self.expect_refused(done, UNAVAILABLE, "set-uid")
+        return program
+
+    def test_set_uid(self):
+        """Refused where it makes somebody else of us, of root too; and only there."""
+        for owner, caller in ((0, NOBODY), (NOBODY, 0)):
+            for mode, why in ((0o4755, "set-uid"), (0o2755, "set-gid")):
+                program = self.privileged_program(owner, mode)
+                done = self.record("--", program, user=caller, group=caller)
+                self.expect_refused(done, UNAVAILABLE, why)
+        program = self.privileged_program(0, 0o6755)
+        self.expect_exit(self.record("--", program, user=0, group=0), GOOD)
+
+    def test_capabilities(self):
+        program = self.privileged_program()
+        os.setxattr(program, "security.capability", NET_RAW)
+        self.expect_refused(self.record("--", program, user=NOBODY), UNAVAILABLE, "capabilities")
+        self.expect_exit(self.record("--", program), GOOD)
 
     def test_nothing_of_python(self):
         self.expect_refused(self.record("--what", "python", "-q", "--", "true"), UNAVAILABLE,
