@@ -2,8 +2,10 @@
 #include "harness/cmd.h"
 
 #include "harness/app/predict.h"
+#include "harness/app/recordings.h"
 #include "harness/app/rounds.h"
 #include "harness/app/show.h"
+#include "harness/app/start.h"
 #include "harness/derived.h"
 #include "harness/document.h"
 #include "harness/experiment.h"
@@ -11,11 +13,8 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define DEFAULT_OUTPUT   "app.json"
 #define DEFAULT_BACKENDS "pymalloc,pymalloc+jemalloc,system,jemalloc,tcmalloc,mimalloc"
@@ -135,20 +134,31 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 /* --- what is run ------------------------------------------------------------------------------ */
 
-/* A plan over one workload of ours, which then makes room for the program. */
-static enum pab_status make_plan(const struct arguments *arguments, const char *workload,
-                                 struct pab_plan *plan, struct pab_error *err)
+/* All but the workloads and the passes. A program runs once: first bodies are what foretells it. */
+static struct pab_request request_of(const struct arguments *arguments)
 {
-    struct pab_request request = {
+    return (struct pab_request){
         .backends = arguments->backends == NULL ? DEFAULT_BACKENDS : arguments->backends,
-        .workloads = workload,
-        .preset = "sprint", /* a program runs once: first bodies are what foretells it */
+        .workloads = "small_ints", /* makes room for the program */
+        .preset = "sprint",
         .rounds = (long)arguments->rounds,
         .seed = arguments->seed,
         .has_seed = true,
         .timeout_s = arguments->timeout_s,
     };
-    enum pab_status status = pab_plan_make(plan, &request, err);
+}
+
+static void say(const struct pab_app *app, const char *what)
+{
+    if (!app->is_quiet) {
+        fprintf(stderr, "%s\n", what);
+    }
+}
+
+static enum pab_status check_arms(const struct arguments *arguments, struct pab_plan *plan,
+                                  struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
     for (size_t i = 0; status == PAB_OK && i < plan->arm_count; i++) {
         plan->arms[i].is_explicit = arguments->backends != NULL;
         status = pab_app_check_spec(plan->arms[i].spec, err);
@@ -156,61 +166,20 @@ static enum pab_status make_plan(const struct arguments *arguments, const char *
     return status;
 }
 
-/* Where a recording of the program goes that `--predict auto` makes: beside the document. */
-static void name_recording(const char *output, char *out, size_t size)
-{
-    size_t length = strlen(output);
-    bool is_json = length > 5 && strcmp(output + length - 5, ".json") == 0;
-    const char *folder = strchr(output, '/') == NULL ? "./" : "";
-    snprintf(out, size, "%s%.*s.pabtrace", folder, (int)(is_json ? length - 5 : length), output);
-}
-
-/* `record`, as a user would call it; what the program prints is of no interest here. */
-static enum pab_status record_program(const char *path, char **command, struct pab_error *err)
-{
-    size_t count = 0;
-    while (command[count] != NULL) {
-        count++;
-    }
-    char **words = calloc(count + 7, sizeof(*words));
-    PAB_CHECK(words != NULL);
-    const char *const own[] = {"pyallocbench", "record", "--quiet", "--output", path, "--"};
-    for (size_t i = 0; i < ARRAY_COUNT(own); i++) {
-        words[i] = (char *)(uintptr_t)own[i];
-    }
-    memcpy(words + ARRAY_COUNT(own), command, count * sizeof(*words));
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-        (void)dup2(null, STDIN_FILENO);
-        (void)dup2(null, STDOUT_FILENO);
-        execv("/proc/self/exe", words);
-        _exit(127);
-    }
-    int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    free(words);
-    return pid > 0 && access(path, R_OK) == 0
-               ? PAB_OK
-               : pab_fail(err, PAB_UNAVAILABLE, "the program could not be recorded into %s", path);
-}
-
 /* --- the run ---------------------------------------------------------------------------------- */
 
 /* Who the allocators are and, with a trace, what its replay takes under each. */
-static enum pab_status run_replay(const struct pab_app *app, const struct pab_plan *replay,
-                                  struct pab_experiment_result *result, struct pab_error *err)
+static enum pab_status run_replays(const struct pab_app *app, const struct pab_plan *replays,
+                                   struct pab_experiment_result *result, struct pab_error *err)
 {
     static struct pab_plan probe_only;
     probe_only = app->plan;
     probe_only.workload_count = 0;
     struct pab_experiment experiment = {
-        .plan = replay != NULL ? replay : &probe_only,
+        .plan = replays != NULL ? replays : &probe_only,
         .journal = app->journal,
         .interrupted = app->interrupted,
-        .quiet = app->is_quiet || replay == NULL,
+        .quiet = app->is_quiet || replays == NULL,
     };
     return pab_experiment_run(&experiment, result, err);
 }
@@ -229,31 +198,55 @@ static json_t *configurations_to_json(const struct pab_app *app)
     return out;
 }
 
-/* What the document tells of the program beyond the rows. */
-static void describe(const struct pab_app *app, const struct pab_plan *replay, json_t *run)
+static json_t *starts_to_json(const struct pab_app *app)
 {
-    const char *name = replay == NULL ? NULL : replay->workloads[0].workload->name;
+    json_t *out = json_array();
+    for (size_t i = 0; i < app->plan.arm_count; i++) {
+        const struct pab_app_start *start = &app->start[i];
+        if (start->cpu_ns > 0) {
+            json_array_append_new(out, json_pack("{s:s, s:f, s:f}", "backend", app->plan.arms[i].id,
+                                                 "cpu_ns", start->cpu_ns, "peak_rss_bytes",
+                                                 start->peak_bytes));
+        }
+    }
+    return out;
+}
+
+/* What the document tells of the program beyond the rows. */
+static void describe(const struct pab_app *app, const struct pab_app_recordings *recordings,
+                     json_t *run)
+{
+    struct pab_predict_names names = {
+        .program = app->name,
+        .replay = recordings == NULL ? NULL : recordings->plan.workloads[0].workload->name,
+        .nothing = recordings == NULL ? NULL : pab_app_recordings_nothing(recordings),
+    };
     json_t *command = json_array();
     for (char **word = app->program.command; *word != NULL; word++) {
         json_t *text = json_string(*word);
         json_array_append_new(command, text != NULL ? text : json_string("?"));
     }
-    json_t *prediction = name == NULL ? json_array() : pab_predict(run, app->name, name);
-    json_object_set_new(run, "app",
-                        json_pack("{s:s, s:o, s:s, s:i, s:b, s:s?, s:o, s:o}", "workload",
-                                  app->name, "command", command, "python", app->python, "exit",
-                                  app->exit_code, "ignores_output", app->ignores_output, "replay",
-                                  name, "configurations", configurations_to_json(app), "prediction",
-                                  prediction));
+    json_t *own =
+        json_pack("{s:s, s:o, s:s, s:i, s:b, s:s?, s:o, s:o}", "workload", app->name, "command",
+                  command, "python", app->python, "exit", app->exit_code, "ignores_output",
+                  app->ignores_output, "replay", names.replay, "configurations",
+                  configurations_to_json(app), "start", starts_to_json(app));
+    json_object_set_new(own, "instructions",
+                        app->instructions > 0 ? json_integer((json_int_t)app->instructions)
+                                              : json_null());
+    json_object_set_new(run, "app", own);
+    json_object_set_new(own, "prediction",
+                        names.replay == NULL ? json_array() : pab_predict(run, &names));
 }
 
-static int finish(const struct pab_app *app, const struct pab_plan *replay, const char *path,
-                  const struct pab_experiment_result *result, const struct pab_error *trouble)
+static int finish(const struct pab_app *app, const struct pab_app_recordings *recordings,
+                  const char *path, const struct pab_experiment_result *result,
+                  const struct pab_error *trouble)
 {
     bool is_complete = trouble == NULL && !pab_app_is_interrupted(app);
     json_t *document = pab_document_make(pab_journal_record(app->journal), is_complete);
     struct pab_error err;
-    describe(app, replay, json_object_get(document, "pyallocbench"));
+    describe(app, recordings, json_object_get(document, "pyallocbench"));
     pab_app_show(stdout, document);
     (void)fflush(stdout);
     enum pab_status written = app->samples > 0 ? pab_document_write(document, path, &err) : PAB_OK;
@@ -275,38 +268,54 @@ static int finish(const struct pab_app *app, const struct pab_plan *replay, cons
     return result->failures + app->failures > 0 ? PAB_EXIT_FAILED : PAB_EXIT_GOOD;
 }
 
-static int carry_out(struct pab_app *app, const struct pab_plan *replay, const char *path)
+/* What the program costs to begin, and how many instructions it is. */
+static enum pab_status measure_once(struct pab_app *app,
+                                    const struct pab_app_recordings *recordings,
+                                    struct pab_error *err)
+{
+    enum pab_status status = pab_app_time_start(app, err);
+    if (status == PAB_OK && recordings->counts_instructions && !pab_app_is_interrupted(app)) {
+        say(app, "counting its instructions, about fifty times slower than it runs alone");
+        status = pab_app_count_instructions(app, err);
+    }
+    return status;
+}
+
+static int carry_out(struct pab_app *app, const struct pab_app_recordings *recordings,
+                     const char *path)
 {
     struct pab_experiment_result result = {0};
     struct pab_error err;
     app->interrupted = pab_cmd_catch_signals();
-    enum pab_status status = run_replay(app, replay, &result, &err);
+    enum pab_status status =
+        run_replays(app, recordings != NULL ? &recordings->plan : NULL, &result, &err);
     if (status == PAB_OK && !pab_app_is_interrupted(app)) {
         status = pab_app_find_configurations(app, &err);
     }
     if (status == PAB_OK && !pab_app_is_interrupted(app)) {
         status = pab_app_rehearse(app, &err);
     }
-    if (status == PAB_OK && replay != NULL && !pab_app_is_interrupted(app)) {
-        status = pab_app_time_start(app, &err);
+    if (status == PAB_OK && recordings != NULL && !pab_app_is_interrupted(app)) {
+        status = measure_once(app, recordings, &err);
     }
     if (status == PAB_OK && !pab_app_is_interrupted(app)) {
         status = pab_app_run_rounds(app, &err);
     }
     bool is_trouble = status != PAB_OK && !pab_app_is_interrupted(app);
-    return finish(app, replay, path, &result, is_trouble ? &err : NULL);
+    return finish(app, recordings, path, &result, is_trouble ? &err : NULL);
 }
 
 /* All that can be refused before anything is started. */
-static enum pab_status prepare(struct pab_app *app, struct pab_plan *replay,
+static enum pab_status prepare(struct pab_app *app, struct pab_app_recordings *recordings,
                                const struct arguments *arguments, struct pab_error *err)
 {
-    char recording[4200];
-    char workload[4300];
-    const char *trace = arguments->trace;
+    const struct pab_request request = request_of(arguments);
     enum pab_status status = pab_program_check(&app->program, err);
     if (status == PAB_OK) {
-        status = make_plan(arguments, "small_ints", &app->plan, err);
+        status = pab_plan_make(&app->plan, &request, err);
+    }
+    if (status == PAB_OK) {
+        status = check_arms(arguments, &app->plan, err);
     }
     if (status == PAB_OK) {
         status = pab_document_may_replace(arguments->output, err);
@@ -314,23 +323,19 @@ static enum pab_status prepare(struct pab_app *app, struct pab_plan *replay,
     if (status == PAB_OK) {
         status = pab_output_expect_writable(arguments->output, err);
     }
-    if (status != PAB_OK || trace == NULL) {
+    if (status != PAB_OK || arguments->trace == NULL) {
         return status;
     }
-    if (strcmp(trace, "auto") == 0) {
-        name_recording(arguments->output, recording, sizeof(recording));
-        status = record_program(recording, arguments->command, err);
-        trace = recording;
-    }
-    bool is_path = strchr(trace, '/') != NULL;
-    snprintf(workload, sizeof(workload), "trace:%s%s", is_path ? "" : "./", trace);
-    return status == PAB_OK ? make_plan(arguments, workload, replay, err) : status;
+    say(app, "recording it, and how it begins");
+    status = pab_app_recordings_make(recordings, &app->program, arguments->trace, arguments->output,
+                                     &request, err);
+    return status == PAB_OK ? check_arms(arguments, &recordings->plan, err) : status;
 }
 
 static int run_app(const struct arguments *arguments, int argc, char **argv)
 {
     static struct pab_app app;
-    static struct pab_plan replay;
+    static struct pab_app_recordings recordings;
     struct pab_error err;
     app = (struct pab_app){
         .program = {.command = arguments->command,
@@ -339,7 +344,7 @@ static int run_app(const struct arguments *arguments, int argc, char **argv)
         .ignores_output = arguments->ignores_output,
         .is_quiet = arguments->is_quiet,
     };
-    enum pab_status status = prepare(&app, &replay, arguments, &err);
+    enum pab_status status = prepare(&app, &recordings, arguments, &err);
     if (status == PAB_OK) {
         pab_app_name(&app);
         app.plan.memory_rounds = app.plan.rounds;
@@ -347,11 +352,11 @@ static int run_app(const struct arguments *arguments, int argc, char **argv)
                                     pab_document_header(pab_plan_to_json(&app.plan), argc, argv),
                                     &app.journal, &err);
     }
-    int code = status != PAB_OK
-                   ? pab_cmd_fail(&err)
-                   : carry_out(&app, arguments->trace != NULL ? &replay : NULL, arguments->output);
+    int code = status != PAB_OK ? pab_cmd_fail(&err)
+                                : carry_out(&app, arguments->trace != NULL ? &recordings : NULL,
+                                            arguments->output);
     pab_plan_fini(&app.plan);
-    pab_plan_fini(&replay);
+    pab_app_recordings_fini(&recordings);
     return code;
 }
 

@@ -6,7 +6,6 @@
 #include "harness/progress.h"
 #include "harness/sample.h"
 #include "harness/self.h"
-#include "harness/stats/stats.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -135,36 +134,6 @@ enum pab_status pab_app_rehearse(struct pab_app *app, struct pab_error *err)
     app->result = first.result;
     memcpy(app->python, first.python, sizeof(app->python));
     return pab_journal_add_one(app->journal, "workloads", workload_row(app), err);
-}
-
-#define START_RUNS 15
-
-enum pab_status pab_app_time_start(struct pab_app *app, struct pab_error *err)
-{
-    static struct pab_app_attempt made;
-    static double cpu_ns[PAB_PLAN_BACKENDS_MAX][START_RUNS];
-    char *command[] = {"true", NULL};
-    struct pab_program nothing = {
-        .command = command, .library = app->program.library, .library_name = "libpab_witness"};
-    enum pab_status status = PAB_OK;
-    bool can_be = pab_program_check(&nothing, NULL) == PAB_OK;
-    for (size_t arm = 0; arm < app->plan.arm_count; arm++) {
-        app->start_ns[arm] = can_be && app->is_good[arm] ? 0 : NAN;
-    }
-    for (size_t i = 0; i < START_RUNS * app->plan.arm_count && status == PAB_OK; i++) {
-        size_t arm = i % app->plan.arm_count;
-        if (!isnan(app->start_ns[arm])) {
-            struct pab_app_launch launch = launch_of(app, arm, 0);
-            launch.program = &nothing;
-            status = pab_app_attempt_make(&launch, &made, err);
-            cpu_ns[arm][i / app->plan.arm_count] = (double)(made.user_ns + made.system_ns);
-            app->start_ns[arm] = made.ok ? 0 : NAN;
-        }
-    }
-    for (size_t arm = 0; arm < app->plan.arm_count && status == PAB_OK; arm++) {
-        app->start_ns[arm] = isnan(app->start_ns[arm]) ? NAN : pab_median(cpu_ns[arm], START_RUNS);
-    }
-    return status;
 }
 
 /* --- a sample --------------------------------------------------------------------------------- */

@@ -22,11 +22,14 @@ struct pab_app {
     struct pab_journal *journal;
     const volatile int *interrupted; /* a signal's number once one came */
     bool ignores_output, is_quiet;
-    bool was_stopped;                       /* the terminal's interrupt reached the program */
-    int exit_code;                          /* of the rehearsal: all others must end so */
-    uint64_t result;                        /* and must have printed this */
-    double start_ns[PAB_PLAN_BACKENDS_MAX]; /* CPU time of a program that does nothing; NAN */
-    char python[48]; /* the version of its first interpreter, or "": it is none */
+    bool was_stopped; /* the terminal's interrupt reached the program */
+    int exit_code;    /* of the rehearsal: all others must end so */
+    uint64_t result;  /* and must have printed this */
+    struct pab_app_start {
+        double cpu_ns, peak_bytes; /* of a program that does nothing; NAN: not known */
+    } start[PAB_PLAN_BACKENDS_MAX];
+    uint64_t instructions; /* of the program under the baseline; 0: not counted */
+    char python[48];       /* the version of its first interpreter, or "": it is none */
     size_t failures, samples;
     uint64_t began_ns;
 };
@@ -41,10 +44,6 @@ enum pab_status pab_app_find_configurations(struct pab_app *app, struct pab_erro
 /* Runs the program once, not measured: what it gives, all others must give. PAB_IDENTITY and others
  * say in one line why it cannot be measured. */
 enum pab_status pab_app_rehearse(struct pab_app *app, struct pab_error *err);
-
-/* What it costs to begin under each configuration, by `true`: loading the preloaded library,
- * mostly. A replay does not pay it. */
-enum pab_status pab_app_time_start(struct pab_app *app, struct pab_error *err);
 
 /* All rounds. PAB_OK also when a configuration failed; PAB_IO when results cannot be kept. */
 enum pab_status pab_app_run_rounds(struct pab_app *app, struct pab_error *err);

@@ -1,0 +1,148 @@
+#include "harness/app/recordings.h"
+
+#include "harness/app/start.h"
+#include "harness/pass.h"
+#include "harness/scratch.h"
+#include "workloads/trace/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOTHING     "no_program" /* its recording's name, and so its workload's: trace:no_program */
+#define COUNTED_MAX 20000000u    /* events: some minutes under callgrind, for each backend */
+
+/* Beside the document. */
+static void name_recording(const char *output, char *out, size_t size)
+{
+    size_t length = strlen(output);
+    bool is_json = length > 5 && strcmp(output + length - 5, ".json") == 0;
+    const char *folder = strchr(output, '/') == NULL ? "./" : "";
+    snprintf(out, size, "%s%.*s.pabtrace", folder, (int)(is_json ? length - 5 : length), output);
+}
+
+static char *word(const char *text)
+{
+    return (char *)(uintptr_t)text; /* execv() changes none of them */
+}
+
+/* `record`, as a user would call it; what the program prints is of no interest here. */
+static enum pab_status record(const char *path, char *const *command, bool is_loud,
+                              struct pab_error *err)
+{
+    size_t count = 0;
+    while (command[count] != NULL) {
+        count++;
+    }
+    char *const own[] = {word("pyallocbench"), word("record"), word("--quiet"),
+                         word("--output"),     word(path),     word("--")};
+    char **words = calloc(count + ARRAY_COUNT(own) + 1, sizeof(*words));
+    PAB_CHECK(words != NULL);
+    memcpy(words, own, sizeof(own));
+    memcpy(words + ARRAY_COUNT(own), command, count * sizeof(*words));
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+        if (!is_loud) {
+            (void)dup2(null, STDERR_FILENO);
+        }
+        execv("/proc/self/exe", words);
+        _exit(127);
+    }
+    int status = 0;
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    free(words);
+    return pid > 0 && access(path, R_OK) == 0
+               ? PAB_OK
+               : pab_fail(err, PAB_UNAVAILABLE, "the program could not be recorded into %s", path);
+}
+
+/* Into a folder of its own; without it a prediction is less good, and can be made. */
+static void record_nothing(struct pab_app_recordings *recordings, const struct pab_program *program)
+{
+    char *command[4];
+    char path[4200];
+    struct pab_error err;
+    pab_app_start_command(program, command);
+    if (pab_scratch_make("app", recordings->scratch, sizeof(recordings->scratch), &err) != PAB_OK) {
+        recordings->scratch[0] = '\0';
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/" NOTHING ".pabtrace", recordings->scratch);
+    if (record(path, command, false, &err) != PAB_OK) {
+        (void)rmdir(recordings->scratch);
+        recordings->scratch[0] = '\0';
+    }
+}
+
+/* Counts where valgrind is there and nobody has to wait for hours. */
+static enum pab_status plan_replays(struct pab_app_recordings *recordings,
+                                    const struct pab_request *request, struct pab_error *err)
+{
+    char workloads[2 * 4300];
+    struct pab_request own = *request;
+    struct pab_plan *plan = &recordings->plan;
+    bool has_nothing = recordings->scratch[0] != '\0';
+    snprintf(workloads, sizeof(workloads), "trace:%s%s%s%s", recordings->path,
+             has_nothing ? ",trace:" : "", recordings->scratch,
+             has_nothing ? "/" NOTHING ".pabtrace" : "");
+    own.workloads = workloads;
+    own.passes = "time,memory";
+    enum pab_status status = pab_plan_make(plan, &own, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    const struct pab_param *events = &plan->workloads[0].workload->params[PAB_REPLAY_EVENTS];
+    const struct pab_pass *pass = pab_pass_find("instructions");
+    recordings->counts_instructions = pass->missing() == NULL && events->max <= COUNTED_MAX;
+    if (recordings->counts_instructions) {
+        pab_plan_fini(plan);
+        own.passes = "memory,instructions";
+        status = pab_plan_make(plan, &own, err);
+    }
+    return status;
+}
+
+enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
+                                        const struct pab_program *program, const char *trace,
+                                        const char *output, const struct pab_request *request,
+                                        struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    if (strcmp(trace, "auto") == 0) {
+        name_recording(output, recordings->path, sizeof(recordings->path));
+        status = record(recordings->path, program->command, true, err);
+    } else {
+        snprintf(recordings->path, sizeof(recordings->path), "%s%s",
+                 strchr(trace, '/') != NULL ? "" : "./", trace);
+    }
+    if (status != PAB_OK) {
+        return status;
+    }
+    record_nothing(recordings, program);
+    return plan_replays(recordings, request, err);
+}
+
+const char *pab_app_recordings_nothing(const struct pab_app_recordings *recordings)
+{
+    return recordings->plan.workload_count > 1 ? recordings->plan.workloads[1].workload->name
+                                               : NULL;
+}
+
+void pab_app_recordings_fini(struct pab_app_recordings *recordings)
+{
+    char path[4200];
+    pab_plan_fini(&recordings->plan);
+    if (recordings->scratch[0] != '\0') {
+        snprintf(path, sizeof(path), "%s/" NOTHING ".pabtrace", recordings->scratch);
+        (void)unlink(path);
+        (void)rmdir(recordings->scratch);
+    }
+}
