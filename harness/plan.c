@@ -23,7 +23,7 @@ static const struct pab_preset presets[] = {
     },
     {
         .name = "smoke",
-        .summary = "seconds: does everything work? (no figure from it is worth quoting)",
+        .summary = "half a minute: does everything work? (no figure from it is worth quoting)",
         .rounds = 2,
         .memory_rounds = 1,
         .min_time_s = 0.002,
@@ -34,8 +34,8 @@ static const struct pab_preset presets[] = {
     },
     {
         .name = "quick",
-        .summary = "under a minute: a first look",
-        .rounds = 25,
+        .summary = "two minutes: a first look",
+        .rounds = 10,
         .memory_rounds = 1,
         .min_time_s = 0.002,
         .reps = 2,
@@ -45,8 +45,8 @@ static const struct pab_preset presets[] = {
     },
     {
         .name = "default",
-        .summary = "some two minutes: intervals of a few per cent on a quiet machine",
-        .rounds = 80,
+        .summary = "five minutes: intervals of a few per cent on a quiet machine",
+        .rounds = 50,
         .memory_rounds = 2,
         .min_time_s = 0.002,
         .reps = 2,
@@ -56,8 +56,8 @@ static const struct pab_preset presets[] = {
     },
     {
         .name = "rigorous",
-        .summary = "a quarter of an hour: for a figure that others will quote",
-        .rounds = 800,
+        .summary = "half an hour: for a figure that others will quote",
+        .rounds = 400,
         .memory_rounds = 5,
         .min_time_s = 0.002,
         .reps = 2,

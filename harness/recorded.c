@@ -17,7 +17,7 @@
 #define FOLDER       "traces"
 #define SCAN_WORDS   ((size_t)1 << 15)
 #define RECORDED_MAX 128
-#define TIME_EVENTS  ((uint64_t)100000)
+#define TIME_EVENTS  ((uint64_t)40000)
 
 struct recorded {
     struct pab_workload workload; /* first: a workload's address is its trace's */
