@@ -194,6 +194,8 @@ static int record(const struct arguments *arguments, struct pab_program *program
 {
     struct pab_error err;
     enum pab_status status = pab_follow_begin(follow, arguments->out, &err);
+    follow->all = !arguments->only_root &&
+                  (arguments->what == NULL || strcmp(arguments->what, "python") != 0);
     program->variables[0] = (struct pab_program_variable){PAB_RECORD_DIR, follow->dir};
     program->variables[1] = (struct pab_program_variable){PAB_RECORD_WHAT, arguments->what};
     program->variables[2] = (struct pab_program_variable){PAB_RECORD_ONLY, NULL};

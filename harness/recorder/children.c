@@ -8,6 +8,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
@@ -46,10 +49,15 @@ typedef int spawn_function(pid_t *pid, const char *path, const posix_spawn_file_
                            const posix_spawnattr_t *attributes, char *const words[],
                            char *const environment[]);
 
+typedef int system_function(const char *command);
+typedef FILE *popen_function(const char *command, const char *type);
+
 static struct {
     exec_function *execve, *execvpe;
     fexec_function *fexecve;
     spawn_function *posix_spawn, *posix_spawnp;
+    system_function *system;
+    popen_function *popen;
 } next;
 
 void pab_children_resolve(void)
@@ -59,6 +67,8 @@ void pab_children_resolve(void)
     *(void **)&next.fexecve = dlsym(RTLD_NEXT, "fexecve");
     *(void **)&next.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
     *(void **)&next.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
+    *(void **)&next.system = dlsym(RTLD_NEXT, "system");
+    *(void **)&next.popen = dlsym(RTLD_NEXT, "popen");
 }
 
 static int exec_with(exec_function *function, const char *path, char *const words[],
@@ -104,6 +114,92 @@ PUBLIC int fexecve(int fd, char *const words[], char *const environment[])
     int result = next.fexecve(fd, words, environment);
     end_exec(count);
     return result;
+}
+
+/* --- words one by one ------------------------------------------------------------------------- */
+
+static size_t count_words(const char *first, va_list *rest)
+{
+    size_t count = 0;
+    for (const char *word = first; word != NULL; word = va_arg(*rest, const char *)) {
+        count++;
+    }
+    return count;
+}
+
+/* The words lie on the stack, as libc's do: in a child of vfork() there is no other place. */
+static int exec_list(exec_function *function, const char *path, const char *first, va_list *rest,
+                     bool has_environment)
+{
+    va_list again;
+    va_copy(again, *rest);
+    size_t count = count_words(first, &again);
+    va_end(again);
+    char *words[count + 1];
+    size_t used = 0;
+    for (const char *word = first; word != NULL; word = va_arg(*rest, const char *)) {
+        words[used++] = (char *)(uintptr_t)word;
+    }
+    words[used] = NULL;
+    return exec_with(function, path, words,
+                     has_environment ? va_arg(*rest, char *const *) : environ);
+}
+
+PUBLIC int execl(const char *path, const char *first, ...)
+{
+    va_list rest;
+    va_start(rest, first);
+    int result = exec_list(next.execve, path, first, &rest, false);
+    va_end(rest);
+    return result;
+}
+
+PUBLIC int execlp(const char *file, const char *first, ...)
+{
+    va_list rest;
+    va_start(rest, first);
+    int result = exec_list(next.execvpe, file, first, &rest, false);
+    va_end(rest);
+    return result;
+}
+
+PUBLIC int execle(const char *path, const char *first, ...)
+{
+    va_list rest;
+    va_start(rest, first);
+    int result = exec_list(next.execve, path, first, &rest, true);
+    va_end(rest);
+    return result;
+}
+
+/* --- those that fork, too --------------------------------------------------------------------- */
+
+PUBLIC int system(const char *command)
+{
+    if (next.system == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    _Atomic uint32_t *count = command != NULL ? begin_exec(environ) : NULL;
+    int result = next.system(command);
+    if (result == -1) {
+        end_exec(count);
+    }
+    return result;
+}
+
+PUBLIC FILE *popen(const char *command, const char *type)
+{
+    FILE *stream = NULL;
+    if (next.popen != NULL) {
+        stream = next.popen(command, type);
+    } else {
+        errno = ENOSYS;
+    }
+    if (stream != NULL) {
+        (void)begin_exec(environ);
+    }
+    return stream;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): libc's signature */

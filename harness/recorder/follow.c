@@ -22,7 +22,9 @@
 #define MANY        8192u  /* in one step: there will be more at once */
 #define NAP_MS      1      /* a ring lasts for ten times as long, at the rate of a busy Python */
 #define NEW_MAX     256u   /* rings found in one look */
-#define PATIENCE_NS UINT64_C(10000000000) /* for a child that forked, for a ring to be complete */
+#define PATIENCE_NS UINT64_C(10000000000) /* for the ring of a child, once the fork was read */
+#define STEP_NS     UINT64_C(100000000)   /* one that takes longer: we were stopped meanwhile */
+#define MAKING_NS   UINT64_C(1000000000)  /* a ring is complete by then, or its process is gone */
 #define FILES_USUAL 256u                  /* processes that a usual limit of descriptors bears */
 #define ROOM_BYTES  (64u * PAB_RING_BYTES / 4u) /* shared memory for a few processes */
 
@@ -332,8 +334,8 @@ static void begin_one(struct pab_follow *follow, const struct found *found)
     struct pab_process *process = NULL;
     enum pab_status status = pab_process_open(follow, found->name, &process, &err);
     if (status == PAB_BAD_DATA) {
-        uint64_t now_ns = pab_wall_ns();
-        if (kill(found->pid, 0) != 0 || now_ns - found->begun_ns > PATIENCE_NS) {
+        /* Of a process in another namespace the name has another pid. */
+        if (kill(found->pid, 0) != 0 && pab_wall_ns() - found->begun_ns > MAKING_NS) {
             give_up_ring(follow, found);
         } else {
             follow->unready = true;
@@ -376,7 +378,7 @@ static void look_for_new(struct pab_follow *follow)
 static bool has_ended(const struct pab_process *process)
 {
     if (process->pid_fd < 0) {
-        return kill(process->pid, 0) != 0;
+        return process->pid == 0 || kill(process->pid, 0) != 0;
     }
     struct pollfd end = {.fd = process->pid_fd, .events = POLLIN};
     return poll(&end, 1, 0) > 0;
@@ -402,8 +404,17 @@ static size_t read_all(struct pab_follow *follow)
     return sum;
 }
 
+static void pass_time(struct pab_follow *follow)
+{
+    uint64_t now_ns = pab_wall_ns();
+    uint64_t since_ns = follow->stepped_ns == 0 ? 0 : now_ns - follow->stepped_ns;
+    follow->seen_ns += since_ns < STEP_NS ? since_ns : STEP_NS;
+    follow->stepped_ns = now_ns;
+}
+
 void pab_follow_step(struct pab_follow *follow)
 {
+    pass_time(follow);
     look_for_new(follow);
     size_t count = read_all(follow);
     if (follow->stopped) {
@@ -411,9 +422,8 @@ void pab_follow_step(struct pab_follow *follow)
             finish(follow, 0, follow->error.text);
         }
     }
-    if (follow->snapshots != NULL) {
-        uint64_t now_ns = pab_wall_ns();
-        pab_snapshots_drop(follow, now_ns > PATIENCE_NS ? now_ns - PATIENCE_NS : 0);
+    if (follow->snapshots != NULL && follow->seen_ns > PATIENCE_NS) {
+        pab_snapshots_drop(follow, follow->seen_ns - PATIENCE_NS);
     }
     if (count < MANY) {
         struct pollfd created = {.fd = follow->watch_fd, .events = POLLIN};
@@ -442,12 +452,20 @@ static void finish_living(struct pab_follow *follow, size_t index)
 
 void pab_follow_end(struct pab_follow *follow)
 {
+    if (!follow->stopped) {
+        look_for_new(follow);
+    }
     while (follow->living > 0) {
         if (has_ended(follow->processes[0])) {
             finish_ended(follow, 0);
         } else {
             finish_living(follow, 0);
         }
+    }
+    static struct found incomplete[NEW_MAX];
+    size_t count = list_new(follow, incomplete);
+    for (size_t i = 0; i < count; i++) {
+        give_up_ring(follow, &incomplete[i]);
     }
 }
 

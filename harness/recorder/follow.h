@@ -15,7 +15,7 @@
 /* One program of one process, once all of it is read. */
 struct pab_recorded {
     char file[PATH_MAX]; /* "": not one event */
-    char command[200], python[48], refused[200];
+    char command[200], python[48];
     int pid;
     unsigned number; /* of the file, from 1 */
     uint64_t bytes;  /* of the file */
@@ -31,6 +31,7 @@ struct pab_snapshot;
 struct pab_follow {
     const char *out; /* the program's trace; those of other processes are numbered from it */
     int root_pid;    /* of the program, once it has been started */
+    bool all;        /* every process is to be recorded, of whatever kind */
     char dir[200];   /* where the rings are */
     int watch_fd, lock_fd;
     struct pab_process **processes;
@@ -42,8 +43,10 @@ struct pab_follow {
     unsigned roomless;     /* processes for whose ring there was no room */
     unsigned orphans;      /* forked from a process that we do not know: their blocks are unknown */
     uint64_t begun, execs; /* programs that were handed on, and those that have been found */
-    bool unready;          /* a ring was seen that is not complete yet */
-    bool stopped;          /* an error: nothing is read any more */
+    uint64_t seen_ns;      /* how long we have been looking: it stands while we are stopped */
+    uint64_t stepped_ns;
+    bool unready; /* a ring was seen that is not complete yet */
+    bool stopped; /* an error: nothing is read any more */
     struct pab_error error;
 };
 

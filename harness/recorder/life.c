@@ -5,6 +5,7 @@
 #include "harness/recorder/children.h"
 #include "harness/recorder/hooks.h"
 #include "harness/recorder/next.h"
+#include "harness/recorder/pids.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -100,6 +101,7 @@ static void open_ring(uint32_t fork_number)
     }
     ring->mode = life.mode;
     ring->pid = getpid();
+    ring->pid_space = pab_pid_space();
     ring->parent = getppid();
     ring->begun_ns = now_ns;
     ring->fork_number = fork_number;

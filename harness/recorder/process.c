@@ -2,6 +2,7 @@
 
 #include "harness/host.h"
 #include "harness/output.h"
+#include "harness/recorder/pids.h"
 #include "harness/self.h"
 #include "harness/version.h"
 
@@ -33,7 +34,7 @@ static void on_fork(struct pab_tape *tape, uint32_t number, void *arg)
     snprintf(text, sizeof(text), "{\"fork\": %u}", number);
     (void)pab_trace_note(tape->writer, PAB_TRACE_FORK, text, NULL);
     snapshot->parent_begun_ns = process->begun_ns;
-    snapshot->taken_ns = pab_wall_ns();
+    snapshot->taken_ns = process->follow->seen_ns;
     snapshot->number = number;
     memcpy(snapshot->file, process->file, sizeof(snapshot->file));
     snapshot->next = process->follow->snapshots;
@@ -200,11 +201,11 @@ static enum pab_status adopt(struct pab_process *process, struct pab_error *err)
     }
     ring->command[sizeof(ring->command) - 1] = '\0';
     ring->python[sizeof(ring->python) - 1] = '\0';
-    ring->refused[sizeof(ring->refused) - 1] = '\0';
-    process->pid = ring->pid;
+    process->pid = pab_pid_here(ring->pid_space, ring->pid);
     process->begun_ns = ring->begun_ns;
-    process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-    process->has_clock = clock_getcpuclockid(process->pid, &process->clock) == 0;
+    process->pid_fd = process->pid > 0 ? (int)syscall(SYS_pidfd_open, process->pid, 0) : -1;
+    process->has_clock =
+        process->pid > 0 && clock_getcpuclockid(process->pid, &process->clock) == 0;
     process->flushed_ns = process->begun_ns;
     return PAB_OK;
 }
@@ -284,7 +285,6 @@ static void tell(const struct pab_process *process, const char *damage, struct p
     memcpy(out->file, process->file, sizeof(out->file));
     memcpy(out->command, ring->command, sizeof(out->command));
     memcpy(out->python, ring->python, sizeof(out->python));
-    memcpy(out->refused, ring->refused, sizeof(out->refused));
     snprintf(out->damage, sizeof(out->damage), "%.199s", damage != NULL ? damage : "");
 }
 

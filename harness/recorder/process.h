@@ -10,8 +10,8 @@
 struct pab_process {
     struct pab_tape tape;
     struct pab_follow *follow;
-    char name[64]; /* of the ring's file */
-    int pid, pid_fd;
+    char name[64];   /* of the ring's file */
+    int pid, pid_fd; /* pid: as we see it; 0: it was over before we could look */
     uint64_t begun_ns;
     clockid_t clock;
     bool has_clock;
@@ -24,7 +24,7 @@ struct pab_process {
 /* Copies of names, for children that have not appeared. */
 struct pab_snapshot {
     struct pab_snapshot *next;
-    uint64_t parent_begun_ns, taken_ns;
+    uint64_t parent_begun_ns, taken_ns; /* seen_ns as it was taken */
     uint32_t number;
     char file[PATH_MAX];
     struct pab_addresses names;

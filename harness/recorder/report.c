@@ -82,6 +82,13 @@ static int compare_files(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
+/* Handed on by one that we see, as the first program was by us, and never found. */
+static uint64_t not_loaded(const struct pab_follow *follow)
+{
+    uint64_t found = follow->execs + follow->roomless;
+    return follow->all && follow->begun + 1 > found ? follow->begun + 1 - found : 0;
+}
+
 void pab_record_report(FILE *out, struct pab_follow *follow, uint64_t wall_ns)
 {
     char events[32];
@@ -107,6 +114,8 @@ void pab_record_report(FILE *out, struct pab_follow *follow, uint64_t wall_ns)
     count_line(out, sums.torn, "requests at the moment of a kill: lost");
     count_line(out, sums.unseen,
                "programs were begun with another LD_PRELOAD or without our environment: unseen");
+    count_line(out, not_loaded(follow),
+               "programs did not load our library (linked statically, set-uid): unseen");
     count_line(out, follow->roomless, "processes had no room for a ring in shared memory: unseen");
     count_line(out, follow->orphans, "forks came from a process that is not known");
     fprintf(out, "  (what recording costs here: time the same command without it)\n");

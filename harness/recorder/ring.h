@@ -21,7 +21,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define PAB_RING_FORMAT 0x70617202u /* raised when anything here changes shape */
+#define PAB_RING_FORMAT 0x70617203u /* raised when anything here changes shape */
 #define PAB_RING_SLOTS  ((uint64_t)1 << 18)
 #define PAB_RING_OFFSET 4096 /* of the first slot in the file */
 #define PAB_RING_BYTES  (PAB_RING_OFFSET + PAB_RING_SLOTS * sizeof(struct pab_ring_slot))
@@ -73,9 +73,10 @@ enum pab_ring_mode {
 /* The first page of the file. A program may be several, one after the other, by exec: each has a
  * ring of its own. */
 struct pab_ring {
-    _Atomic uint32_t format; /* written last: the rest of the head is complete */
-    uint32_t mode;           /* enum pab_ring_mode; 0: refused, nothing is recorded */
-    int32_t pid, parent;
+    _Atomic uint32_t format;  /* written last: the rest of the head is complete */
+    uint32_t mode;            /* enum pab_ring_mode */
+    int32_t pid, parent;      /* as it sees them */
+    uint64_t pid_space;       /* pab_pid_space() */
     uint32_t fork_number;     /* of the parent's FORK event that made it; 0: it was not forked */
     _Atomic uint32_t threads; /* that called, so far */
     _Atomic uint32_t unseen;  /* programs that it began without our library preloaded */
@@ -84,12 +85,11 @@ struct pab_ring {
     uint64_t parent_begun_ns; /* of the ring that the FORK event is in */
     _Atomic uint64_t head;    /* places taken */
     _Atomic uint64_t waits;   /* times that a thread found the ring full */
+    char command[200];
+    char python[48];                    /* version; "": none */
     _Alignas(64) _Atomic uint64_t tail; /* places read: the reader's own line of the cache */
     _Atomic uint32_t reader_gone;       /* nobody reads any more: the program goes on unrecorded */
     _Atomic uint32_t handed_on;         /* programs that it began, with our library preloaded */
-    char command[200];
-    char python[48]; /* version; "": none */
-    char refused[200];
 };
 
 #endif

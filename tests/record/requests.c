@@ -8,6 +8,7 @@
  *   requests kill N      N blocks, then SIGKILL;  abort N, exit N: likewise
  *   requests storm       8 threads make blocks, while one forks again and again
  *   requests endless     makes and frees blocks until it is killed
+ *   requests begin WAY   a shell that is not recorded, begun by `execl`, `system`...
  *   requests exec MODULE a child of vfork() that execs, while a thread is within dlopen(MODULE)
  */
 #include <dlfcn.h>
@@ -222,6 +223,36 @@ static void exec_while_loading(const char *module)
     }
 }
 
+/* The program that is begun gets no preload library of ours. */
+static void begin_by(const char *way)
+{
+    char *none[] = {"PATH=/bin:/usr/bin", NULL};
+    char *words[] = {"sh", "-c", "exit 0", NULL};
+    if (setenv("LD_PRELOAD", "", 1) != 0) {
+        abort();
+    }
+    if (strcmp(way, "system") == 0) {
+        (void)!system("exit 0");
+        return;
+    }
+    if (strcmp(way, "popen") == 0) {
+        pclose(popen("exit 0", "r"));
+        return;
+    }
+    if (strcmp(way, "execl") == 0) {
+        execl("/bin/sh", "sh", "-c", "exit 0", NULL);
+    } else if (strcmp(way, "execlp") == 0) {
+        execlp("sh", "sh", "-c", "exit 0", NULL);
+    } else if (strcmp(way, "execle") == 0) {
+        execle("/bin/sh", "sh", "-c", "exit 0", NULL, none);
+    } else if (strcmp(way, "execv") == 0) {
+        execv("/bin/sh", words);
+    } else if (strcmp(way, "execvp") == 0) {
+        execvp("sh", words);
+    }
+    abort();
+}
+
 static void make_and_end(const char *how)
 {
     for (long i = 0; i < rounds; i++) {
@@ -260,6 +291,8 @@ int main(int argc, char **argv)
         endless();
     } else if (strcmp(what, "exec") == 0 && argc > 2) {
         exec_while_loading(argv[2]);
+    } else if (strcmp(what, "begin") == 0 && argc > 2) {
+        begin_by(argv[2]);
     } else {
         make_and_end(what);
     }

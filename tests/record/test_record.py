@@ -58,6 +58,16 @@ class RecordTest(CliTest):
             self.assertEqual(info["totals"][doubt], 0, doubt)
         return {kind: info["domains"][domain][kind] for kind in KINDS}
 
+    def static_program(self):
+        compiler = shutil.which("cc")
+        program = self.dir / "static"
+        (self.dir / "static.c").write_text("int main(void) { return 0; }\n")
+        if compiler is None or subprocess.run(
+                [compiler, "-static", self.dir / "static.c", "-o", program],
+                capture_output=True, check=False).returncode != 0:
+            self.skipTest("no compiler, or no static libc, to make a static program with")
+        return program
+
     def expect_refused(self, done, code, *words):
         self.expect_one_line(done, code, *words)
         self.assertEqual(glob.glob(str(self.dir / "*.pabtrace")), [])
@@ -188,12 +198,53 @@ class ProcessTest(RecordTest):
         self.assertEqual(by_command[PYTHON]["totals"]["end"], "exit")
 
     def test_children_out_of_sight(self):
-        script = ("import subprocess\n"
-                  "subprocess.run(['ls', '/'], env={'LD_PRELOAD': '/no/such.so'})\n")
+        """However they are begun, and whoever sets what they get."""
+        script = ("import os, subprocess\n"
+                  "own = {'LD_PRELOAD': '/no/such.so'}\n"
+                  "subprocess.run(['ls', '/'], env=own)\n"
+                  "subprocess.run(['ls', '/'], env={})\n"
+                  "os.waitpid(os.posix_spawn('/bin/true', ['true'], own), 0)\n"
+                  "os.environ.update(own)\n"
+                  "subprocess.run(['ls', '/'])\n"
+                  "os.system('exit 0')\n")
         done = self.record("--", PYTHON, "-c", script)
         self.expect_exit(done, GOOD)
-        self.assertIn("1 programs were begun with another LD_PRELOAD", done.stderr)
-        self.assertEqual(self.info()["totals"]["unseen_programs"], 1)
+        self.assertIn("5 programs were begun with another LD_PRELOAD", done.stderr)
+        self.assertNotIn("did not load", done.stderr)
+        self.assertEqual(self.info()["totals"]["unseen_programs"], 5)
+
+    def test_children_by_every_way(self):
+        """Those that take their words one by one, too: here from C. One and the same program."""
+        ways = ("execl", "execlp", "execle", "execv", "execvp", "system", "popen")
+        for way in ways:
+            with self.subTest(way=way):
+                done = self.requests("begin", way)
+                self.assertIn("1 programs were begun with another LD_PRELOAD", done.stderr)
+                self.assertNotIn("did not load", done.stderr)
+
+    def test_children_that_load_nothing(self):
+        program = self.static_program()
+        done = self.record("--", "sh", "-c", f"{program}; {program}; true")
+        self.expect_exit(done, GOOD)
+        self.assertIn("2 programs did not load our library", done.stderr)
+
+    def test_another_pid_namespace(self):
+        """The process tells a pid that is another's here, or nobody's."""
+        unshare = (shutil.which("unshare") or "unshare", "--pid", "--fork", "--kill-child")
+        try:
+            if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+                self.skipTest("pid namespaces are not permitted")
+        except FileNotFoundError:
+            self.skipTest("there is no unshare")
+        script = f"{REQUESTS} exit 100000; sleep 0.3; {REQUESTS} exit 1000; exit 0"
+        self.expect_exit(self.record("--", *unshare, "sh", "-c", script), GOOD)
+        counts = {}
+        for number in range(1, len(glob.glob(str(self.dir / "*.pabtrace"))) + 1):
+            info = self.info(number)
+            counts[info["meta"]["command"]] = (info["domains"]["all"]["malloc"],
+                                               info["totals"]["end"])
+        self.assertEqual(counts[f"{REQUESTS} exit 100000"], (100000, "exit"))
+        self.assertEqual(counts[f"{REQUESTS} exit 1000"], (1000, "exit"))
 
 
 class PythonTest(RecordTest):
@@ -319,14 +370,7 @@ class RefusedTest(RecordTest):
         self.expect_refused(self.record("--", self.changed_program(change)), UNAVAILABLE, "musl")
 
     def test_static(self):
-        compiler = shutil.which("cc")
-        program = self.dir / "static"
-        (self.dir / "static.c").write_text("int main(void) { return 0; }\n")
-        if compiler is None or subprocess.run(
-                [compiler, "-static", self.dir / "static.c", "-o", program],
-                capture_output=True, check=False).returncode != 0:
-            self.skipTest("no compiler, or no static libc, to make a static program with")
-        self.expect_refused(self.record("--", program), UNAVAILABLE, "statically")
+        self.expect_refused(self.record("--", self.static_program()), UNAVAILABLE, "statically")
 
     def privileged_program(self, owner=0, mode=0o755):
         if os.geteuid() != 0 or os.statvfs(self.dir).f_flag & os.ST_NOSUID:
