@@ -74,37 +74,10 @@ struct pab_survey pab_words_survey(const struct pab_words *words)
 
 /* --- one event ------------------------------------------------------------------------------ */
 
-static uint64_t word_of(enum pab_word_kind kind, unsigned domain, uint32_t slot, uint64_t size)
-{
-    static_assert(PAB_TRACE_SLOTS_MAX == UINT32_C(0x10000000), "a slot has bits 6..33");
-    return (uint64_t)kind | (uint64_t)domain << 4 | (uint64_t)slot << 6 | size << 34;
-}
-
 /* The heap has no fourth domain: malloc() is what the raw domain calls in CPython. */
 static unsigned domain_of(const struct pab_event *event)
 {
     return event->domain == PAB_TRACE_LIBC ? PAB_TRACE_RAW : event->domain;
-}
-
-/* `small` is MALLOC, CALLOC or FREE. */
-static enum pab_word_kind kind_of(enum pab_word_kind small, uint64_t size)
-{
-    static_assert(PAB_WORD_MALLOC_TINY == 3 && PAB_WORD_MALLOC_LARGE == 6, "three of each");
-    unsigned offset = size > PAB_SMALL_MAX ? PAB_WORD_MALLOC_LARGE : PAB_WORD_MALLOC;
-    offset = size <= PAB_TINY_MAX ? PAB_WORD_MALLOC_TINY : offset;
-    return (enum pab_word_kind)((unsigned)small + offset);
-}
-
-static uint64_t *put_block(uint64_t *at, enum pab_word_kind small, unsigned domain, uint32_t slot,
-                           uint64_t size)
-{
-    enum pab_word_kind kind = kind_of(small, size);
-    bool is_large = size > PAB_SMALL_MAX;
-    *at++ = word_of(kind, domain, slot, is_large ? 0 : size);
-    if (is_large && small != PAB_WORD_FREE) {
-        *at++ = size;
-    }
-    return at;
 }
 
 static uint64_t *put_thread(struct pab_words *words, uint64_t *at, uint32_t thread)
@@ -115,7 +88,7 @@ static uint64_t *put_thread(struct pab_words *words, uint64_t *at, uint32_t thre
     thread %= words->part.threads_max;
     if (thread != words->thread) {
         words->thread = thread;
-        *at++ = word_of(PAB_WORD_THREAD, 0, thread, 0);
+        *at++ = pab_word_of(PAB_WORD_THREAD, 0, thread, 0);
     }
     return at;
 }
@@ -157,22 +130,19 @@ static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct p
     case PAB_EVENT_FREE:
         words->live_bytes -= old;
         words->live_blocks--;
-        return put_block(at, PAB_WORD_FREE, domain, event->slot, old);
+        return pab_word_put_block(at, PAB_WORD_FREE, domain, event->slot, old);
     case PAB_EVENT_REALLOC:
         words->live_bytes -= old;
         gain(words, event->size);
-        *at++ = word_of(PAB_WORD_REALLOC, domain, event->slot, 0);
-        *at++ = old;
-        *at++ = event->size;
-        return at;
+        return pab_word_put_resize(at, domain, event->slot, old, event->size);
     case PAB_EVENT_CALLOC:
         words->live_blocks++;
         gain(words, event->size);
-        return put_block(at, PAB_WORD_CALLOC, domain, event->slot, event->size);
+        return pab_word_put_block(at, PAB_WORD_CALLOC, domain, event->slot, event->size);
     default: /* ALIGNED: the tables have no such call */
         words->live_blocks++;
         gain(words, event->size);
-        return put_block(at, PAB_WORD_MALLOC, domain, event->slot, event->size);
+        return pab_word_put_block(at, PAB_WORD_MALLOC, domain, event->slot, event->size);
     }
 }
 
@@ -227,8 +197,8 @@ static void put_survivors(struct pab_words *words, struct pab_word_row *row, uin
         if ((state & LIVE) != 0) {
             uint64_t *at = row->at + row->count;
             uint64_t size = state >> STATE_SHIFT;
-            row->count += (size_t)(put_block(at, PAB_WORD_MALLOC, (unsigned)state >> 1 & 3,
-                                             words->survivor, size) -
+            row->count += (size_t)(pab_word_put_block(at, PAB_WORD_MALLOC, (unsigned)state >> 1 & 3,
+                                                      words->survivor, size) -
                                    at);
             words->live_blocks++;
             gain(words, size);
@@ -264,8 +234,8 @@ static void put_leftovers(struct pab_words *words, struct pab_word_row *row)
     for (; words->leftover < words->slots && at <= last; words->leftover++) {
         uint64_t state = words->states[words->leftover];
         if ((state & LIVE) != 0) {
-            at = put_block(at, PAB_WORD_FREE, (unsigned)state >> 1 & 3, words->leftover,
-                           state >> STATE_SHIFT);
+            at = pab_word_put_block(at, PAB_WORD_FREE, (unsigned)state >> 1 & 3, words->leftover,
+                                    state >> STATE_SHIFT);
         }
     }
     row->count = (size_t)(at - row->at);

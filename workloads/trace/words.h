@@ -15,6 +15,8 @@
 
 #include "workloads/trace/trace.h"
 
+#include <assert.h>
+
 #define PAB_SMALL_MAX 512u /* blocks up to here are touched wholly */
 #define PAB_TINY_MAX  15u  /* in these the first word and the last would overlap */
 
@@ -62,6 +64,40 @@ static inline unsigned pab_word_count(uint64_t word)
         return 3;
     }
     return kind == PAB_WORD_MALLOC_LARGE || kind == PAB_WORD_CALLOC_LARGE ? 2 : 1;
+}
+
+static_assert(PAB_TRACE_SLOTS_MAX == UINT32_C(0x10000000), "a slot has bits 6..33");
+static_assert(PAB_WORD_MALLOC_TINY == 3 && PAB_WORD_MALLOC_LARGE == 6, "three of each");
+
+static inline uint64_t pab_word_of(enum pab_word_kind kind, unsigned domain, uint32_t slot,
+                                   uint64_t size)
+{
+    return (uint64_t)kind | (uint64_t)domain << 4 | (uint64_t)slot << 6 | size << 34;
+}
+
+/* Puts the words of an event at `at`, and returns where the next one's go. `small` is MALLOC,
+ * CALLOC or FREE. */
+static inline uint64_t *pab_word_put_block(uint64_t *at, enum pab_word_kind small, unsigned domain,
+                                           uint32_t slot, uint64_t size)
+{
+    bool is_large = size > PAB_SMALL_MAX;
+    unsigned offset = is_large ? PAB_WORD_MALLOC_LARGE : PAB_WORD_MALLOC;
+    offset = size <= PAB_TINY_MAX ? PAB_WORD_MALLOC_TINY : offset;
+    enum pab_word_kind kind = (enum pab_word_kind)((unsigned)small + offset);
+    *at++ = pab_word_of(kind, domain, slot, is_large ? 0 : size);
+    if (is_large && small != PAB_WORD_FREE) {
+        *at++ = size;
+    }
+    return at;
+}
+
+static inline uint64_t *pab_word_put_resize(uint64_t *at, unsigned domain, uint32_t slot,
+                                            uint64_t old, uint64_t size)
+{
+    *at++ = pab_word_of(PAB_WORD_REALLOC, domain, slot, 0);
+    *at++ = old;
+    *at++ = size;
+    return at;
 }
 
 /* What is known once all events were seen. */
