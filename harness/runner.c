@@ -17,6 +17,7 @@
 #define ENV_SETS_MAX    4
 #define LINGER_SLACK_MS 30000 /* how much longer than its waits a lingering worker may take */
 #define END_SLACK_MS    1000  /* between a worker's last word and its end */
+#define ABSENCE_MS      500   /* later than this after it was due, a look was kept from us */
 #define OUTPUT_TAIL     2048
 /* At a time; enough for all that a pipe holds. One that never stops talking must not keep us from
  * its deadline and from the others. */
@@ -30,6 +31,7 @@ struct pab_worker {
     const struct pab_pass *pass;
     enum pab_worker_state state;
     uint64_t deadline_ns;
+    uint64_t looked_ns; /* when we looked last */
     uint64_t linger_ms;
     bool timed_out, done, lied; /* lied: what came cannot be a worker's message */
     unsigned heard;             /* 1 << type of every message that came */
@@ -98,7 +100,8 @@ static struct pab_worker *worker_create(const struct pab_launch *launch)
     worker->buffer = malloc(PAB_PAYLOAD_MAX + sizeof(struct pab_message));
     worker->outcome.curve = calloc(PAB_CURVE_MAX, sizeof(*worker->outcome.curve));
     PAB_CHECK(worker->buffer != NULL && worker->outcome.curve != NULL);
-    worker->deadline_ns = pab_wall_ns() + launch->timeout_ms * 1000000u;
+    worker->looked_ns = pab_wall_ns();
+    worker->deadline_ns = worker->looked_ns + launch->timeout_ms * 1000000u;
     for (uint32_t i = 0; i < launch->job->retain_count; i++) {
         worker->linger_ms = launch->job->retain_ms[i];
     }
@@ -347,6 +350,18 @@ static bool try_reap(struct pab_worker *worker, bool wait)
     return true;
 }
 
+/* Where a look comes much too late, we were stopped (Ctrl-Z) or found no CPU, and the worker most
+ * likely with us: none of that counts against it. */
+static void forgive_absence(struct pab_worker *worker, int wait_ms)
+{
+    uint64_t now_ns = pab_wall_ns();
+    uint64_t due_ns = worker->looked_ns + (uint64_t)wait_ms * 1000000u;
+    if (now_ns > due_ns + (uint64_t)ABSENCE_MS * 1000000u) {
+        worker->deadline_ns += now_ns - due_ns;
+    }
+    worker->looked_ns = now_ns;
+}
+
 static void check_deadline(struct pab_worker *worker)
 {
     if (worker->pid != 0 && !worker->timed_out && pab_wall_ns() > worker->deadline_ns) {
@@ -370,6 +385,7 @@ void pab_workers_poll(struct pab_worker **workers, size_t count, int wait_ms)
     for (size_t i = 0; i < count; i++) {
         struct pab_worker *worker = workers[i];
         if (worker->state != PAB_WORKER_ENDED) {
+            forgive_absence(worker, wait_ms);
             read_messages(worker);
             read_output(worker);
             check_deadline(worker);

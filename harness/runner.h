@@ -17,7 +17,7 @@ struct pab_launch {
     const struct pab_pass *pass; /* of a job of kind PASS; else NULL */
     const char *binary;          /* whose worker; NULL or empty: this program's */
     uint64_t pad_bytes;          /* length of an environment variable: where stacks begin is luck */
-    uint64_t timeout_ms;         /* until LINGER or DONE */
+    uint64_t timeout_ms;         /* until LINGER or DONE; but not while we are stopped ourselves */
 };
 
 /* Starts one. PAB_IO when processes or pipes are not to be had. */

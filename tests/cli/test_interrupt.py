@@ -1,5 +1,6 @@
 """An interrupted run keeps every finished sample, and --resume ends what it began."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -95,6 +96,37 @@ class InterruptTest(CliTest):
         for cell, sample in first.items():
             self.assertEqual(second[cell], sample)
         self.expect_resumed(second)
+
+    def stop_within_a_cell(self, process):
+        """Stops the tool and, with it, the worker that it has by then."""
+        deadline = time.monotonic() + HANG_SECONDS
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while time.monotonic() < deadline:
+            process.send_signal(signal.SIGSTOP)
+            workers = [int(pid) for pid in children.read_text(encoding="ascii").split()]
+            if workers:
+                for pid in workers:
+                    os.kill(pid, signal.SIGSTOP)
+                return workers
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.001)
+        raise AssertionError("it never had a worker")
+
+    def test_time_while_it_was_stopped_is_nobodys(self):
+        """Ctrl-Z, and fg when the time-out has long passed."""
+        process = self.start(*LONG, "--timeout", "1")
+        wait_for_samples(self.journal, 8, process)
+        stopped = [process.pid, *self.stop_within_a_cell(process)]
+        before = len(journal_samples(self.journal))
+        time.sleep(2)
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):  # a worker that was killed for it
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(0.2)  # the tool wakes first, and must not judge what cannot move yet
+        wait_for_samples(self.journal, before + 8, process)
+        process.send_signal(signal.SIGINT)
+        process.wait(HANG_SECONDS)
+        self.assertEqual(exact(self.out.read_text())["pyallocbench"]["failures"], [])
 
     def test_two_runs_on_one_file(self):
         process = self.start(*LONG)
