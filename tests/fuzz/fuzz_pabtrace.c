@@ -1,8 +1,9 @@
 /* tests/fuzz/fuzz_pabtrace.c -- libFuzzer: any bytes as a recorded trace. What is read is valid event
- * by event, is the same when it is read again, and comes back from a trace that it is written to; what
- * is refused is said in one line. */
+ * by event, is the same when it is read again, comes back from a trace that it is written to, and is
+ * played on blocks that are alive and of the size they were made with; what is refused is said in one
+ * line. */
 #include "tests/unit/trace_files.h"
-#include "workloads/trace/trace.h"
+#include "workloads/trace/words.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -103,6 +104,90 @@ static void write_again(const struct reading *reading)
     PAB_CHECK(pab_trace_finish(writer, "{}", NULL) == PAB_OK);
 }
 
+/* --- what a replay makes of it ------------------------------------------------------------------ */
+
+#define ROW_WORDS 24u /* a replay has room for thousands; here seams are met */
+
+static uint64_t made[EVENTS_MAX]; /* by slot 1 + the size of the block, 0 where there is none */
+
+static uint64_t size_at(const uint64_t *at)
+{
+    unsigned kind = pab_word_kind(*at);
+    if (kind == PAB_WORD_REALLOC) {
+        return at[2];
+    }
+    return kind == PAB_WORD_MALLOC_LARGE || kind == PAB_WORD_CALLOC_LARGE ? at[1]
+                                                                          : pab_word_size(*at);
+}
+
+static bool has_class(unsigned kind, uint64_t size)
+{
+    bool is_tiny = kind >= PAB_WORD_MALLOC_TINY && kind <= PAB_WORD_FREE_TINY;
+    bool is_large = kind >= PAB_WORD_MALLOC_LARGE;
+    return is_tiny == (size <= PAB_TINY_MAX) && is_large == (size > PAB_SMALL_MAX);
+}
+
+static void check_word(const uint64_t *at, const struct pab_words_part *part)
+{
+    unsigned kind = pab_word_kind(*at);
+    uint32_t slot = pab_word_slot(*at);
+    if (kind == PAB_WORD_THREAD) {
+        PAB_CHECK(slot < part->threads_max);
+        return;
+    }
+    PAB_CHECK(kind < PAB_WORD_THREAD && pab_word_domain(*at) <= PAB_TRACE_OBJ);
+    PAB_CHECK(slot < EVENTS_MAX);
+    uint64_t old = made[slot];
+    if (kind == PAB_WORD_REALLOC) {
+        PAB_CHECK(old == at[1] + 1);
+    } else if (kind % 3 == PAB_WORD_FREE) {
+        PAB_CHECK(old > 0 && has_class(kind, old - 1));
+        PAB_CHECK(kind == PAB_WORD_FREE_LARGE || old - 1 == pab_word_size(*at));
+    } else {
+        PAB_CHECK(old == 0 && has_class(kind, size_at(at)));
+    }
+    made[slot] = kind % 3 == PAB_WORD_FREE ? 0 : size_at(at) + 1;
+}
+
+static void check_row(const struct pab_word_row *row, const struct pab_words_part *part)
+{
+    size_t at = 0;
+    while (at < row->count) {
+        check_word(row->at + at, part);
+        at += pab_word_count(row->at[at]);
+    }
+    PAB_CHECK(at == row->count);
+}
+
+/* The words of a part of the events, read in the smallest of rows. */
+static void check_words(const struct reading *reading, const char *path, unsigned choice)
+{
+    uint64_t words_of[ROW_WORDS];
+    struct pab_words_part part = {choice % 4, choice / 4 % 4, 1 + choice / 16 % 4};
+    struct pab_word_row row = {.at = words_of, .room = ROW_WORDS, .count = 1};
+    struct pab_words *words = NULL;
+    enum pab_status status = PAB_OK;
+    memset(made, 0, (reading->count + 1) * sizeof(*made));
+    PAB_CHECK(pab_words_open(path, &part, &words, NULL) == PAB_OK);
+    while (status == PAB_OK && row.count > 0) {
+        status = pab_words_read(words, &row, NULL);
+        check_row(&row, &part);
+    }
+    struct pab_survey survey = pab_words_survey(words);
+    pab_words_close(words);
+    PAB_CHECK(survey.taken <= reading->count && survey.slots <= reading->count);
+    if (status != PAB_OK) {
+        PAB_CHECK(status == PAB_NO_MEMORY || status == reading->status);
+        return;
+    }
+    PAB_CHECK(survey.build_events <= survey.events);
+    for (uint32_t slot = 0; slot < survey.slots; slot++) {
+        PAB_CHECK(made[slot] == 0);
+    }
+}
+
+/* --- one input ---------------------------------------------------------------------------------- */
+
 /* NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -130,6 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_events(&first);
     check_same(&first, &second);
+    check_words(&first, file->path, data[size - 1]);
     if (size % 8 != 0) { /* a writer takes longer than all the rest */
         return 0;
     }
