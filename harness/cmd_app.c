@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_OUTPUT   "app.json"
 #define DEFAULT_BACKENDS "pymalloc,pymalloc+jemalloc,system,jemalloc,tcmalloc,mimalloc"
@@ -22,7 +23,7 @@
 #define DEFAULT_TIMEOUT  600
 
 struct arguments {
-    const char *backends, *output, *trace, *library;
+    const char *backends, *output, *trace, *library, *input;
     char **command;
     unsigned rounds;
     uint64_t seed;
@@ -34,6 +35,7 @@ enum {
     OPTION_ROUNDS = 256,
     OPTION_PREDICT,
     OPTION_IGNORE,
+    OPTION_INPUT,
     OPTION_SEED,
     OPTION_TIMEOUT,
     OPTION_LIBRARY,
@@ -52,6 +54,7 @@ static const struct argp_option options[] = {
      0},
     {"ignore-output", OPTION_IGNORE, NULL, 0,
      "It prints something else each time: compare its exit status alone", 0},
+    {"input", OPTION_INPUT, "FILE", 0, "Its standard input (default: empty)", 0},
     {"seed", OPTION_SEED, "N", 0, "Of the order of runs (default: 1)", 0},
     {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "For one run (default: 600)", 0},
     {"quiet", 'q', NULL, 0, "No progress on stderr", 0},
@@ -78,9 +81,11 @@ static const char documentation[] =
     "  pyallocbench app --predict auto -- python3 -m json.tool large.json\n"
     "  pyallocbench compare app.json\n"
     "\n"
-    "Its input is empty; what it prints is compared and thrown away. It runs once unmeasured, then "
+    "What it prints is compared and thrown away. It runs once unmeasured, then "
     "once a round under each configuration, and under the first one twice (the A/A control). Where "
-    "it is no Python only what is preloaded makes a difference.\n"
+    "it is no Python only what is preloaded makes a difference. An interrupt leaves a document of "
+    "what "
+    "was measured by then; it cannot be resumed.\n"
     "\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 it crashed, hung or printed "
     "something else under a configuration, or had another allocator than was asked for; 77 it "
@@ -107,6 +112,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_IGNORE:
         arguments->ignores_output = true;
+        return 0;
+    case OPTION_INPUT:
+        arguments->input = pab_cmd_file(state, "--input", value);
         return 0;
     case OPTION_SEED:
         arguments->seed = pab_cmd_whole(state, "seed", value, 0, PAB_SEED_MAX);
@@ -231,6 +239,8 @@ static void describe(const struct pab_app *app, const struct pab_app_recordings 
                   command, "python", app->python, "exit", app->exit_code, "ignores_output",
                   app->ignores_output, "replay", names.replay, "configurations",
                   configurations_to_json(app), "start", starts_to_json(app));
+    json_object_set_new(own, "input",
+                        app->program.input != NULL ? json_string(app->program.input) : json_null());
     json_object_set_new(own, "instructions",
                         app->instructions > 0 ? json_integer((json_int_t)app->instructions)
                                               : json_null());
@@ -262,8 +272,8 @@ static int finish(const struct pab_app *app, const struct pab_app_recordings *re
                 quoted);
     }
     if (pab_app_is_interrupted(app)) {
-        fprintf(stderr, "pyallocbench: interrupted\n");
-        return 128 + (*app->interrupted != 0 ? *app->interrupted : 2);
+        fprintf(stderr, "pyallocbench: interrupted; to go on, run it again from the start\n");
+        return 128 + (app->stopped_by != 0 ? app->stopped_by : *app->interrupted);
     }
     return result->failures + app->failures > 0 ? PAB_EXIT_FAILED : PAB_EXIT_GOOD;
 }
@@ -311,6 +321,9 @@ static enum pab_status prepare(struct pab_app *app, struct pab_app_recordings *r
 {
     const struct pab_request request = request_of(arguments);
     enum pab_status status = pab_program_check(&app->program, err);
+    if (status == PAB_OK && arguments->input != NULL && access(arguments->input, R_OK) != 0) {
+        status = pab_fail(err, PAB_USAGE, "--input %s: %s", arguments->input, strerror(errno));
+    }
     if (status == PAB_OK) {
         status = pab_plan_make(&app->plan, &request, err);
     }
@@ -340,7 +353,8 @@ static int run_app(const struct arguments *arguments, int argc, char **argv)
     app = (struct pab_app){
         .program = {.command = arguments->command,
                     .library = arguments->library,
-                    .library_name = "libpab_witness"},
+                    .library_name = "libpab_witness",
+                    .input = arguments->input},
         .ignores_output = arguments->ignores_output,
         .is_quiet = arguments->is_quiet,
     };

@@ -172,12 +172,13 @@ enum pab_status pab_program_check(struct pab_program *program, struct pab_error 
 
 /* --- running it ------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t child_pid;
+static volatile sig_atomic_t child_pid, last_signal;
 
 /* The terminal sends to the whole group, so the program has it already. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
     (void)context;
+    last_signal = number == SIGUSR1 || number == SIGUSR2 ? last_signal : number;
     if (child_pid > 0 && info->si_code != SI_KERNEL) {
         (void)kill(child_pid, number);
     }
@@ -249,6 +250,13 @@ static bool take_streams(const struct pab_program *program)
         int from = program->streams[i];
         good = good && (from == 0 || dup2(from, i) == i);
     }
+    if (good && program->input != NULL) {
+        int from = open(program->input, O_RDONLY);
+        good = from >= 0 && dup2(from, STDIN_FILENO) == STDIN_FILENO;
+        if (from > STDERR_FILENO) {
+            close(from);
+        }
+    }
     return good;
 }
 
@@ -289,6 +297,7 @@ enum pab_status pab_program_start(struct pab_program *program, struct pab_error 
         return pab_fail(err, PAB_IO, "cannot make a pipe: %s", strerror(errno));
     }
     sigset_t mask_before;
+    last_signal = 0;
     set_dispositions();
     (void)fflush(NULL);
     block_passed_on(&mask_before);
@@ -335,6 +344,11 @@ enum pab_status pab_program_run(struct pab_program *program, struct pab_error *e
     bool ended = false;
     enum pab_status status = pab_program_start(program, err);
     return status == PAB_OK ? pab_program_wait(program, false, &ended, err) : status;
+}
+
+int pab_program_signal(void)
+{
+    return last_signal;
 }
 
 int pab_program_exit_code(const struct pab_program *program)

@@ -26,6 +26,7 @@ struct pab_program {
     const char *library_name; /* of the one beside this binary: "libpab_shadow" */
     struct pab_program_variable variables[PAB_PROGRAM_VARIABLES_MAX]; /* ends with a NULL name */
     const char *pid_variable; /* gets the program's pid as its value; or NULL */
+    const char *input;        /* file that is its standard input; NULL: streams[0] */
     int streams[3];           /* descriptors above 2 that become its 0, 1, 2; 0: this process's */
     pid_t pid;                /* set by start() */
     int wait_status;          /* set by wait() */
@@ -45,6 +46,9 @@ enum pab_status pab_program_wait(struct pab_program *program, bool only_look, bo
                                  struct pab_error *err);
 /* Start, and wait for the end. */
 enum pab_status pab_program_run(struct pab_program *program, struct pab_error *err);
+
+/* The last signal since start() that was to end us, or the program; 0: none came. */
+int pab_program_signal(void);
 
 /* What a reader of the command line would call it: the script, or the module, else the program. */
 const char *pab_program_subject(char *const *command);

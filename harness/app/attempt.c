@@ -18,8 +18,9 @@
 #define XXH_INLINE_ALL /* no other library for one function */
 #include <xxhash.h>
 
-#define LOOK_NS UINT64_C(5000000) /* between two looks at its memory, at first */
-#define PAD_MAX 4096
+#define LOOK_NS  UINT64_C(5000000) /* between two looks at its memory, at first */
+#define PAD_MAX  4096
+#define LEAVE_NS UINT64_C(3000000000) /* to end by itself once it is interrupted */
 
 /* What lives as long as one attempt does. */
 struct stage {
@@ -30,7 +31,7 @@ struct stage {
     int witness_fd, output_fd, errors_fd, null_fd; /* above 2; -1: not open */
     char witness_path[64], pad[PAD_MAX + 1], preload[8192];
     uint64_t begun_ns, deadline_ns, look_ns;
-    bool was_killed;
+    bool was_killed, is_leaving;
 };
 
 __attribute__((format(printf, 3, 4))) static void fail(struct pab_app_attempt *out,
@@ -168,6 +169,16 @@ static void look(struct stage *stage)
     };
 }
 
+/* It was told to end, as we were. Who does not is not waited for. */
+static void hurry(struct stage *stage)
+{
+    if (!stage->is_leaving && pab_program_signal() != 0) {
+        uint64_t until_ns = pab_wall_ns() + LEAVE_NS;
+        stage->is_leaving = true;
+        stage->deadline_ns = until_ns < stage->deadline_ns ? until_ns : stage->deadline_ns;
+    }
+}
+
 static enum pab_status watch(struct stage *stage, struct pab_error *err)
 {
     struct pab_program *program = &stage->program;
@@ -178,6 +189,7 @@ static enum pab_status watch(struct stage *stage, struct pab_error *err)
         struct pollfd waits = {.fd = process, .events = POLLIN};
         (void)poll(&waits, 1, (int)(stage->look_ns / 1000000u));
         look(stage);
+        hurry(stage);
         if (!stage->was_killed && pab_wall_ns() > stage->deadline_ns) {
             stage->was_killed = true;
             (void)kill(program->pid, SIGKILL);
@@ -285,7 +297,7 @@ static void hear(struct stage *stage, const struct pab_witness_process *process)
                process->python != (uint32_t)wanted->python) {
         fail(out, "identity",
              "objects of its Python %s were served by %s: does it set PYTHONMALLOC or -X dev "
-             "itself?",
+             "itself, does it leave the environment out (-E, -I), is it older than 3.6?",
              process->version, served_by(process->python));
     }
 }
@@ -318,17 +330,16 @@ static void judge(struct stage *stage)
 {
     struct pab_app_attempt *out = stage->out;
     int status = stage->program.wait_status;
-    char words[200];
-    last_words(stage, words, sizeof(words));
-    const char *said = words[0] == '\0' ? "" : "; it said: ";
+    last_words(stage, out->said, sizeof(out->said));
+    const char *said = out->said[0] == '\0' ? "" : "; it said: ";
     out->ok = true;
+    out->interrupt = pab_program_signal();
     if (stage->was_killed) {
-        fail(out, "timeout", "no end within the time-out%s%s", said, words);
+        fail(out, "timeout", "no end within the time-out%s%s", said, out->said);
     } else if (WIFSIGNALED(status)) {
         int number = WTERMSIG(status);
-        out->is_interrupted = number == SIGINT || number == SIGTERM || number == SIGHUP;
         fail(out, "crashed", "killed by signal %d (%s)%s%s", number, strsignal(number), said,
-             words);
+             out->said);
     } else {
         judge_witness(stage);
     }

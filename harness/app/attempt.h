@@ -23,7 +23,8 @@ struct pab_app_attempt {
     bool ok;
     char kind[PAB_NAME_MAX]; /* of the failure: failures[].kind of the document */
     char message[512];
-    bool is_interrupted;         /* it ended by the terminal's interrupt */
+    int interrupt;               /* the signal that was to end us all; 0: none came */
+    char said[200];              /* the last line of its stderr */
     int exit_code;               /* as a shell has it */
     uint64_t result;             /* a hash of exit code and output */
     uint64_t wall_ns;            /* until its last process had ended */

@@ -30,9 +30,11 @@ static char *word(const char *text)
 }
 
 /* `record`, as a user would call it; what the program prints is of no interest here. */
-static enum pab_status record(const char *path, char *const *command, bool is_loud,
+static enum pab_status record(const char *path, const struct pab_program *program, bool is_loud,
                               struct pab_error *err)
 {
+    char *const *command = program->command;
+    const char *input = program->input;
     size_t count = 0;
     while (command[count] != NULL) {
         count++;
@@ -47,7 +49,7 @@ static enum pab_status record(const char *path, char *const *command, bool is_lo
     pid_t pid = fork();
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR);
-        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(input != NULL ? open(input, O_RDONLY) : null, STDIN_FILENO);
         (void)dup2(null, STDOUT_FILENO);
         if (!is_loud) {
             (void)dup2(null, STDERR_FILENO);
@@ -76,7 +78,8 @@ static void record_nothing(struct pab_app_recordings *recordings, const struct p
         return;
     }
     snprintf(path, sizeof(path), "%s/" NOTHING ".pabtrace", recordings->scratch);
-    if (record(path, command, false, &err) != PAB_OK) {
+    const struct pab_program nothing = {.command = command};
+    if (record(path, &nothing, false, &err) != PAB_OK) {
         (void)rmdir(recordings->scratch);
         recordings->scratch[0] = '\0';
     }
@@ -118,7 +121,7 @@ enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
     enum pab_status status = PAB_OK;
     if (strcmp(trace, "auto") == 0) {
         name_recording(output, recordings->path, sizeof(recordings->path));
-        status = record(recordings->path, program->command, true, err);
+        status = record(recordings->path, program, true, err);
     } else {
         snprintf(recordings->path, sizeof(recordings->path), "%s%s",
                  strchr(trace, '/') != NULL ? "" : "./", trace);

@@ -124,15 +124,20 @@ enum pab_status pab_app_rehearse(struct pab_app *app, struct pab_error *err)
     if (status != PAB_OK) {
         return status;
     }
+    app->stopped_by = first.interrupt;
     if (!first.ok) {
         bool is_identity = strcmp(first.kind, "identity") == 0;
-        app->was_stopped = first.is_interrupted;
         return pab_fail(err, is_identity ? PAB_IDENTITY : PAB_UNAVAILABLE,
                         "%s cannot be measured: %s", app->program.command[0], first.message);
     }
     app->exit_code = first.exit_code;
     app->result = first.result;
     memcpy(app->python, first.python, sizeof(app->python));
+    if (app->exit_code != 0) {
+        fprintf(stderr, "pyallocbench: %s ends with status %d, and so it is measured%s%s\n",
+                app->program.command[0], app->exit_code, first.said[0] == '\0' ? "" : ": ",
+                first.said);
+    }
     return pab_journal_add_one(app->journal, "workloads", workload_row(app), err);
 }
 
@@ -247,8 +252,9 @@ static void hold_result(const struct pab_app *app, struct pab_app_attempt *attem
         attempt->ok = false;
         snprintf(attempt->kind, sizeof(attempt->kind), "checksum");
         snprintf(attempt->message, sizeof(attempt->message),
-                 "it ended with status %d, and with %d when it was tried first", attempt->exit_code,
-                 app->exit_code);
+                 "it ended with status %d, and with %d when it was tried first%s%s",
+                 attempt->exit_code, app->exit_code,
+                 attempt->said[0] == '\0' ? "" : "; it said: ", attempt->said);
     } else if (attempt->ok && attempt->result != app->result) {
         attempt->ok = false;
         snprintf(attempt->kind, sizeof(attempt->kind), "checksum");
@@ -267,8 +273,8 @@ static enum pab_status run_cell(struct pab_app *app, const struct pab_cell *cell
     if (status == PAB_OK) {
         status = attempt(app, cell->arm, cell->pad_bytes, &made, err);
     }
-    if (status != PAB_OK || made.is_interrupted) {
-        app->was_stopped = status == PAB_OK;
+    app->stopped_by = status == PAB_OK ? made.interrupt : 0;
+    if (status != PAB_OK || app->stopped_by != 0) {
         return status;
     }
     hold_result(app, &made);

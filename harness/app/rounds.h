@@ -22,9 +22,9 @@ struct pab_app {
     struct pab_journal *journal;
     const volatile int *interrupted; /* a signal's number once one came */
     bool ignores_output, is_quiet;
-    bool was_stopped; /* the terminal's interrupt reached the program */
-    int exit_code;    /* of the rehearsal: all others must end so */
-    uint64_t result;  /* and must have printed this */
+    int stopped_by;  /* the signal that came while the program ran; 0: none */
+    int exit_code;   /* of the rehearsal: all others must end so */
+    uint64_t result; /* and must have printed this */
     struct pab_app_start {
         double cpu_ns, peak_bytes; /* of a program that does nothing; NAN: not known */
     } start[PAB_PLAN_BACKENDS_MAX];
@@ -50,7 +50,7 @@ enum pab_status pab_app_run_rounds(struct pab_app *app, struct pab_error *err);
 
 static inline bool pab_app_is_interrupted(const struct pab_app *app)
 {
-    return app->was_stopped || *app->interrupted != 0;
+    return app->stopped_by != 0 || *app->interrupted != 0;
 }
 
 #endif

@@ -150,14 +150,19 @@ static void print_notes(const struct view *view)
     const char *words = json_string_value(json_array_get(json_object_get(control, "words"), 0));
     fprintf(view->out,
             "\nCPU: user and system time of all its processes. peak: the greatest high-water mark "
-            "among\nthem, read by the process itself. Its input was empty, what it printed was %s "
+            "among\nthem, read by the process itself. Its input was %s, what it printed was %s "
             "and thrown away.\n",
+            json_is_string(json_object_get(view->app, "input")) ? "a file" : "empty",
             json_is_true(json_object_get(view->app, "ignores_output"))
                 ? "not compared (--ignore-output)"
                 : "compared");
     if (pab_json_text(view->app, "python")[0] == '\0') {
         fprintf(view->out, "It is no Python: PYTHONMALLOC does nothing, so only what is preloaded "
                            "tells these apart.\n");
+    }
+    if (pab_json_count(view->app, "exit") != 0) {
+        fprintf(view->out, "It ended with status %lld each time.\n",
+                (long long)pab_json_count(view->app, "exit"));
     }
     if (words != NULL) {
         fprintf(view->out, "control: %s\n", words);

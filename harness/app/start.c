@@ -40,7 +40,9 @@ static enum pab_status start_once(struct pab_app *app, const struct pab_program 
         .timeout_s = app->plan.timeout_s,
     };
     enum pab_status status = pab_app_attempt_make(&launch, &made, err);
-    app->was_stopped |= status == PAB_OK && made.is_interrupted;
+    if (status == PAB_OK && made.interrupt != 0) {
+        app->stopped_by = made.interrupt;
+    }
     if (status == PAB_OK && made.ok) {
         starts->cpu_ns[starts->count] = (double)(made.user_ns + made.system_ns);
         starts->peak_bytes[starts->count] = (double)made.peak_rss_bytes;
@@ -120,6 +122,7 @@ static enum pab_status run_counted(struct pab_app *app, char **command, int null
         .command = command,
         .library = app->program.library,
         .library_name = "libpab_witness", /* looked for, not used */
+        .input = app->program.input,
         .streams = {null_fd, null_fd, null_fd},
         .variables = {{"LD_PRELOAD", baseline->preload},
                       {"PYTHONMALLOC", baseline->python_malloc},
@@ -130,6 +133,7 @@ static enum pab_status run_counted(struct pab_app *app, char **command, int null
     };
     enum pab_status status = pab_program_check(&counted, err);
     status = status == PAB_OK ? pab_program_run(&counted, err) : status;
+    app->stopped_by = status == PAB_OK ? pab_program_signal() : 0;
     if (status == PAB_OK && pab_program_exit_code(&counted) != app->exit_code) {
         status = pab_fail(err, PAB_UNAVAILABLE, "under callgrind it ended with status %d, not %d",
                           pab_program_exit_code(&counted), app->exit_code);

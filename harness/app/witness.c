@@ -20,6 +20,7 @@ static struct {
     struct pab_witness_process found; /* what is the same in a child of fork() */
     struct pab_interpreter python;
     bool is_python;
+    uint32_t python_at_finalize; /* enum pab_witness_python; NO_PYTHON: nobody asked then */
 } witness;
 
 /* --- at the beginning ------------------------------------------------------------------------- */
@@ -90,25 +91,6 @@ static void after_fork_child(void)
     take_place();
 }
 
-__attribute__((constructor)) static void begin(void)
-{
-    const char *path = getenv(PAB_WITNESS_FILE);
-    witness.file = path == NULL ? NULL : map_file(path);
-    if (witness.file == NULL) {
-        return;
-    }
-    witness.is_python = pab_interpreter_find(&witness.python);
-    if (witness.is_python) {
-        const char *version = witness.python.version_text;
-        size_t length = strcspn(version, " ");
-        size_t room = sizeof(witness.found.version) - 1;
-        memcpy(witness.found.version, version, length < room ? length : room);
-    }
-    find_malloc(&witness.found);
-    pthread_atfork(NULL, NULL, after_fork_child);
-    take_place();
-}
-
 /* --- at the end ------------------------------------------------------------------------------- */
 
 /* Without stdio: the program may have run out of memory, or ended within malloc. */
@@ -129,12 +111,33 @@ static uint32_t ask_python(void)
 {
     struct pab_python_alloc raw = {0};
     struct pab_python_alloc obj = {0};
-    if (!witness.is_python || witness.python.get_allocator == NULL) {
+    if (!witness.is_python) {
         return PAB_WITNESS_NO_PYTHON;
+    }
+    if (witness.python.get_allocator == NULL) {
+        return PAB_WITNESS_POOLS; /* before 3.4 there was no way to have anything else */
     }
     witness.python.get_allocator(PAB_PYTHON_RAW, &raw);
     witness.python.get_allocator(PAB_PYTHON_OBJ, &obj);
     return raw.malloc == obj.malloc ? PAB_WITNESS_MALLOC : PAB_WITNESS_POOLS;
+}
+
+/* Py_AtExit. */
+static void ask_at_finalize(void)
+{
+    witness.python_at_finalize = ask_python();
+}
+
+/* 3.6 puts malloc in for its last frees, after it was finalized. It alone lets us be called before
+ * that without being initialized: its list is no part of an interpreter. */
+static void expect_finalize(void)
+{
+    int (*at_exit)(void (*)(void)) = NULL;
+    *(void **)&at_exit = dlsym(RTLD_DEFAULT, "Py_AtExit");
+    if (witness.is_python && witness.python.major == 3 && witness.python.minor == 6 &&
+        at_exit != NULL) {
+        (void)at_exit(ask_at_finalize);
+    }
 }
 
 /* A child of vfork() runs in its parent's memory until it execs: that place is not its own. */
@@ -142,10 +145,32 @@ static void tell_end(void)
 {
     struct pab_witness_process *own = witness.own;
     if (own != NULL && own->pid == getpid()) {
-        own->python = ask_python();
+        own->python = witness.python_at_finalize != PAB_WITNESS_NO_PYTHON
+                          ? witness.python_at_finalize
+                          : ask_python();
         own->peak_rss_bytes = read_peak_bytes();
         atomic_store(&own->state, PAB_WITNESS_ENDED);
     }
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *path = getenv(PAB_WITNESS_FILE);
+    witness.file = path == NULL ? NULL : map_file(path);
+    if (witness.file == NULL) {
+        return;
+    }
+    witness.is_python = pab_interpreter_find(&witness.python);
+    if (witness.is_python) {
+        const char *version = witness.python.version_text;
+        size_t length = strcspn(version, " ");
+        size_t room = sizeof(witness.found.version) - 1;
+        memcpy(witness.found.version, version, length < room ? length : room);
+    }
+    find_malloc(&witness.found);
+    expect_finalize();
+    pthread_atfork(NULL, NULL, after_fork_child);
+    take_place();
 }
 
 __attribute__((destructor)) static void end_by_exit(void)

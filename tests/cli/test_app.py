@@ -1,9 +1,14 @@
 """`app`: a real program under each allocator, and what cannot be measured."""
 
+import glob
+import os
+import signal
 import sys
+import time
 import unittest
 
 import support
+from journal import wait_for_samples
 
 PROGRAM = "print(sum(len(str([i])) for i in range(20000)))"
 
@@ -51,6 +56,74 @@ class AppTest(support.CliTest):
         self.assertEqual(done.returncode, support.GOOD, done.stderr)
         self.assertEqual(self.results()["app"]["exit"], 3)
 
+    def test_a_failing_program_is_pointed_out(self):
+        """What needs input and gets none, as a rule: its failure is what would be measured."""
+        command = ("--rounds", "1", "-b", "pymalloc", "--", sys.executable, "-c",
+                   "print(sum(int(line) for line in [input(), input()]))")
+        done = self.app(*command)
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        self.assertIn("ends with status 1, and so it is measured: EOFError", done.stderr)
+        self.assertIn("It ended with status 1 each time.", done.stdout)
+        (self.dir / "numbers").write_text("1\n2\n")
+        done = self.app("--input", "numbers", *command)
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        self.assertNotIn("status", done.stderr + done.stdout)
+        self.assertEqual((self.results()["app"]["exit"], self.results()["app"]["input"]),
+                         (0, "numbers"))
+
+    def test_a_failure_under_one_configuration_is_that_ones(self):
+        script = ("import os, sys\n"
+                  "if os.environ.get('PYTHONMALLOC') == 'malloc': sys.exit('no such luck')\n")
+        done = self.app("--rounds", "1", "-b", "pymalloc,system", "--", sys.executable, "-c",
+                        script)
+        self.assertEqual(done.returncode, support.BAD_CELL)
+        self.assertIn("under system: it ended with status 1, and with 0 when it was tried first; "
+                      "it said: no such luck", done.stderr)
+        failures = self.results()["failures"]
+        self.assertEqual([row["backend"] for row in failures], ["system"])
+        self.assertEqual({row["backend"] for row in self.results()["samples"]}, {"pymalloc"})
+
+    def test_all_processes_count(self):
+        script = ("import os, time\n"
+                  "if os.fork() == 0:\n"
+                  "    block = bytearray(50 << 20)\n"
+                  "    while time.process_time() < 0.1: pass\n"
+                  "    os._exit(0)\n")  # which nobody waits for
+        done = self.app("--rounds", "1", "-b", "pymalloc", "--", sys.executable, "-c", script)
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        for row in self.results()["samples"]:
+            if row["pass"] == "app":
+                self.assertEqual(row["figures"]["processes"], 2)
+            elif row["pass"] == "time":
+                self.assertGreater(row["reps_cpu_ns"][0], 1e8)
+                self.assertGreater(row["reps_wall_ns"][0], 1e8)
+            else:
+                self.assertGreater(row["mem"]["peak_rss_bytes"], 50 << 20)
+
+    def test_a_program_that_is_no_python(self):
+        (self.dir / "numbers").write_text("".join(f"{i * 7919 % 10007}\n" for i in range(10007)))
+        done = self.app("--rounds", "1", "-b", "pymalloc,pymalloc+mimalloc", "--", "sort", "-n",
+                        "numbers")
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        self.assertIn("It is no Python", done.stdout)
+
+    def test_a_python_that_ignores_its_environment_is_found_out(self):
+        done = self.app("--rounds", "1", "-b", "pymalloc,system", "--", sys.executable, "-I", "-c",
+                        "print(1)")
+        self.assertEqual(done.returncode, support.BAD_CELL)
+        self.assertIn("under system: objects of its Python", done.stderr)
+        self.assertIn("were served by its own pools", done.stderr)
+
+    def test_other_versions(self):
+        """What else is here. 3.6 has malloc at its very end; 2.7 knows of no PYTHONMALLOC."""
+        for name, specs, code in (("3.6.*", "pymalloc,system", support.GOOD),
+                                  ("2.7.*", "pymalloc", support.GOOD),
+                                  ("2.7.*", "system", support.BAD_CELL)):
+            for python in glob.glob(os.path.expanduser(f"~/.pyenv/versions/{name}/bin/python")):
+                with self.subTest(python=python, specs=specs):
+                    done = self.app("--rounds", "1", "-b", specs, "--", python, "-c", "print(1)")
+                    self.assertEqual(done.returncode, code, done.stderr)
+
     def test_a_python_that_sets_its_allocator_itself_is_found_out(self):
         script = self.dir / "own.sh"
         script.write_text(f"#!/bin/sh\nexport PYTHONMALLOC=malloc\nexec {sys.executable} -c pass\n")
@@ -70,6 +143,9 @@ class AppTest(support.CliTest):
                 (("--", "no-such-program"), support.USAGE, "there is no program"),
                 (("--", "sh", "-c", "kill -9 $$"), support.UNAVAILABLE, "killed by signal 9"),
                 (("-b", "null", "--", "true"), support.USAGE, "cannot be put below"),
+                (("-b", "pymalloc:level=arena+mimalloc", "--", "true"), support.USAGE,
+                 "take away level=arena"),
+                (("--input", "nothing", "--", "true"), support.USAGE, "--input nothing: No such"),
                 (("-b", "pymalloc:pool=4K", "--", "true"), support.USAGE, "take away pool=4K"),
                 (("--timeout", "0.3", "-b", "pymalloc", "--", "sleep", "60"), support.UNAVAILABLE,
                  "time-out"),
@@ -90,6 +166,64 @@ class AppTest(support.CliTest):
             self.assertAlmostEqual(row["predicted"] - row["actual"], row["error"])
             self.assertTrue(0 < row["share"] < 2, row)
         self.assertTrue((self.dir / "app.pabtrace").exists())
+
+
+class InterruptTest(support.CliTest):
+    """However the program takes it, no more is run, and what was measured is in the document."""
+
+    def endless(self, script):
+        return self.start("app", "-q", "--rounds", "100", "-b", "pymalloc,system", "--",
+                          sys.executable, "-c", script)
+
+    def interrupt(self, process, number):
+        """The exit status, and what was said."""
+        process.send_signal(number)
+        process.wait(60)
+        self.assertFalse((self.dir / "app.json.partial").exists())
+        return process.returncode, process.stderr.read()
+
+    def expect_document(self, process, number):
+        wait_for_samples(self.dir / "app.json.partial", 6, process)
+        code, said = self.interrupt(process, number)
+        self.assertEqual(code, 128 + number, said)
+        self.assertEqual(said.count("interrupted; to go on"), 1, said)
+        run = self.document("app.json")["pyallocbench"]
+        self.assertIs(run["complete"], False)
+        self.assertEqual(run["failures"], [])
+        self.assertGreaterEqual(len(run["samples"]), 6)
+        self.assertEqual(self.tool("compare", "app.json").returncode, support.GOOD)
+
+    def test_a_program_that_dies_of_it(self):
+        self.expect_document(self.endless("import time; time.sleep(0.03)"), signal.SIGINT)
+
+    def test_a_request_to_end(self):
+        self.expect_document(self.endless("import time; time.sleep(0.03)"), signal.SIGTERM)
+
+    def test_a_program_that_ends_well_all_the_same(self):
+        self.expect_document(self.endless("import time\ntry:\n  time.sleep(0.1)\n"
+                                          "except KeyboardInterrupt: pass\n"), signal.SIGINT)
+
+    def test_a_program_that_does_not_care(self):
+        """It would run for ten minutes more: it is killed."""
+        script = ("import os, signal, time\n"
+                  "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+                  "open('runs', 'a').write('.')\n"
+                  "time.sleep(600 if os.path.getsize('runs') > 5 else 0)\n")
+        process = self.endless(script)
+        runs = self.dir / "runs"
+        while not runs.exists() or runs.stat().st_size < 6:
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        self.expect_document(process, signal.SIGINT)
+
+    def test_before_there_is_a_sample(self):
+        process = self.endless("open('begun', 'w'); import time; time.sleep(600)")
+        while not (self.dir / "begun").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        code, said = self.interrupt(process, signal.SIGINT)
+        self.assertEqual(code, 130, said)
+        self.assertFalse((self.dir / "app.json").exists())
 
 
 if __name__ == "__main__":
