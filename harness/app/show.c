@@ -3,6 +3,7 @@
 #include "allocators/status.h"
 #include "harness/compare/words.h"
 #include "harness/json_text.h"
+#include "harness/text.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -105,8 +106,10 @@ static void print_configurations(const struct view *view)
     fprintf(view->out, "\n");
     json_array_foreach(json_object_get(view->app, "configurations"), index, row)
     {
-        fprintf(view->out, "  %-*.*s is %s\n", view->width, view->width,
-                pab_json_text(row, "backend"), pab_json_text(row, "words"));
+        char head[64];
+        snprintf(head, sizeof(head), "  %-*.*s is ", view->width, view->width,
+                 pab_json_text(row, "backend"));
+        pab_text_print(view->out, head, (unsigned)strlen(head), pab_json_text(row, "words"));
     }
 }
 
@@ -144,38 +147,55 @@ static void print_prediction(const struct view *view)
     }
 }
 
-static void print_notes(const struct view *view)
+/* "control: ..." */
+static void print_note(const struct view *view, const char *head, const char *text)
 {
-    const json_t *control = json_object_get(json_object_get(view->run, "noise"), "control");
-    const char *words = json_string_value(json_array_get(json_object_get(control, "words"), 0));
-    fprintf(view->out,
-            "\nCPU: user and system time of all its processes. peak: the greatest high-water mark "
-            "among\nthem, read by the process itself. Its input was %s, what it printed was %s "
-            "and thrown away.\n",
-            json_is_string(json_object_get(view->app, "input")) ? "a file" : "empty",
-            json_is_true(json_object_get(view->app, "ignores_output"))
-                ? "not compared (--ignore-output)"
-                : "compared");
-    if (pab_json_text(view->app, "python")[0] == '\0') {
-        fprintf(view->out, "It is no Python: PYTHONMALLOC does nothing, so only what is preloaded "
-                           "tells these apart.\n");
-    }
-    if (pab_json_count(view->app, "exit") != 0) {
-        fprintf(view->out, "It ended with status %lld each time.\n",
-                (long long)pab_json_count(view->app, "exit"));
-    }
-    if (words != NULL) {
-        fprintf(view->out, "control: %s\n", words);
-    }
+    pab_text_print(view->out, head, (unsigned)strlen(head), text);
+}
+
+static void print_failures(const struct view *view)
+{
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(json_object_get(view->run, "failures"), index, row)
     {
-        fprintf(view->out, "failed: %s: %s\n", pab_json_text(row, "backend"),
-                pab_json_text(row, "message"));
+        char head[64];
+        snprintf(head, sizeof(head), "failed: %.40s: ", pab_json_text(row, "backend"));
+        print_note(view, head, pab_json_text(row, "message"));
     }
+}
+
+static void print_notes(const struct view *view)
+{
+    const json_t *control = json_object_get(json_object_get(view->run, "noise"), "control");
+    const char *words = json_string_value(json_array_get(json_object_get(control, "words"), 0));
+    char text[400];
+    snprintf(text, sizeof(text),
+             "user and system time of all its processes. peak: the greatest high-water mark among "
+             "them, read by the process itself. Its input was %s, what it printed was %s and "
+             "thrown away.",
+             json_is_string(json_object_get(view->app, "input")) ? "a file" : "empty",
+             json_is_true(json_object_get(view->app, "ignores_output"))
+                 ? "not compared (--ignore-output)"
+                 : "compared");
+    fprintf(view->out, "\n");
+    print_note(view, "CPU: ", text);
+    if (pab_json_text(view->app, "python")[0] == '\0') {
+        print_note(view, "note: ",
+                   "it is no Python: PYTHONMALLOC does nothing, so only what is preloaded tells "
+                   "these apart");
+    }
+    if (pab_json_count(view->app, "exit") != 0) {
+        snprintf(text, sizeof(text), "it ended with status %lld each time",
+                 (long long)pab_json_count(view->app, "exit"));
+        print_note(view, "note: ", text);
+    }
+    if (words != NULL) {
+        print_note(view, "control: ", words);
+    }
+    print_failures(view);
     if (!json_is_true(json_object_get(view->run, "complete"))) {
-        fprintf(view->out, "note: it was interrupted; these are the figures so far\n");
+        print_note(view, "note: ", "it was interrupted; these are the figures so far");
     }
 }
 
