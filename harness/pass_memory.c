@@ -179,6 +179,9 @@ static void run_memory(const struct pab_workload *workload, struct pab_run *run,
     if ((workload->flags & PAB_WORKLOAD_DIRECT) == 0) {
         send_collections();
     }
+    if (run->count_name != NULL) {
+        send_stat(NULL, run->count_name, run->count);
+    }
     watch_retention(job, drained_ns);
 }
 

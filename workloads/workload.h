@@ -57,6 +57,10 @@ struct pab_run {
     void *observer;
     const struct pab_recording *recording; /* trace/replay.h: what is replayed; else NULL */
     bool one_thread;                       /* the pass can follow no other thread */
+    /* A body's own finding about the structure of the heap, where threads take turns: told as
+     * structure.NAME by the memory pass. NULL: it has none. */
+    const char *count_name;
+    uint64_t count;
 };
 
 static inline void pab_run_phase(struct pab_run *run, enum pab_phase phase)

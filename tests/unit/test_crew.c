@@ -244,6 +244,87 @@ static void results_are_those_of_any_order(void **state)
     assert_true(tried > 0);
 }
 
+/* --- lines that two threads share ------------------------------------------------------------- */
+
+/* Where the next block comes from. */
+struct lot {
+    _Alignas(64) unsigned char bytes[1 << 20];
+    size_t used;
+    void *freed; /* the last one first */
+};
+
+static struct lot lots[2];
+static atomic_uint lot_owners;
+static _Thread_local unsigned own_lot; /* plus one */
+static bool keeps_freed;
+
+static struct lot *lot_of_caller(void)
+{
+    if (own_lot == 0) {
+        own_lot = 1 + atomic_fetch_add(&lot_owners, 1);
+        assert_true(own_lot <= 2);
+    }
+    return &lots[own_lot - 1];
+}
+
+/* Freed blocks go to whoever frees them. */
+static void *lot_malloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    struct lot *lot = lot_of_caller();
+    void *block = lot->freed;
+    if (block != NULL) {
+        lot->freed = *(void **)block;
+        return block;
+    }
+    block = lot->bytes + lot->used;
+    lot->used += size;
+    assert_true(lot->used <= sizeof(lot->bytes));
+    return block;
+}
+
+static void lot_free(void *ctx, void *block)
+{
+    (void)ctx;
+    struct lot *lot = lot_of_caller();
+    if (keeps_freed) {
+        *(void **)block = lot->freed;
+        lot->freed = block;
+    }
+}
+
+/* Of 128 lines with two blocks of 32 bytes each. `writes`: between two replacements. */
+static uint64_t lines_shared(bool keeps, uint64_t writes, bool dealt)
+{
+    static struct stage stage;
+    struct pab_error err;
+    const struct pab_workload *workload = pab_workload_find("threads_sharing");
+    assert_non_null(workload);
+    const uint64_t params[] = {2, 256, 5120, 32, writes, dealt ? 1 : 0};
+    open_stage(&stage, "system", 2, false);
+    memcpy(stage.params, params, sizeof(params));
+    memset(lots, 0, sizeof(lots));
+    keeps_freed = keeps;
+    atomic_store(&lot_owners, 0);
+    own_lot = 0;
+    stage.heap.domain[PAB_DOMAIN_OBJ].malloc = lot_malloc;
+    stage.heap.domain[PAB_DOMAIN_OBJ].free = lot_free;
+    assert_int_equal(workload->setup(&stage.run, &err), PAB_OK);
+    workload->body(&stage.run);
+    assert_string_equal(stage.run.count_name, "shared_lines");
+    return stage.run.count;
+}
+
+/* Without a clock: who hands a line of two threads out again, and who does not. */
+static void sharing_is_told_from_keeping_apart(void **state)
+{
+    (void)state;
+    assert_int_equal(lines_shared(false, 100000, true), 128); /* as dealt: none replaced */
+    assert_int_equal(lines_shared(true, 10, true), 128);      /* each has its half for ever */
+    assert_int_equal(lines_shared(false, 10, true), 0);       /* all replaced, from lots apart */
+    assert_int_equal(lines_shared(true, 10, false), 0);       /* nothing was dealt */
+}
+
 static void one_thread_alone_is_refused_more(void **state)
 {
     (void)state;
@@ -265,6 +346,7 @@ int main(void)
         cmocka_unit_test(letters_arrive_in_order),
         cmocka_unit_test(each_member_has_its_heap),
         cmocka_unit_test(results_are_those_of_any_order),
+        cmocka_unit_test(sharing_is_told_from_keeping_apart),
         cmocka_unit_test(one_thread_alone_is_refused_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
