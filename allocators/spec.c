@@ -545,3 +545,11 @@ const char *pab_spec_level(const struct pab_spec *spec)
     }
     return level == NULL ? "raw" : level->text;
 }
+
+const char *pab_spec_allocator(const struct pab_spec *spec)
+{
+    if ((spec->backend->caps & PAB_CAP_STACKS) == 0) {
+        return spec->id;
+    }
+    return spec->raw == NULL ? "system" : spec->raw->id;
+}

@@ -53,6 +53,9 @@ bool pab_spec_is(const struct pab_spec *spec, const char *key, const char *word)
  * below a pymalloc: "raw", "mem", "arena". */
 const char *pab_spec_level(const struct pab_spec *spec);
 
+/* Whose level that is: what stands behind '+', `system` if nothing does; else the spec itself. */
+const char *pab_spec_allocator(const struct pab_spec *spec);
+
 /* "4K" -> 4096. Digits and one of K M G T; PAB_USAGE otherwise. `what` opens the sentence. */
 enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out,
                                struct pab_error *err);

@@ -227,7 +227,6 @@ static enum pab_status show_rows(const struct arguments *arguments,
 static enum pab_status export_times(const struct arguments *arguments, struct pab_reading *reading,
                                     struct pab_error *err)
 {
-    size_t metric = pab_reading_find_metric(reading, "cpu_ns_per_op");
     size_t cells = pab_reading_workloads(reading) * pab_reading_backends(reading);
     size_t values = 0;
     if (pab_reading_hosts(reading) > 1) {
@@ -236,8 +235,9 @@ static enum pab_status export_times(const struct arguments *arguments, struct pa
                         "export its parts",
                         pab_reading_path(reading), pab_reading_hosts(reading));
     }
-    for (size_t i = 0; i < cells && metric < pab_reading_metrics(reading); i++) {
+    for (size_t i = 0; i < cells && pab_reading_metrics(reading) > 0; i++) {
         size_t backends = pab_reading_backends(reading);
+        size_t metric = pab_reading_find_metric(reading, pab_reading_clock(reading, i / backends));
         values += pab_reading_series(reading, PAB_PART_SAMPLES, i / backends, i % backends, metric)
                       ->count;
     }

@@ -152,7 +152,8 @@ static void print_backends(const json_t *rows)
                   "in the default set; null is there as a floor to compare with, never ranked");
     pab_text_item("", 0,
                   "NAME[:key=value]...[+RAW]: what follows + serves the raw domain and requests "
-                  "over 512 bytes. A size is a power of two: 512, 4K, 1M.");
+                  "over 512 bytes; with level=mem the mem domain, too, with level=arena the arenas "
+                  "alone. A size is a power of two: 512, 4K, 1M.");
     pab_text_item("", 0,
                   "gc.threshold0 is 700 as in CPython up to 3.12, 2000 for a profile from 3.13 on; "
                   "the other two are 10.");

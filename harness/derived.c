@@ -22,14 +22,22 @@ static size_t index_of(const json_t *array, const char *id)
     return index;
 }
 
-/* Machines are kept apart by name: its readers pool what is named alike. */
-static void name_of(const json_t *run, const json_t *sample, char *out, size_t size)
+/* Machines are kept apart by name: its readers pool what is named alike. As in Google Benchmark's own
+ * names, "/real_time" says that the wall is the time that counts, and "/threads:N" for how many. */
+static void name_of(const json_t *run, const json_t *sample, const json_t *workload, char *out,
+                    size_t size)
 {
-    int used = snprintf(out, size, "%s/backend:%s", pab_json_text(sample, "workload"),
-                        pab_json_text(sample, "backend"));
-    if (json_array_size(json_object_get(run, "hosts")) > 1 && used > 0 && (size_t)used < size) {
-        snprintf(out + used, size - (size_t)used, "/host:%d", (int)pab_json_count(sample, "host"));
+    char host[32] = "";
+    char threads[48] = "";
+    if (json_array_size(json_object_get(run, "hosts")) > 1) {
+        snprintf(host, sizeof(host), "/host:%d", (int)pab_json_count(sample, "host"));
     }
+    if (pab_json_is(workload, "clock", "wall")) {
+        snprintf(threads, sizeof(threads), "/real_time/threads:%d",
+                 (int)pab_json_count(workload, "threads"));
+    }
+    snprintf(out, size, "%s/backend:%s%s%s", pab_json_text(sample, "workload"),
+             pab_json_text(sample, "backend"), host, threads);
 }
 
 /* NULL where it has no time: a row without one would crash compare.py. */
@@ -38,22 +46,27 @@ static json_t *benchmark_row(const json_t *run, const json_t *sample)
     double cpu_ns = pab_median_of_json(json_object_get(sample, "reps_cpu_ns"));
     double wall_ns = pab_median_of_json(json_object_get(sample, "reps_wall_ns"));
     double ops = json_number_value(json_object_get(sample, "ops"));
-    if (!(cpu_ns > 0)) {
+    if (!(cpu_ns > 0 && wall_ns > 0)) {
         return NULL;
     }
     char name[600];
-    name_of(run, sample, name, sizeof(name));
     const json_t *backends = json_object_get(run, "backends");
-    size_t family = index_of(json_object_get(run, "workloads"), pab_json_text(sample, "workload"));
+    const json_t *workloads = json_object_get(run, "workloads");
+    size_t family = index_of(workloads, pab_json_text(sample, "workload"));
+    const json_t *workload = json_array_get(workloads, family);
+    double counts_ns = pab_json_is(workload, "clock", "wall") ? wall_ns : cpu_ns;
+    json_int_t threads = pab_json_count(workload, "threads");
+    name_of(run, sample, workload, name, sizeof(name));
     size_t instance = index_of(backends, pab_json_text(sample, "backend")) +
                       (size_t)pab_json_count(sample, "host") * json_array_size(backends);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O, s:O, s:i, s:O, s:f, s:f, s:s, s:f}", "name",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:O, s:O, s:I, s:O, s:f, s:f, s:s, s:f}", "name",
                      name, "run_name", name, "run_type", "iteration", "family_index",
                      (json_int_t)family, "per_family_instance_index", (json_int_t)instance,
                      "repetitions", json_object_get(run, "rounds"), "repetition_index",
-                     json_object_get(sample, "round"), "threads", 1, "iterations",
-                     json_object_get(sample, "iterations"), "real_time", wall_ns, "cpu_time",
-                     cpu_ns, "time_unit", "ns", "items_per_second", ops / cpu_ns * 1e9);
+                     json_object_get(sample, "round"), "threads", threads > 0 ? threads : 1,
+                     "iterations", json_object_get(sample, "iterations"), "real_time", wall_ns,
+                     "cpu_time", cpu_ns, "time_unit", "ns", "items_per_second",
+                     ops / counts_ns * 1e9);
 }
 
 static bool is_good_time_sample(const json_t *run, const json_t *sample)
@@ -89,7 +102,7 @@ static bool is_timed(const struct pab_reading *reading)
 {
     for (size_t i = 0; i < pab_reading_places(reading); i++) {
         struct pab_row_place place = pab_reading_place(reading, i);
-        if (!isnan(place.cpu_ns_per_op)) {
+        if (!isnan(place.ns_per_op)) {
             return true;
         }
     }

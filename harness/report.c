@@ -1,5 +1,7 @@
 #include "harness/report.h"
 
+#include "harness/compare/levels.h"
+#include "harness/compare/reading.h"
 #include "harness/compare/words.h"
 #include "harness/plan.h"
 #include "harness/text.h"
@@ -202,11 +204,13 @@ static void print_workload(FILE *out, const json_t *run, const json_t *workload,
     fprintf(out, "\n");
     print_text(out, "", "%s: %s", text_of(workload, "id"), text_of(workload, "summary"));
     if (json_is_true(json_object_get(workload, "oversubscribed"))) {
-        print_text(out, "  ", "oversubscribed: more threads than CPUs, so they wait for each other");
+        print_text(out, "  ",
+                   "oversubscribed: more threads than CPUs, so they wait for each other");
     }
     fprintf(out, "%*s %*s %-*s %*s %*s %*s %*s\n", INDENT + width + 1 + CPU,
             is_wall(workload) ? "wall ns/op" : "CPU ns/op", RATIO, "ratio", interval_width(run),
-            "95 % interval", PEAK, "peak MiB", F_PEAK, "F_peak", F_RET, "F_ret", INTERNAL, "int. %");
+            "95 % interval", PEAK, "peak MiB", F_PEAK, "F_peak", F_RET, "F_ret", INTERNAL,
+            "int. %");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
@@ -218,36 +222,60 @@ static void print_workload(FILE *out, const json_t *run, const json_t *workload,
     }
 }
 
-/* Wall time, where it speaks for every workload. */
-static const char *clock_of_all(const json_t *run)
+/* How many workloads wall time speaks for. */
+static size_t wall_count(const json_t *run)
 {
+    size_t walls = 0;
     size_t index = 0;
     json_t *workload = NULL;
     json_array_foreach(json_object_get(run, "workloads"), index, workload)
     {
-        if (!is_wall(workload)) {
-            return "cpu_ns_per_op";
-        }
+        walls += is_wall(workload);
     }
-    return index > 0 ? "wall_ns_per_op" : "cpu_ns_per_op";
+    return walls;
+}
+
+/* What the mean over all workloads is of. */
+struct clock {
+    const char *metric, *word;
+};
+
+static struct clock clock_of_all(const json_t *run)
+{
+    size_t walls = wall_count(run);
+    if (walls == 0) {
+        return (struct clock){"cpu_ns_per_op", "CPU"};
+    }
+    return walls == json_array_size(json_object_get(run, "workloads"))
+               ? (struct clock){"wall_ns_per_op", "wall"}
+               : (struct clock){PAB_METRIC_CLOCK, "time"};
+}
+
+/* A mean over fewer workloads than there are is no fair match with the others. */
+static void print_part(FILE *out, const json_t *run, const json_t *row)
+{
+    long long count = (long long)json_integer_value(json_object_get(row, "n_workloads"));
+    size_t all = json_array_size(json_object_get(run, "workloads"));
+    if (count > 0 && (size_t)count < all) {
+        fprintf(out, "  of %lld workload%s", count, count == 1 ? "" : "s");
+    }
 }
 
 static void print_suite(FILE *out, const json_t *run, int width)
 {
     const json_t *suite = json_object_get(run, "suite");
-    const char *clock = clock_of_all(run);
+    struct clock clock = clock_of_all(run);
     fprintf(out, "\n");
     print_text(out, "", "all workloads, relative to %s (below 1: faster, smaller)",
                text_of(run, "baseline"));
-    fprintf(out, "%*s%-*s %*s %-*s %*s\n", INDENT, "", width, "geometric mean", RATIO,
-            clock[0] == 'w' ? "wall" : "CPU", interval_width(run), "95 % interval", PEAK,
-            "peak RSS");
+    fprintf(out, "%*s%-*s %*s %-*s %*s\n", INDENT, "", width, "geometric mean", RATIO, clock.word,
+            interval_width(run), "95 % interval", PEAK, "peak RSS");
     size_t index = 0;
     json_t *backend = NULL;
     json_array_foreach(json_object_get(run, "backends"), index, backend)
     {
         const char *id = text_of(backend, "id");
-        const json_t *cpu = find_row(suite, NULL, id, clock);
+        const json_t *cpu = find_row(suite, NULL, id, clock.metric);
         const json_t *peak = find_row(suite, NULL, id, "peak_rss_bytes");
         if (strcmp(text_of(backend, "status"), "ok") != 0) {
             continue;
@@ -255,8 +283,31 @@ static void print_suite(FILE *out, const json_t *run, int width)
         print_label(out, backend, width);
         print_ratio(out, run, cpu, "geomean_ratio");
         print_number(out, json_object_get(peak, "geomean_ratio"), PEAK, 3, 1);
+        print_part(out, run, cpu);
         fprintf(out, "\n");
     }
+}
+
+static double geomean_of(const json_t *row)
+{
+    const json_t *value = json_object_get(row, "geomean_ratio");
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static struct pab_level_ratios ratios_of(const void *run, const char *backend)
+{
+    const json_t *suite = json_object_get(run, "suite");
+    return (struct pab_level_ratios){
+        .time = geomean_of(find_row(suite, NULL, backend, clock_of_all(run).metric)),
+        .memory = geomean_of(find_row(suite, NULL, backend, "peak_rss_bytes")),
+    };
+}
+
+static void print_levels(FILE *out, const json_t *run)
+{
+    struct pab_levels levels = {json_object_get(run, "backends"), ratios_of, run,
+                                control_failed(run)};
+    pab_levels_print(out, &levels);
 }
 
 /* What more threads do to memory. */
@@ -400,9 +451,10 @@ static void print_notes(FILE *out, const json_t *run)
     const json_t *provenance = json_object_get(run, "provenance");
     fprintf(out, "\n");
     print_text(out, "",
-               "ratio: CPU (wall) time over %s's, paired by round (Hodges-Lehmann; signed-rank "
+               "ratio: CPU time%s over %s's, paired by round (Hodges-Lehmann; signed-rank "
                "interval). F_peak: RSS gained at the peak over bytes asked for. F_ret: share of it "
                "still held when all was freed. int. %%: usable bytes that nobody asked for.",
+               wall_count(run) > 0 ? " (wall time where threads run at once)" : "",
                text_of(run, "baseline"));
     print_text(out, "",
                "-: not measured, or does not apply (live peak under 32 MiB, or the allocator "
@@ -437,6 +489,7 @@ void pab_report_print(FILE *out, const json_t *document)
     }
     if (index > 0) {
         print_suite(out, run, width);
+        print_levels(out, run);
         print_blowup(out, run);
         print_control(out, run);
         print_failures(out, run);

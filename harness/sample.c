@@ -99,6 +99,7 @@ json_t *pab_backend_to_json(const struct pab_arm *arm, const struct pab_outcome 
                   identity_to_json(&opened->identity), "raw", raw, "ranked",
                   (backend->caps & PAB_CAP_FAKE) == 0, "gc", gc);
     json_object_set_new(out, "level", json_string(pab_spec_level(spec)));
+    json_object_set_new(out, "allocator", json_string(pab_spec_allocator(spec)));
     set_role(out, arm);
     return out;
 }

@@ -205,6 +205,15 @@ static void join_logs(struct logs *logs, const struct logs *more)
     logs->count = kept;
 }
 
+#define OWN_CLOCK SIZE_MAX /* in place of a metric: of each workload the time that speaks for it */
+
+static size_t metric_on(const struct part *part, size_t workload, size_t metric)
+{
+    return metric != OWN_CLOCK
+               ? metric
+               : pab_reading_find_metric(part->reading, pab_reading_clock(part->reading, workload));
+}
+
 /* The mean of a round's log ratios over the workloads that have any, for the rounds that have them
  * all. Sets `*workloads` to how many these are. */
 static struct logs suite_logs(const struct part *part, size_t backend, size_t metric,
@@ -213,7 +222,7 @@ static struct logs suite_logs(const struct part *part, size_t backend, size_t me
     struct logs out = {0};
     *workloads = 0;
     for (size_t w = 0; w < part->workloads; w++) {
-        struct logs logs = logs_of(part, w, backend, metric);
+        struct logs logs = logs_of(part, w, backend, metric_on(part, w, metric));
         if (logs.count == 0) {
             logs_fini(&logs);
         } else if ((*workloads)++ == 0) {
@@ -269,11 +278,18 @@ static struct suite suite_of_medians(const struct part *part, size_t backend, si
 
 static void add_suite(const struct part *part, json_t *rows, size_t backend)
 {
-    static const char *const metrics[] = {"cpu_ns_per_op", "wall_ns_per_op", "peak_rss_bytes"};
+    static const char *const metrics[] = {"cpu_ns_per_op", "wall_ns_per_op", PAB_METRIC_CLOCK,
+                                          "peak_rss_bytes"};
+    bool is_mixed = pab_reading_mixed_clock(part->reading) != NULL;
     for (size_t i = 0; i < ARRAY_COUNT(metrics); i++) {
-        size_t metric = pab_reading_find_metric(part->reading, metrics[i]);
-        struct suite suite = is_time(part, metric) ? suite_of_times(part, backend, metric)
-                                                   : suite_of_medians(part, backend, metric);
+        bool is_clock = strcmp(metrics[i], PAB_METRIC_CLOCK) == 0;
+        if (is_clock && !is_mixed) {
+            continue; /* it would say again what one of the other two says */
+        }
+        size_t metric = is_clock ? OWN_CLOCK : pab_reading_find_metric(part->reading, metrics[i]);
+        struct suite suite = is_clock || is_time(part, metric)
+                                 ? suite_of_times(part, backend, metric)
+                                 : suite_of_medians(part, backend, metric);
         add_row(part, rows,
                 json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:s}", "backend",
                           pab_reading_backend(part->reading, backend), "metric", metrics[i],

@@ -6,6 +6,7 @@ and tables see the classes below and never the raw JSON, so whatever is missing 
 here, once.
 """
 
+import functools
 import json
 import math
 import re
@@ -17,6 +18,10 @@ VERSION = 1
 # What a document may hold, and the command that writes such a one.
 MEASUREMENTS, CHECKS = "measurements", "checks"
 WRITER = {MEASUREMENTS: "`pyallocbench run -o FILE`", CHECKS: "`pyallocbench check -o FILE`"}
+
+# The times that may speak for a workload, and what stands for workloads that differ in that: of each
+# its own, in rows over all workloads alone.
+CPU, WALL, MIXED = "cpu_ns_per_op", "wall_ns_per_op", "clock_ns_per_op"
 
 EXIT_IO = 1
 EXIT_NOT_OURS = 2
@@ -44,6 +49,8 @@ class Backend:
     is_baseline: bool
     gc: str | None  # the collector's settings that workloads run under; None: the usual ones
     role: str | None = None  # in a gate: "base" or "head", whose id ends in "@base" or "@head"
+    level: str | None = None  # "object": it serves everything; else what serves below a pymalloc:
+    allocator: str | None = None  # whose level that is
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,14 @@ class Workload:
     checksums: dict  # of the time and the memory pass, by a backend's gc
     demand_calls: list
     demand_live_bytes: list
+    is_wall: bool = False  # which time speaks for it: the wall where its threads run at once
+    threads: int = 1
+    is_oversubscribed: bool = False  # more threads that run at once than CPUs
+    left_out: frozenset = frozenset()  # ids of backends that its threads may not call
+
+    @property
+    def clock(self):
+        return WALL if self.is_wall else CPU
 
 
 @dataclass(frozen=True)
@@ -141,6 +156,17 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Blowup:
+    """What more threads do to memory: f_peak over that of one thread, at an equal peak."""
+
+    workload: str  # "NAME:threads=4"
+    backend: str
+    threads: int
+    value: float
+    host: int = 0
+
+
+@dataclass(frozen=True)
 class Failure:
     workload: str | None  # None: the whole backend
     backend: str
@@ -200,6 +226,7 @@ class Document:
     control: list  # samples: the baseline once more in a round
     noise: Noise
     hosts: list  # one, unless the document was merged
+    blowup: list
     _rows: dict = field(repr=False)
 
     def cell(self, workload, backend, metric, host=0):
@@ -209,6 +236,33 @@ class Document:
     def overall(self, backend, metric, host=0):
         """The row of `suite`."""
         return self.cell(None, backend, metric, host)
+
+    def clock(self, workload):
+        """The time that speaks for a workload, given by its id; for all of them, where that is
+        None."""
+        return self._clocks[workload]
+
+    @functools.cached_property
+    def _clocks(self):
+        clocks = {w.id: w.clock for w in self.workloads}
+        kinds = set(clocks.values()) or {CPU}
+        return clocks | {None: kinds.pop() if len(kinds) == 1 else MIXED}
+
+    def time_of(self, workload, backend, host=0):
+        """The row of that time."""
+        return self.cell(workload, backend, self.clock(workload), host)
+
+    def clock_word(self):
+        """How the time that speaks for all of them is called."""
+        return {CPU: "CPU time", WALL: "wall time", MIXED: "time"}[self.clock(None)]
+
+    def clock_note(self):
+        """What is to be said of it where workloads differ; ""."""
+        if self.clock(None) != MIXED:
+            return ""
+        walls = sum(workload.is_wall for workload in self.workloads)
+        return (f"Time is wall time in {walls} of {len(self.workloads)} workloads, whose threads "
+                "run at once, else CPU time.")
 
     def rounds_done(self, pass_name):
         return len({sample.round for sample in self.samples if sample.pass_name == pass_name})
@@ -231,9 +285,10 @@ class Document:
     def holds(self, part):
         return bool(self.samples if part == MEASUREMENTS else self.verdicts)
 
-    def has_intervals(self, metric):
-        """Of single workloads."""
-        return any(row.lo is not None for row in self.summary if row.metric == metric)
+    def has_intervals(self):
+        """Of the times of single workloads."""
+        return any(row.lo is not None for row in self.summary
+                   if row.metric == self.clock(row.workload))
 
     def mean_intervals(self, metric):
         """The method of the intervals over all workloads; None: there are none."""
@@ -242,6 +297,8 @@ class Document:
 
     def why_missing(self, workload, backend, pass_name):
         """In a word or two, why a cell has no number."""
+        if any(workload == w.id and backend in w.left_out for w in self.workloads):
+            return "left out"
         for failure in self.failures:
             if (failure.backend == backend and failure.workload in (None, workload)
                     and failure.pass_name in (None, pass_name)):
@@ -325,7 +382,7 @@ def expect_known_names(found):
     """Rows are of backends and workloads that the document has."""
     backends = [row.id for row in found.backends]
     workloads = [row.id for row in found.workloads]
-    for name in ("samples", "control", "timelines", "summary", "suite"):
+    for name in ("samples", "control", "timelines", "summary", "suite", "blowup"):
         for index, row in enumerate(getattr(found, name)):
             for kind, known in (("backend", backends), ("workload", workloads)):
                 word = getattr(row, kind)
@@ -368,6 +425,7 @@ def document(path, run):
         control=[sample(row) for row in run.get("control", [])], noise=noise_of_run,
         hosts=[host(row) for row in run.get("hosts", [])]
         or [Host(dict(run["provenance"]), noise_of_run)],
+        blowup=[blowup(row) for row in run.get("blowup", [])],
         _rows={(row.workload, row.backend, row.metric, row.host): row
                for row in summary + suite})
 
@@ -409,7 +467,7 @@ def backend(row, baseline):
     identity = row["identity"] or {"version": "", "settings": ""}
     return Backend(row["id"], row["kind"], row["status"], row["reason"], identity["version"],
                    identity["settings"], row["ranked"], row["id"] == baseline,
-                   row.get("gc"), row.get("role"))
+                   row.get("gc"), row.get("role"), row.get("level"), row.get("allocator"))
 
 
 def workload(row):
@@ -417,7 +475,16 @@ def workload(row):
     same_length(row["id"], curve["calls"], curve["live_bytes"])
     checksums = {known.get("gc"): {"time": known["checksum"], "memory": known["memory_checksum"]}
                  for known in [row, *row.get("variants", [])]}
-    return Workload(row["id"], row["unit"], checksums, curve["calls"], curve["live_bytes"])
+    return Workload(row["id"], row["unit"], checksums, curve["calls"], curve["live_bytes"],
+                    row.get("clock") == "wall", row.get("threads", 1),
+                    row.get("oversubscribed", False),
+                    frozenset(one["backend"] for one in row.get("left_out", [])))
+
+
+def blowup(row):
+    expect_numbers(row, "threads", "value", least=0)
+    return Blowup(row["workload"], row["backend"], row["threads"], row["value"],
+                  row.get("host", 0))
 
 
 def sample(row):

@@ -14,7 +14,7 @@ import load
 
 TIME_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "cold_ns_per_op")
 MEMORY_METRICS = ("peak_rss_bytes", "f_peak", "f_time", "f_ret", "internal")
-SUITE_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "peak_rss_bytes")
+SUITE_METRICS = ("cpu_ns_per_op", "wall_ns_per_op", "peak_rss_bytes")  # and MIXED where it is
 TAIL = 0.025  # of each side of a 95 % interval
 EXACT_MAX = 100  # pairs; more: the signed-rank sum counts as normal
 TOLERANCE = 1e-9
@@ -320,11 +320,15 @@ def summary_row(document, values, cell):
 
 
 def suite_rows(document, values, summary):
-    rows = {}
+    rows, metrics = {}, SUITE_METRICS
+    if document.clock(None) == load.MIXED:
+        metrics += (load.MIXED,)
     for row in summary:
         if row.ratio is not None:
             rows.setdefault((row.backend, row.metric, row.host), []).append(row)
-    cells = itertools.product(range(len(document.hosts)), document.backends, SUITE_METRICS)
+        if row.ratio is not None and row.metric == document.clock(row.workload):
+            rows.setdefault((row.backend, load.MIXED, row.host), []).append(row)
+    cells = itertools.product(range(len(document.hosts)), document.backends, metrics)
     return [suite_row(document, values, rows.get((backend.id, metric, host), []),
                       (backend.id, metric, host)) for host, backend, metric in cells]
 
@@ -334,7 +338,7 @@ def suite_row(document, values, rows, cell):
     backend, metric, host = cell
     geomean = lo = hi = None
     method = QUOTIENTS
-    if metric in TIME_METRICS:
+    if metric in (*TIME_METRICS, load.MIXED):
         rounds = suite_rounds(document, values, rows)
         given = document.overall(backend, metric, host)
         method = RANKS if given and given.method == RANKS else (

@@ -125,6 +125,30 @@ static void note_random_addresses(struct pab_comparison *out, const json_t *run,
     }
 }
 
+/* Which times are walls, and which of these stand for threads that waited for each other. */
+static void note_threads(struct pab_comparison *out, const struct pab_reading *reading,
+                         const char *prefix)
+{
+    size_t walls = 0;
+    size_t many = 0;
+    for (size_t w = 0; w < pab_reading_workloads(reading); w++) {
+        walls += strcmp(pab_reading_clock(reading, w), "wall_ns_per_op") == 0;
+        many += pab_reading_is_oversubscribed(reading, w);
+    }
+    if (walls > 0) {
+        pab_note(out,
+                 "%swall time speaks for %zu workload%s, whose threads run at once; CPU time adds "
+                 "up over threads",
+                 prefix, walls, walls == 1 ? "" : "s");
+    }
+    if (many > 0) {
+        pab_note(out,
+                 "%s%zu workload%s oversubscribed: more threads than CPUs, so they wait for each "
+                 "other",
+                 prefix, many, many == 1 ? " is" : "s are");
+    }
+}
+
 /* What limits every row of a reading: its control, its noise, how it ended. */
 static void note_reading(struct pab_comparison *out, struct pab_reading *reading,
                          const char *prefix)
@@ -133,6 +157,7 @@ static void note_reading(struct pab_comparison *out, struct pab_reading *reading
     bool has_times = has_family(out, PAB_FAMILY_TIME);
     if (has_times) {
         note_control(out, reading, prefix);
+        note_threads(out, reading, prefix);
     }
     if (json_is_false(json_object_get(run, "complete"))) {
         pab_note(out, "%sthe run was interrupted; these are the figures so far", prefix);

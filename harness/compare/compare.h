@@ -50,7 +50,7 @@ struct pab_rules {
 
 /* What `compare` uses: 5 %, Benjamini-Hochberg, time 3 %, memory 2 %, instructions 0.1 %. */
 struct pab_rules pab_rules_exploring(void);
-/* What `gate` uses: 1 %, Holm, one-sided, CPU time alone, time 1 %, memory 1 %, instructions
+/* What `gate` uses: 1 %, Holm, one-sided, one time alone, time 1 %, memory 1 %, instructions
  * 0.1 %. */
 struct pab_rules pab_rules_gating(void);
 
@@ -67,17 +67,18 @@ struct pab_row {
     const char *host;     /* NULL: all, hosts as blocks */
     const struct pab_metric *metric;
     bool paired;
-    bool is_clock;         /* of the times, the one that speaks for this workload */
-    size_t workloads;      /* of the suite: how many it stands on; 0 elsewhere */
-    size_t n_base, n_head; /* values; pairs when paired; 0 of a suite of medians */
-    double base, head;     /* medians; NAN where there is none, or over several hosts */
-    double ratio, lo, hi;  /* head over base; NAN where undefined. Of a time lo..hi is the
+    bool is_clock;          /* of the times, the one that speaks for this workload */
+    bool is_oversubscribed; /* a workload with more threads than CPUs, on a side that has it */
+    size_t workloads;       /* of the suite: how many it stands on; 0 elsewhere */
+    size_t n_base, n_head;  /* values; pairs when paired; 0 of a suite of medians */
+    double base, head;      /* medians; NAN where there is none, or over several hosts */
+    double ratio, lo, hi;   /* head over base; NAN where undefined. Of a time lo..hi is the
                                     interval, else the least and greatest quotient of two values:
                                     NAN where there are but two */
-    double p, p_adjusted;  /* of a change to the worse (gate), of any; NAN: no test applies */
-    double superiority;    /* P(head > base): 0.5 where they do not differ */
-    double detectable;     /* ratio - 1 that would be found with rules.power; NAN */
-    double heterogeneity;  /* p that hosts agree; 1 with one host */
+    double p, p_adjusted;   /* of a change to the worse (gate), of any; NAN: no test applies */
+    double superiority;     /* P(head > base): 0.5 where they do not differ */
+    double detectable;      /* ratio - 1 that would be found with rules.power; NAN */
+    double heterogeneity;   /* p that hosts agree; 1 with one host */
     enum pab_call call;
     bool lacks_pass; /* new, gone: one side has nothing of its whole pass, which a note says */
     char why[160];   /* for people: what stands behind the call, or "" */

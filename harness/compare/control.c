@@ -49,8 +49,7 @@ static struct pab_numbers pairs_of(struct pab_reading *reading, size_t workload,
     return logs;
 }
 
-/* A row for each workload, and one of the rounds' means over all of them. */
-/* Each workload by the time that speaks for it. */
+/* A row for each workload, by the time that speaks for it; one of the rounds' means over all. */
 static void add_backend(struct pab_control *control, struct pab_reading *reading, size_t backend)
 {
     struct pab_numbers sums = {0};

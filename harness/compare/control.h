@@ -12,8 +12,8 @@
  *   drift     rounds against time: rank correlation, and the later half over the earlier
  *   spread    1.4826 MAD of ln(time) between the processes of a cell
  *
- * A residual is ln(cpu_ns_per_op) less the median of its cell (workload, backend, host). That of
- * `order` also less the median of its round, which takes drift out.
+ * Times are those that speak for their workload; those of `trend` are CPU time. A residual is
+ * ln(ns_per_op) less the median of its cell (workload, backend, host). That of `order` also less the median of its round, which takes drift out.
  */
 #ifndef PAB_HARNESS_COMPARE_CONTROL_H
 #define PAB_HARNESS_COMPARE_CONTROL_H

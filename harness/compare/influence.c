@@ -37,7 +37,7 @@ static struct points gather(const struct pab_reading *reading)
     PAB_CHECK(out.at != NULL && out.room != NULL);
     for (size_t i = 0; i < places; i++) {
         struct pab_row_place place = pab_reading_place(reading, i);
-        if (place.counts && place.cpu_ns_per_op > 0) {
+        if (place.counts && place.ns_per_op > 0) {
             out.at[out.count++] = (struct point){
                 .workload = place.workload,
                 .backend = place.backend,
@@ -45,7 +45,7 @@ static struct points gather(const struct pab_reading *reading)
                 .host = place.host,
                 .round = place.round,
                 .position = place.position,
-                .residual = log(place.cpu_ns_per_op),
+                .residual = log(place.ns_per_op),
                 .before = SIZE_MAX,
             };
         }

@@ -317,11 +317,23 @@ size_t pab_reading_places(const struct pab_reading *reading)
     return reading->row_count;
 }
 
+/* The time that speaks for the row's workload; NAN where it has none. */
+static double clock_of(const struct pab_reading *reading, const struct pab_reading_row *row)
+{
+    const char *clock = pab_reading_clock(reading, row->workload);
+    const struct pab_reading_figure *figures = &reading->figures[row->first_figure];
+    for (size_t i = 0; i < row->figure_count && figures[i].metric < METRIC_FIXED; i++) {
+        if (strcmp(reading->metrics[figures[i].metric].name, clock) == 0) {
+            return figures[i].value;
+        }
+    }
+    return NAN;
+}
+
 struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t index)
 {
     PAB_CHECK(index < reading->row_count);
     const struct pab_reading_row *row = &reading->rows[reading->places[index]];
-    bool is_timed = has_time(reading, row);
     return (struct pab_row_place){
         .workload = row->workload,
         .backend = row->backend,
@@ -331,7 +343,7 @@ struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t
         .round = row->round,
         .position = row->position,
         .started_ms = row->started_ms,
-        .cpu_ns_per_op = is_timed ? reading->figures[row->first_figure].value : NAN,
+        .ns_per_op = clock_of(reading, row),
         .first_rep_ns = row->first_rep_ns,
         .last_rep_ns = row->last_rep_ns,
     };

@@ -91,9 +91,16 @@ enum pab_reading_part {
 };
 
 /* Which of the times speaks for a workload: wall_ns_per_op where its threads run at once, else
- * cpu_ns_per_op; PAB_ALL_WORKLOADS: for all together, wall time only if it speaks for each. */
+ * cpu_ns_per_op. PAB_ALL_WORKLOADS: for all together, the same one if it speaks for each; else
+ * PAB_METRIC_CLOCK, of each workload its own, which only rows over all workloads have. */
 #define PAB_ALL_WORKLOADS SIZE_MAX
+#define PAB_METRIC_CLOCK  "clock_ns_per_op"
 const char *pab_reading_clock(const struct pab_reading *reading, size_t workload);
+/* Its description where that is PAB_METRIC_CLOCK, else NULL. */
+const struct pab_metric *pab_reading_mixed_clock(const struct pab_reading *reading);
+
+/* Whether the workload had more threads that run at once than the process had CPUs. */
+bool pab_reading_is_oversubscribed(const struct pab_reading *reading, size_t workload);
 
 /* The values of a cell that count (results/README.md: "A sample counts"); empty when there are
  * none. Built once, borrowed until the reading is closed. */
@@ -125,7 +132,8 @@ struct pab_row_place {
     uint16_t host;
     uint32_t round, position;
     uint64_t started_ms;
-    double cpu_ns_per_op, first_rep_ns, last_rep_ns; /* NAN where there is none */
+    double ns_per_op;                 /* of the time that speaks for its workload */
+    double first_rep_ns, last_rep_ns; /* CPU time; each is NAN where there is none */
 };
 size_t pab_reading_places(const struct pab_reading *reading);
 struct pab_row_place pab_reading_place(const struct pab_reading *reading, size_t index);

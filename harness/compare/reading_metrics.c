@@ -48,20 +48,35 @@ static struct pab_metric metric_of(const char *name)
     };
 }
 
-const char *pab_reading_clock(const struct pab_reading *reading, size_t workload)
+static const struct pab_metric mixed_clock = {PAB_METRIC_CLOCK, "ns", PAB_FAMILY_TIME, false};
+
+const struct pab_metric *pab_reading_mixed_clock(const struct pab_reading *reading)
 {
-    size_t asked = 0;
+    const json_t *workloads = json_object_get(reading->run, "workloads");
     size_t wall = 0;
     size_t index = 0;
     json_t *row = NULL;
-    json_array_foreach(json_object_get(reading->run, "workloads"), index, row)
+    json_array_foreach(workloads, index, row)
     {
-        if (workload == PAB_ALL_WORKLOADS || workload == index) {
-            asked++;
-            wall += pab_json_is(row, "clock", "wall");
-        }
+        wall += pab_json_is(row, "clock", "wall");
     }
-    return fixed[asked > 0 && wall == asked ? METRIC_WALL : METRIC_CPU].name;
+    return wall > 0 && wall < json_array_size(workloads) ? &mixed_clock : NULL;
+}
+
+const char *pab_reading_clock(const struct pab_reading *reading, size_t workload)
+{
+    if (workload == PAB_ALL_WORKLOADS && pab_reading_mixed_clock(reading) != NULL) {
+        return mixed_clock.name;
+    }
+    size_t any = workload == PAB_ALL_WORKLOADS ? 0 : workload;
+    const json_t *row = json_array_get(json_object_get(reading->run, "workloads"), any);
+    return fixed[pab_json_is(row, "clock", "wall") ? METRIC_WALL : METRIC_CPU].name;
+}
+
+bool pab_reading_is_oversubscribed(const struct pab_reading *reading, size_t workload)
+{
+    const json_t *row = json_array_get(json_object_get(reading->run, "workloads"), workload);
+    return json_is_true(json_object_get(row, "oversubscribed"));
 }
 
 void pab_metric_pass(const struct pab_metric *metric, char *out, size_t size)

@@ -17,6 +17,12 @@ static bool is_clock(const struct pab_sheet *sheet, const char *workload,
     return strcmp(metric->name, pab_reading_clock(head, index)) == 0;
 }
 
+static bool is_oversubscribed(const struct pab_reading *reading, const char *workload)
+{
+    return workload != NULL &&
+           pab_reading_is_oversubscribed(reading, pab_reading_find_workload(reading, workload));
+}
+
 struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
                               const struct pab_contrast *contrast, const struct pab_metric *metric)
 {
@@ -36,6 +42,8 @@ struct pab_row *pab_sheet_add(struct pab_sheet *sheet, const char *workload,
         .metric = metric,
         .paired = sheet->paired && metric->family == PAB_FAMILY_TIME,
         .is_clock = is_clock(sheet, workload, metric),
+        .is_oversubscribed =
+            is_oversubscribed(sheet->base, workload) || is_oversubscribed(sheet->head, workload),
         .base = NAN,
         .head = NAN,
         .ratio = NAN,

@@ -61,8 +61,8 @@ static void print_csv_row(FILE *file, const struct pab_comparison *comparison,
     }
     print_field(file, word_of(row));
     print_field(file, row->why);
-    fprintf(file, "%s,%s\r\n", is_advisory(comparison, row) ? "true" : "false",
-            comparison->forced ? "true" : "false");
+    fprintf(file, "%s,%s,%s\r\n", is_advisory(comparison, row) ? "true" : "false",
+            comparison->forced ? "true" : "false", row->is_oversubscribed ? "true" : "false");
 }
 
 bool pab_show_csv(FILE *file, const void *arg)
@@ -70,7 +70,7 @@ bool pab_show_csv(FILE *file, const void *arg)
     const struct pab_show *show = arg;
     fprintf(file, PAB_SHOW_CSV_HEAD
             "paired,workloads,n_base,n_head,base,head,ratio,lo,hi,p,p_adjusted,superiority,"
-            "detectable,heterogeneity,verdict,why,advisory,forced\r\n");
+            "detectable,heterogeneity,verdict,why,advisory,forced,oversubscribed\r\n");
     for (size_t i = 0; i < show->count; i++) {
         print_csv_row(file, show->comparison, show->rows[i]);
     }
@@ -105,6 +105,7 @@ static json_t *json_of_row(const struct pab_comparison *comparison, const struct
     json_object_set_new(out, "verdict", json_string(word_of(row)));
     json_object_set_new(out, "why", json_string(row->why));
     json_object_set_new(out, "advisory", json_boolean(is_advisory(comparison, row)));
+    json_object_set_new(out, "oversubscribed", json_boolean(row->is_oversubscribed));
     return out;
 }
 

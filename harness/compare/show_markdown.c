@@ -39,6 +39,7 @@ static void print_row(FILE *file, const struct pab_show *show, const struct pab_
         fprintf(file, "all %zu", row->workloads);
     } else {
         pab_markdown_text(file, row->workload);
+        fputs(row->is_oversubscribed ? " (oversubscribed)" : "", file);
     }
     fprintf(file, " | ");
     pab_markdown_text(file, row->metric->name);

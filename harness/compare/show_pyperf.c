@@ -2,6 +2,8 @@
 #include "harness/compare/show.h"
 #include "harness/json_text.h"
 
+#include <string.h>
+
 /* pyperf refuses an empty text. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -25,9 +27,8 @@ static json_t *metadata_of_all(const json_t *run)
 {
     const json_t *provenance = json_object_get(run, "provenance");
     json_t *cpus = json_object_get(provenance, "cpu_count");
-    json_t *out = json_pack("{s:s, s:s, s:s}", "pyallocbench_schema", "pyallocbench-results/1",
-                            "unit", "second", "description",
-                            "CPU time of one operation; a value is the median of one process");
+    json_t *out =
+        json_pack("{s:s, s:s}", "pyallocbench_schema", "pyallocbench-results/1", "unit", "second");
     set_text(out, "pyallocbench_run_id", pab_json_text(run, "run_id"));
     set_text(out, "pyallocbench_version", pab_json_text(provenance, "version"));
     const json_t *control = json_object_get(json_object_get(run, "noise"), "control");
@@ -55,10 +56,20 @@ static json_t *runs_of(const struct pab_series *series)
     return runs;
 }
 
+static json_t *metadata_of(const char *name, bool is_wall)
+{
+    return json_pack("{s:s, s:s, s:s}", "name", name, "pyallocbench_clock",
+                     is_wall ? "wall" : "cpu", "description",
+                     is_wall ? "wall time of one operation of threads that run at once; a value is "
+                               "the median of one process"
+                             : "CPU time of one operation; a value is the median of one process");
+}
+
 static void add_benchmark(json_t *benchmarks, struct pab_reading *reading, size_t workload,
                           size_t backend)
 {
-    size_t metric = pab_reading_find_metric(reading, "cpu_ns_per_op");
+    const char *clock = pab_reading_clock(reading, workload);
+    size_t metric = pab_reading_find_metric(reading, clock);
     if (metric == pab_reading_metrics(reading)) {
         return;
     }
@@ -71,8 +82,9 @@ static void add_benchmark(json_t *benchmarks, struct pab_reading *reading, size_
         json_decref(runs);
         return;
     }
-    json_array_append_new(benchmarks,
-                          json_pack("{s:{s:s}, s:o}", "metadata", "name", name, "runs", runs));
+    bool is_wall = strcmp(clock, "wall_ns_per_op") == 0;
+    json_array_append_new(
+        benchmarks, json_pack("{s:o, s:o}", "metadata", metadata_of(name, is_wall), "runs", runs));
 }
 
 bool pab_show_pyperf(FILE *file, const void *arg)

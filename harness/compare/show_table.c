@@ -1,9 +1,11 @@
 /* harness/compare/show_table.c -- for the terminal. */
+#include "harness/compare/levels.h"
 #include "harness/compare/show.h"
 #include "harness/compare/words.h"
 
 #include "harness/text.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COLOUR_OFF "\033[0m"
@@ -199,13 +201,46 @@ static void print_rows(FILE *file, const struct pab_show *show, const struct lay
         const struct pab_row *row = show->rows[i];
         const struct pab_row *above = i == 0 ? NULL : show->rows[i - 1];
         if (above == NULL || above->workload != row->workload) {
-            fprintf(file, "\n%s\n",
-                    row->workload == NULL ? "all workloads (geometric mean)" : row->workload);
+            fprintf(file, "\n%s%s\n",
+                    row->workload == NULL ? "all workloads (geometric mean)" : row->workload,
+                    row->is_oversubscribed ? " (oversubscribed)" : "");
         }
         if (above == NULL || !pab_show_same_block(above, row)) {
             print_block_head(file, show, row, layout);
         }
         print_row(file, show, row, layout);
+    }
+}
+
+/* --- insertion levels ------------------------------------------------------------------------- */
+
+/* The mean over all workloads; of one workload its own row. */
+static struct pab_level_ratios ratios_of(const void *arg, const char *backend)
+{
+    const struct pab_show *show = arg;
+    const struct pab_comparison *comparison = show->comparison;
+    bool is_single = pab_reading_workloads(show->base) == 1;
+    struct pab_level_ratios out = {NAN, NAN};
+    for (size_t i = 0; i < comparison->count; i++) {
+        const struct pab_row *row = &comparison->rows[i];
+        bool is_wanted = (row->workload == NULL) != is_single && row->host == NULL &&
+                         strcmp(row->label, backend) == 0;
+        if (is_wanted && row->is_clock) {
+            out.time = row->ratio;
+        } else if (is_wanted && strcmp(row->metric->name, "peak_rss_bytes") == 0) {
+            out.memory = row->ratio;
+        }
+    }
+    return out;
+}
+
+static void print_levels(FILE *file, const struct pab_show *show)
+{
+    if (is_within(show)) {
+        const json_t *run = pab_reading_run(show->base);
+        struct pab_levels levels = {json_object_get(run, "backends"), ratios_of, show,
+                                    show->comparison->control_failed};
+        pab_levels_print(file, &levels);
     }
 }
 
@@ -216,6 +251,7 @@ bool pab_show_table(FILE *file, const void *arg)
     struct layout layout = lay_out(show);
     print_title(file, show);
     print_rows(file, show, &layout);
+    print_levels(file, show);
     fprintf(file, "\n");
     size_t lines = pab_show_legend(show, legend, ARRAY_COUNT(legend));
     for (size_t i = 0; i < lines; i++) {

@@ -65,14 +65,33 @@ static void add_samples(struct suite *suite, const struct pab_numbers *base,
     }
 }
 
+#define OWN_CLOCK SIZE_MAX /* in place of a metric: of each workload the time that speaks for it */
+
+static size_t metric_on(const struct pab_sheet *sheet, size_t workload, size_t metric)
+{
+    if (metric != OWN_CLOCK) {
+        return metric;
+    }
+    const struct pab_sheet_workload *where = &sheet->workloads[workload];
+    const char *clock = where->head != PAB_NOWHERE ? pab_reading_clock(sheet->head, where->head)
+                                                   : pab_reading_clock(sheet->base, where->base);
+    size_t found = 0;
+    while (strcmp(sheet->metrics[found].metric->name, clock) !=
+           0) { /* the times are always there */
+        found++;
+    }
+    return found;
+}
+
 static struct suite gather_times(const struct pab_sheet *sheet, const struct pab_contrast *contrast,
                                  size_t metric)
 {
     struct suite suite = {.parts = calloc(sheet->workload_count + 1, sizeof(*suite.parts))};
     PAB_CHECK(suite.parts != NULL);
     for (size_t w = 0; w < sheet->workload_count; w++) {
-        struct pab_numbers base = pab_sheet_base(sheet, w, contrast, metric);
-        struct pab_numbers head = pab_sheet_head(sheet, w, contrast, metric);
+        size_t own = metric_on(sheet, w, metric);
+        struct pab_numbers base = pab_sheet_base(sheet, w, contrast, own);
+        struct pab_numbers head = pab_sheet_head(sheet, w, contrast, own);
         if (sheet->paired) {
             add_pairs(&suite, &base, &head);
         } else {
@@ -102,7 +121,10 @@ static void add_time(struct pab_sheet *sheet, const struct pab_contrast *contras
         struct pab_effect effect = sheet->paired
                                        ? effect_of_rounds(&suite.logs, seed_of(sheet), rules->level)
                                        : effect_of_parts(&suite, rules->level);
-        struct pab_row *row = pab_sheet_add(sheet, NULL, contrast, sheet->metrics[metric].metric);
+        struct pab_row *row =
+            pab_sheet_add(sheet, NULL, contrast,
+                          metric == OWN_CLOCK ? pab_reading_mixed_clock(sheet->head)
+                                              : sheet->metrics[metric].metric);
         struct pab_evidence *evidence = &sheet->evidence[sheet->out->count - 1];
         row->workloads = suite.workloads;
         pab_fill_effect(row, &effect, rules, evidence);
@@ -173,6 +195,9 @@ static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contr
 void pab_suite_rows(struct pab_sheet *sheet)
 {
     for (size_t c = 0; c < sheet->contrast_count; c++) {
+        if (pab_reading_mixed_clock(sheet->head) != NULL) {
+            add_time(sheet, &sheet->contrasts[c], OWN_CLOCK);
+        }
         for (size_t m = 0; m < sheet->metric_count; m++) {
             const struct pab_metric *metric = sheet->metrics[m].metric;
             if (metric->family == PAB_FAMILY_TIME) {

@@ -218,7 +218,8 @@ class CompareTest(CliTest):
         self.assertEqual(told["head"]["run_id"], self.made["pyallocbench"]["run_id"])
         self.assertEqual(told["rules"]["floor"]["time"], 0.03)
         for row in told["rows"]:
-            self.assertEqual(set(row), {*TEXTS, *COUNTS, *REALS, "paired", "advisory"})
+            self.assertEqual(set(row), {*TEXTS, *COUNTS, *REALS, "paired", "advisory",
+                                        "oversubscribed"})
 
     def test_pyperf(self):
         """What pyperf 2's loader demands of version 1.0."""

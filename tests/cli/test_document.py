@@ -167,9 +167,26 @@ class DocumentTest(SmokeTest):
 
     def test_rows_are_the_good_time_samples(self):
         rows = [(row["name"], row["repetition_index"]) for row in self.document["benchmarks"]]
-        cells = [(f"{sample['workload']}/backend:{sample['backend']}", sample["round"])
+        threads = {workload["id"]: f"/real_time/threads:{workload['threads']}"
+                   for workload in self.run_["workloads"] if workload["clock"] == "wall"}
+        cells = [(f"{sample['workload']}/backend:{sample['backend']}"
+                  + threads.get(sample["workload"], ""), sample["round"])
                  for sample in self.run_["samples"] if sample["pass"] == "time"]
+        self.assertGreater(len(threads), 0)
         self.assertEqual(sorted(rows), sorted(cells))
+
+    def test_rates_are_of_the_time_that_speaks(self):
+        ops = {workload["id"]: workload["ops"] for workload in self.run_["workloads"]}
+        threads = {workload["id"]: workload["threads"] for workload in self.run_["workloads"]}
+        walls = 0
+        for row in self.document["benchmarks"]:
+            workload, rest = row["name"].split("/backend:")
+            wall = rest.partition("/")[2].startswith("real_time")
+            self.assertEqual(row["threads"], threads[workload])
+            self.assertAlmostEqual(row["items_per_second"] * row["real_time" if wall else "cpu_time"]
+                                   / 1e9 / ops[workload], 1)
+            walls += wall
+        self.assertGreater(walls, 0)
 
     def test_summary_follows_from_the_samples(self):
         done = subprocess.run([sys.executable, ROOT / "plots/recompute.py", self.file],

@@ -480,6 +480,40 @@ static void suite(void **state)
     pab_reading_close(reading);
 }
 
+/* Two of three workloads run threads at once: there the wall speaks, and the mean is of each one's own
+ * time. */
+static void clocks_that_differ(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"calm", "wide", "wider"};
+    json_t *document = made("calm,wide,wider", "a,b");
+    json_t *workloads = json_object_get(made_run(document), "workloads");
+    json_object_set_new(json_array_get(workloads, 0), "clock", json_string("cpu"));
+    json_object_set_new(json_array_get(workloads, 1), "clock", json_string("wall"));
+    json_object_set_new(json_array_get(workloads, 2), "clock", json_string("wall"));
+    json_object_set_new(json_array_get(workloads, 2), "oversubscribed", json_true());
+    for (unsigned i = 0; i < 60; i++) {
+        bool is_b = i % 2 == 1;
+        json_t *row = made_time(document, names[i % 3], is_b ? "b" : "a", i / 6, is_b ? 200 : 100);
+        json_object_set_new(row, "reps_wall_ns", json_pack("[f]", is_b ? 250.0 : 1000.0));
+    }
+    struct pab_reading *reading = made_reading(document);
+    struct pab_comparison *comparison = within(reading, exploring());
+    assert_true(the_row(comparison, "calm", "b", "cpu_ns_per_op")->is_clock);
+    assert_false(the_row(comparison, "calm", "b", "wall_ns_per_op")->is_clock);
+    assert_true(the_row(comparison, "wide", "b", "wall_ns_per_op")->is_clock);
+    assert_false(the_row(comparison, "wide", "b", "wall_ns_per_op")->is_oversubscribed);
+    assert_true(the_row(comparison, "wider", "b", "wall_ns_per_op")->is_oversubscribed);
+    const struct pab_row *mean = the_row(comparison, NULL, "b", "clock_ns_per_op");
+    expect_near(mean->ratio, cbrt(2 * 0.25 * 0.25), 1e-12);
+    assert_true(mean->is_clock && mean->workloads == 3 && !mean->is_oversubscribed);
+    assert_false(the_row(comparison, NULL, "b", "cpu_ns_per_op")->is_clock);
+    expect_near(pab_reading_place(reading, 0).ns_per_op, 100, 0);
+    expect_near(pab_reading_place(reading, 1).ns_per_op, 25, 0); /* wide on b: the wall */
+    pab_comparison_free(comparison);
+    pab_reading_close(reading);
+}
+
 /* --- many rows -------------------------------------------------------------------------------- */
 
 /* Adjusted p are Benjamini and Hochberg's over all judged rows, the suite's too. */
@@ -540,6 +574,7 @@ int main(void)
         cmocka_unit_test(one_sided),
         cmocka_unit_test(one_time_is_judged),
         cmocka_unit_test(suite),
+        cmocka_unit_test(clocks_that_differ),
         cmocka_unit_test(adjustment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ static void test_level_says_where_the_one_below_sits(void **state)
         }
         assert_int_equal(pab_spec_parse(rows[i].spec, &spec, NULL), PAB_OK);
         assert_string_equal(pab_spec_level(spec), rows[i].level);
+        assert_string_equal(pab_spec_allocator(spec), "system");
         pab_spec_destroy(spec);
         open_heap(&heap, rows[i].spec);
         assert_int_equal(heap.domain[PAB_DOMAIN_MEM].malloc == heap.domain[PAB_DOMAIN_RAW].malloc,

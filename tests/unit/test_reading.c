@@ -92,12 +92,12 @@ static void places(void **state)
         assert_int_equal(place.is_control, wanted[i].is_control);
         assert_int_equal(place.round, wanted[i].round);
         assert_int_equal(place.position, wanted[i].position);
-        assert_true(place.cpu_ns_per_op == wanted[i].cpu && place.counts);
+        assert_true(place.ns_per_op == wanted[i].cpu && place.counts);
     }
     struct pab_row_place last = pab_reading_place(reading, 3);
     assert_true(last.first_rep_ns == 100 && last.last_rep_ns == 110); /* as they ran, not sorted */
     struct pab_row_place memory = pab_reading_place(reading, 4);
-    assert_true(isnan(memory.cpu_ns_per_op) && isnan(memory.first_rep_ns));
+    assert_true(isnan(memory.ns_per_op) && isnan(memory.first_rep_ns));
     pab_reading_close(reading);
 }
 
