@@ -211,6 +211,42 @@ static void test_dict_growth(void **state)
     check_dict_growth(*state, false, other_sizes, ARRAY_COUNT(other_sizes));
 }
 
+/* Deleting gives nothing back. A table that is full is replaced by one for the keys of that moment,
+ * which may be smaller: 1024 slots take 682 entries, deleted ones included. */
+static void test_dict_shrinks_when_full(void **state)
+{
+    enum { KEYS = 400, ENTRIES = 682 };
+    struct fixture *f = *state;
+    struct pab_object *dict = pab_dict_new();
+    struct pab_object *keys = pab_list_new(0);
+    for (int64_t i = 0; i < KEYS; i++) {
+        struct pab_object *value = number(1000 + i);
+        append_new(keys, pab_must(pab_object_str(value)));
+        pab_decref(value);
+        pab_must_do(pab_dict_set_item(dict, pab_list_get_item(keys, i), pab_none()));
+    }
+    fixture_forget(f);
+    for (pab_ssize i = 0; i < KEYS; i++) {
+        assert_int_equal(pab_dict_del_item(dict, pab_list_get_item(keys, i)), 0);
+    }
+    struct pab_object *key = pab_list_get_item(keys, 0);
+    for (int i = KEYS; i < ENTRIES; i++) {
+        pab_must_do(pab_dict_set_item(dict, key, pab_none()));
+        assert_int_equal(pab_dict_del_item(dict, key), 0);
+    }
+    assert_int_equal(f->count, 0);
+    pab_must_do(pab_dict_set_item(dict, key, pab_none()));
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_FREE, 0); /* a parked one of 8 slots serves */
+    for (pab_ssize i = 1; i < 5; i++) {
+        pab_must_do(pab_dict_set_item(dict, pab_list_get_item(keys, i), pab_none()));
+    }
+    assert_int_equal(f->count, 0);
+    pab_must_do(pab_dict_set_item(dict, pab_list_get_item(keys, 5), pab_none()));
+    assert_one_request(f, PAB_DOMAIN_OBJ, PAB_CALL_MALLOC, 272 - 64); /* as the 6th key ever */
+    pab_decref(dict);
+    pab_decref(keys);
+}
+
 /* 3.10 - 3.12 round a wish of 1..7 entries up to 16 slots. */
 static void test_dict_over_rounding(void **state)
 {
@@ -377,7 +413,7 @@ int main(void)
         PYOBJ_TEST(test_dict_over_rounding), PYOBJ_TEST(test_instance_values_shrink),
         PYOBJ_TEST(test_slotted_sizes),      PYOBJ_TEST(test_sort_temporary),
         PYOBJ_TEST(test_generator_sizes),    PYOBJ_TEST(test_extension_sizes),
-        PYOBJ_TEST(test_absurd_sizes),
+        PYOBJ_TEST(test_absurd_sizes),       PYOBJ_TEST(test_dict_shrinks_when_full),
     };
     return cmocka_run_group_tests_name("pyobj_requests", tests, NULL, NULL);
 }
