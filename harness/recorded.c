@@ -17,7 +17,8 @@
 #define FOLDER       "traces"
 #define SCAN_WORDS   ((size_t)1 << 15)
 #define RECORDED_MAX 128
-#define TIME_EVENTS  ((uint64_t)40000)
+#define TIME_EVENTS  ((uint64_t)40000)   /* of one that ships */
+#define LONG_EVENTS  ((uint64_t)4000000) /* of any other: some tenths of a second */
 
 struct recorded {
     struct pab_workload workload; /* first: a workload's address is its trace's */
@@ -181,6 +182,22 @@ static enum pab_status scan_events(struct recorded *trace, struct pab_words *wor
     return status;
 }
 
+/* The time pass takes a part of a long trace, from its middle: a program that works, where its first
+ * events are those of an interpreter that starts. The memory pass takes all. */
+static void set_params(struct recorded *trace)
+{
+    uint64_t events = trace->survey.events;
+    bool ships = (trace->workload.flags & PAB_WORKLOAD_DEFAULT) != 0;
+    uint64_t part = ships ? TIME_EVENTS : LONG_EVENTS;
+    trace->params[PAB_REPLAY_FROM].max = events > 0 ? events : 1;
+    trace->params[PAB_REPLAY_EVENTS].max = events;
+    if (events > 2 * part) {
+        trace->params[PAB_REPLAY_FROM].value = (events - part) / 2;
+        trace->params[PAB_REPLAY_EVENTS].value = part;
+        trace->params[PAB_REPLAY_EVENTS].memory_value = events;
+    }
+}
+
 static void describe(struct recorded *trace, const char *meta_text)
 {
     json_t *meta = json_loads(meta_text, 0, NULL);
@@ -190,9 +207,14 @@ static void describe(struct recorded *trace, const char *meta_text)
     pab_text_clean(pab_json_text(meta, "python"), false, trace->python, sizeof(trace->python));
     json_decref(meta);
     const struct pab_survey *survey = &trace->survey;
+    char part[64] = "";
+    if (trace->params[PAB_REPLAY_EVENTS].value != 0) {
+        snprintf(part, sizeof(part), " (%" PRIu64 " of them for time)",
+                 trace->params[PAB_REPLAY_EVENTS].value);
+    }
     snprintf(trace->summary, sizeof(trace->summary),
-             "%s, replayed: %" PRIu64 " events, peak %.1f MiB", trace->command, survey->events,
-             (double)survey->peak_live_bytes / (1 << 20));
+             "%s, replayed: %" PRIu64 " events%s, peak %.1f MiB", trace->command, survey->events,
+             part, (double)survey->peak_live_bytes / (1 << 20));
     snprintf(trace->models, sizeof(trace->models),
              "One run of this program%s%s, recorded: its requests in their order, with memory "
              "touched as a program touches it%s.",
@@ -200,21 +222,6 @@ static void describe(struct recorded *trace, const char *meta_text)
              survey->threads > 1 ? ", by as many threads in turn" : "");
     trace->workload.summary = trace->summary;
     trace->workload.models = trace->models;
-}
-
-/* The time pass takes a part of a trace that ships, from its middle: a program that works, where its
- * first events are those of an interpreter that starts. The memory pass takes all, as both do of a
- * file of the user's. */
-static void set_params(struct recorded *trace)
-{
-    uint64_t events = trace->survey.events;
-    trace->params[PAB_REPLAY_FROM].max = events > 0 ? events : 1;
-    trace->params[PAB_REPLAY_EVENTS].max = events;
-    if ((trace->workload.flags & PAB_WORKLOAD_DEFAULT) != 0 && events > 2 * TIME_EVENTS) {
-        trace->params[PAB_REPLAY_FROM].value = (events - TIME_EVENTS) / 2;
-        trace->params[PAB_REPLAY_EVENTS].value = TIME_EVENTS;
-        trace->params[PAB_REPLAY_EVENTS].memory_value = events;
-    }
 }
 
 enum pab_status pab_recorded_read(const struct pab_workload *workload, struct pab_error *err)
@@ -231,9 +238,9 @@ enum pab_status pab_recorded_read(const struct pab_workload *workload, struct pa
         return status;
     }
     trace->broken.status = scan_events(trace, words);
+    set_params(trace);
     describe(trace, pab_words_meta(words));
     pab_words_close(words);
-    set_params(trace);
     trace->is_read = true;
     return pab_trace_digest(path, &trace->recording.digest, err);
 }

@@ -97,6 +97,8 @@ static enum pab_status plan_replays(struct pab_app_recordings *recordings,
              has_nothing ? ",trace:" : "", recordings->scratch,
              has_nothing ? "/" NOTHING ".pabtrace" : "");
     own.workloads = workloads;
+    own.params[own.param_count++] = "trace:*.from=1"; /* whole, however long */
+    own.params[own.param_count++] = "trace:*.events=0";
     own.passes = "time,memory";
     enum pab_status status = pab_plan_make(plan, &own, err);
     if (status != PAB_OK) {
