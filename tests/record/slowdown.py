@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """How much slower programs run while they are recorded: pairs of runs, in turn.
 
     tests/record/slowdown.py [--tool FILE] [--pairs N] [--python FILE]...
@@ -19,8 +19,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 1.5
 # Rounds for a second or so of work: at a program's start there is little to see.
-ROUNDS = {"command_lines": 60, "compiler": 3, "document_tree": 20, "exact_numbers": 6,
-          "json_documents": 12, "request_loop": 12000, "table_reports": 12, "text_differences": 3}
+ROUNDS = {"command_lines": 150, "compiler": 12, "document_tree": 40, "exact_numbers": 60,
+          "json_documents": 30, "request_loop": 30000, "table_reports": 40, "text_differences": 80}
 TIMED = ("import atexit, os, runpy, sys, time\n"
          "atexit.register(lambda: open(os.environ['CPU_FILE'], 'w').write(repr(time.process_time())))\n"
          "sys.argv = sys.argv[1:]\n"
