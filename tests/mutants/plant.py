@@ -15,6 +15,8 @@ Sets, each a table NAME.toml here:
     gate        the judge of the gate; its unit test must find them
     reading     the reader of documents and what follows from it; their unit tests must find them
     recording   `record`, in the program and outside; its tests must find them
+    programs    `app`, its configurations and its witness; real programs must find them
+    replaying   traces: their writer, their reader, their replay; unit tests must find them
 
 Without a choice: the mutants marked `in_tests`, a minute's worth. --all is all of them, the shim
 over every allocator that is installed. Nothing in the source tree or in the build folder changes.
@@ -40,7 +42,7 @@ import trials
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SETS = ("allocator", "collector", "shim", "exactness", "statistics", "comparison", "gate", "reading",
-        "recording")
+        "recording", "programs", "replaying")
 CATALOGUED = re.compile(r"([MG])(\d\d)")
 
 

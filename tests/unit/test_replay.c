@@ -137,19 +137,32 @@ static struct watched {
     uint64_t hash, calls, live_blocks;
     uint64_t drain_at, drain_hash; /* of the calls before the drain */
     pid_t callers[PAB_BATON_THREADS + 1];
-    uint32_t caller_count, wrong_callers;
+    uint32_t caller_count, wrong_callers, shared_callers;
     unsigned char *last;   /* the block that was handed out last, of 64 bytes or more */
     unsigned char *shared; /* the block of 64 bytes or more that has two owners */
     bool done;             /* the fault was made */
 } watched;
+
+static bool calls_for_another(pid_t thread)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(watched.callers); i++) {
+        if (watched.callers[i] == thread) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* A caller is the thread of the trace that is to call now. */
 static void note_caller(void)
 {
     uint32_t thread = watched.calls < EVENTS ? events[watched.calls].thread % PAB_BATON_THREADS : 0;
     pid_t *known = &watched.callers[thread];
-    watched.caller_count += *known == 0;
-    *known = *known == 0 ? gettid() : *known;
+    if (*known == 0) {
+        watched.caller_count++;
+        watched.shared_callers += calls_for_another(gettid());
+        *known = gettid();
+    }
     watched.wrong_callers += *known != gettid();
 }
 
@@ -411,6 +424,7 @@ static void test_threads_call_in_turn(void **state)
     struct outcome several = replay(&(struct asked){.spec = "pymalloc"});
     assert_int_equal(watched.caller_count, thread_count);
     assert_int_equal(watched.wrong_callers, 0);
+    assert_int_equal(watched.shared_callers, 0);
     struct outcome one = replay(&(struct asked){.spec = "pymalloc", .one_thread = true});
     assert_int_equal(one.checksum, several.checksum);
     assert_int_equal(watched.callers[1], getpid());
@@ -425,6 +439,7 @@ static void test_more_threads_than_are_made_share_them(void **state)
     assert_int_equal(watched.drain_hash, asked_hash);
     assert_int_equal(watched.caller_count, PAB_BATON_THREADS);
     assert_int_equal(watched.wrong_callers, 0);
+    assert_int_equal(watched.shared_callers, 0);
 }
 
 /* --- what is refused ---------------------------------------------------------------------------- */
