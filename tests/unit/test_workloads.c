@@ -432,8 +432,8 @@ static void ways_lead_to_one_result(void **state)
 static void memory_pass_is_large_enough(void **state)
 {
     (void)state;
-    if (PAB_CHECK_LEVEL >= 3) {
-        skip(); /* each of thousands of collections would be checked object by object */
+    if (PAB_CHECK_LEVEL > 0) {
+        skip(); /* requests are the same in every build, and minutes where each is checked */
     }
     for (size_t i = 0; i < pab_workload_count(); i++) {
         struct outcome outcome = run_size(pab_workload_at(i), MEMORY_PASS, 1, false);
