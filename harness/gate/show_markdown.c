@@ -94,7 +94,8 @@ static void print_reading_help(FILE *file, const struct pab_gate_case *the_case)
     fprintf(file,
             "<details><summary>How to read this</summary>\n\n"
             "- **Time** is CPU time of an operation, wall time where threads run at once; base and "
-            "head ran next to each other, each sample a process of its own. Change: Hodges-Lehmann estimate over the pairs, with its "
+            "head ran next to each other, each sample a process of its own. Change: Hodges-Lehmann "
+            "estimate over the pairs, with its "
             "95 %% interval. Slower: a one-sided signed-rank test, Holm-adjusted over all cells, "
             "below %s, and an estimate above %s; then once more in new rounds of that cell.\n"
             "- **Memory** is worse where medians differ by more than %s and the ranges of the "
