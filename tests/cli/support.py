@@ -49,6 +49,17 @@ class CliTest(unittest.TestCase):
         with open(self.dir / name, encoding="utf-8") as file:
             return json.load(file)
 
+    def static_program(self):
+        """A program that no library can be preloaded into, in the test's folder."""
+        compiler = shutil.which("cc")
+        program = self.dir / "static"
+        (self.dir / "static.c").write_text("int main(void) { return 0; }\n")
+        if compiler is None or subprocess.run(
+                [compiler, "-static", self.dir / "static.c", "-o", program],
+                capture_output=True, check=False).returncode != 0:
+            self.skipTest("no compiler, or no static libc, to make a static program with")
+        return program
+
     def expect_exit(self, done, code):
         self.assertEqual(done.returncode, code, f"\nstdout: {done.stdout}\nstderr: {done.stderr}")
 

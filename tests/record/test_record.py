@@ -58,16 +58,6 @@ class RecordTest(CliTest):
             self.assertEqual(info["totals"][doubt], 0, doubt)
         return {kind: info["domains"][domain][kind] for kind in KINDS}
 
-    def static_program(self):
-        compiler = shutil.which("cc")
-        program = self.dir / "static"
-        (self.dir / "static.c").write_text("int main(void) { return 0; }\n")
-        if compiler is None or subprocess.run(
-                [compiler, "-static", self.dir / "static.c", "-o", program],
-                capture_output=True, check=False).returncode != 0:
-            self.skipTest("no compiler, or no static libc, to make a static program with")
-        return program
-
     def expect_refused(self, done, code, *words):
         self.expect_one_line(done, code, *words)
         self.assertEqual(glob.glob(str(self.dir / "*.pabtrace")), [])
