@@ -87,7 +87,8 @@ def draw_all(document, modules, directory, named):
             lacking[name] = reason.passes
             continue
         except style.NothingToDraw as reason:
-            complain(f"no {name}: {reason}")
+            if named or not isinstance(reason, style.NotAsked):
+                complain(f"no {name}: {reason}")
             continue
         for path in write(picture, name, directory, module.TITLE):
             print(path)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import recompute
 import style
 
-METRIC = "cpu_ns_per_op"
 TITLE = "Noise of the machine during the run"
 FACET_HEAD_IN, RUN_IN, GAP_IN, CONTROL_IN, FOOT_IN = 0.42, 1.75, 0.72, 1.2, 0.5
 LEFT_IN, BARS_IN, BARS_LABEL_IN, RIGHT_IN = 0.72, 1.15, 1.35, 0.55
 DOTS_MOST = 3000  # samples drawn one by one; of more only the band
 BANDS = 60
 REACH = 0.5  # the scale ends where a sample takes half as much again
-HEADER = ("host", "round", "position", "workload", "backend", "control", "cpu_ns_per_op",
+HEADER = ("host", "round", "position", "workload", "backend", "control", "ns_per_op",
           "of_cell_median", "control_ratio")
 
 
@@ -58,7 +57,7 @@ def points_of(document, host):
     rows = [(sample, False) for sample in document.samples] + [(c, True) for c in document.control]
     for sample, is_control in rows:
         if sample.host == host and sample.pass_name == "time" and judge.counts(sample):
-            value = recompute.sample_values(sample).get(METRIC)
+            value = recompute.sample_values(sample).get(document.clock(sample.workload))
             if value:
                 found.append((sample, is_control, value))
     cells = {}

@@ -1,11 +1,11 @@
-"""What is paid in memory for time: peak RSS against CPU time, both relative to the baseline.
+"""What is paid in memory for time: peak RSS against time, both relative to the baseline.
 Depends on load.py and style.py."""
 
 import math
 
 import style
 
-TIME, MEMORY = "cpu_ns_per_op", "peak_rss_bytes"
+MEMORY = "peak_rss_bytes"
 TITLE = "Time against memory"
 PLOT_IN, LEFT_IN, RIGHT_IN, FOOT_IN = 4.25, 0.75, 0.3, 0.5
 NAMES_WITHIN = 6  # ranked backends; the names of more would tangle, and stand above the plot
@@ -44,7 +44,7 @@ def draw(document):
     sheet.legend(0.0, key, lines=False)
     axes = sheet.axes(LEFT_IN, key_in, style.WIDTH_IN - LEFT_IN - RIGHT_IN, PLOT_IN)
     sheet.text(style.MARGIN_IN, key_in + PLOT_IN + 0.26, "↙ better", size=style.PANEL_PT)
-    limit_axes(axes, limits)
+    limit_axes(axes, limits, document.clock_word())
     draw_frontier(axes, best)
     draw_points(axes, document, ranked, points, cells)
     draw_intervals(axes, document, points, bars)
@@ -67,19 +67,20 @@ def subtitle(document, bars, partial):
     else:
         text += "No intervals: they need at least 20 rounds. "
     return (text + "Dashed: no backend lies below it."
-            + (" *: fewer workloads, so not on it." if partial else ""))
+            + (" *: fewer workloads, so not on it." if partial else "")
+            + (f" {document.clock_note()}" if document.clock_note() else ""))
 
 
 def ratios(document, workload, backend):
     """(time, memory) of a cell; of the suite, where `workload` is None. Each may be None."""
-    rows = [document.cell(workload, backend, metric) for metric in (TIME, MEMORY)]
+    rows = document.time_of(workload, backend), document.cell(workload, backend, MEMORY)
     return tuple(row.ratio if row else None for row in rows)
 
 
 def everywhere(document, backend):
     """Whether both means are over all workloads."""
-    return all(document.overall(backend, metric).n == len(document.workloads)
-               for metric in (TIME, MEMORY) if document.overall(backend, metric))
+    rows = document.time_of(None, backend), document.overall(backend, MEMORY)
+    return all(row.n == len(document.workloads) for row in rows if row)
 
 
 def per_workload(document, backend):
@@ -101,7 +102,7 @@ def frontier(points):
 
 def interval(document, backend):
     """(lo, hi) of the time over all workloads; () where there is none."""
-    row = document.overall(backend, TIME)
+    row = document.time_of(None, backend)
     return () if row.lo is None else (row.lo, row.hi)
 
 
@@ -119,11 +120,11 @@ def inside(point, limits):
     return all(low <= value <= high for value, (low, high) in zip(point, limits))
 
 
-def limit_axes(axes, limits):
+def limit_axes(axes, limits, word):
     for axis, (low, high) in zip((axes.xaxis, axes.yaxis), limits):
         style.ratio_axis(axis, low, high, 9)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(low, high)
-    axes.set_xlabel("CPU time ratio (lower is faster)")
+    axes.set_xlabel(f"{word} ratio (lower is faster)")
     axes.set_ylabel("peak RSS ratio (lower is smaller)")
     axes.tick_params(labelsize=style.SMALL_PT)
     axes.axvline(1.0, color=style.FAINT, linewidth=0.9, zorder=0)
@@ -298,7 +299,7 @@ def table(document, backends, best):
             if None in pair:
                 missing = document.why_missing(workload, backend.id,
                                                "time" if pair[0] is None else "memory")
-            time = document.cell(workload, backend.id, TIME)
+            time = document.time_of(workload, backend.id)
             ends = (time.lo, time.hi) if time else (None, None)
             rows.append((workload or "geometric mean", backend.id, int(backend.ranked), pair[0],
                          *ends, pair[1], int(on), missing))
@@ -309,6 +310,6 @@ def alt(document, ranked, points, best):
     said = "; ".join(f"{b.id} {points[b.id][0]:.2f} time, {points[b.id][1]:.2f} memory"
                      for b in ranked)
     on = ", ".join(b.id for b in ranked if points[b.id] in best)
-    return (f"Scatter plot of peak RSS against CPU time relative to {document.baseline}, geometric "
+    return (f"Scatter plot of peak RSS against {document.clock_word()} relative to {document.baseline}, geometric "
             f"means over {style.plural(len(document.workloads), 'workload')}; lower is better on "
             f"both axes. {said}. On the frontier: {on}.")

@@ -1,12 +1,12 @@
-"""CPU time of every backend relative to the baseline: a dot and its interval for each workload,
-the geometric mean last where there are several. Depends on load.py and style.py."""
+"""Time of every backend relative to the baseline: a dot and its interval for each workload,
+the geometric mean last where there are several. CPU time, or the wall where threads run at once.
+Depends on load.py and style.py."""
 
 import math
 
 import style
 
-METRIC = "cpu_ns_per_op"
-TITLE = "CPU time relative to the baseline"
+TITLE = "Time relative to the baseline"
 COLUMNS = 3
 PITCH_IN, PAD_IN = 0.205, 0.12  # a row; above the first and below the last
 PANEL_HEAD_IN, PANEL_FOOT_IN = 0.26, 0.5
@@ -18,9 +18,9 @@ def draw(document):
     style.expect_passes(document, "time")
     style.expect_one_machine(document)
     backends = [b for b in document.backends if b.status == "ok"]
-    backends = style.in_order(document, backends, METRIC)
+    backends = style.in_order(document, backends, document.clock(None))
     rows = [row for row in document.summary + document.suite
-            if row.metric == METRIC and row.ratio is not None]
+            if row.metric == document.clock(row.workload) and row.ratio is not None]
     if not any(row.backend != document.baseline for row in rows):
         raise style.NothingToDraw("no backend was timed beside the baseline: run with two or more "
                                   "in -b")
@@ -32,7 +32,8 @@ def draw(document):
     columns = min(COLUMNS, len(panels))
     lines = math.ceil(len(panels) / columns)
     line_in = PANEL_HEAD_IN + height + PANEL_FOOT_IN
-    title = f"CPU time relative to {document.baseline}"
+    word = document.clock_word()
+    title = f"{word[0].upper()}{word[1:]} relative to {document.baseline}"
     sheet = style.Sheet(document, (title, subtitle(document, rows)), lines * line_in, ("time",))
 
     left = style.MARGIN_IN + max(style.text_width_in(text, style.TEXT_PT) for text in labels) + 0.1
@@ -62,13 +63,17 @@ def places_of(document):
 
 def subtitle(document, rows):
     text = "Dot: ratio paired by round (Hodges-Lehmann). "
-    if document.has_intervals(METRIC):
+    if document.has_intervals():
         text += "Bar: 95 % interval (exact signed-rank). "
     else:
         text += "No intervals: they need at least 6 rounds. "
     if len(document.workloads) > 1:
         text += f"Geometric mean: {mean_bar(document)}. "
     text += "Left of the line is faster."
+    if document.clock_note():
+        text += f" {document.clock_note()}"
+    if any(workload.is_oversubscribed for workload in document.workloads):
+        text += " !: more threads than CPUs."
     if any(row.workload is None and row.n < len(document.workloads) for row in rows):
         text += " *: over fewer workloads than the others."
     return text
@@ -76,7 +81,7 @@ def subtitle(document, rows):
 
 def mean_bar(document):
     """What stands behind the interval of the panel over all workloads."""
-    method = document.mean_intervals(METRIC)
+    method = document.mean_intervals(document.clock(None))
     if method is None:
         return "an interval needs 20 rounds"
     return "bootstrap over rounds (BCa)" if "BCa" in method else "interval over rounds"
@@ -91,8 +96,9 @@ def limits(rows):
 
 def draw_panel(axes, document, workload, placed):
     glyphs = style.glyphs(document)
-    title = workload or "geometric mean"
-    axes.set_title(title, fontsize=style.PANEL_PT, loc="left", pad=5, weight="bold")
+    title, points = panel_title(axes, workload)
+    axes.set_title(title, fontsize=points, loc="left", pad=5, weight="bold")
+    say_clock(axes, document, workload)
     if workload is None:
         axes.set_facecolor("#f4f4f4")
     axes.axvline(1.0, color=style.INK, linewidth=0.9, zorder=1)
@@ -102,7 +108,7 @@ def draw_panel(axes, document, workload, placed):
         axes.axhline(floors[0] - PITCH_IN / 2 - 0.08, color=style.FAINT, linewidth=0.8)
     for backend, y in placed:
         axes.axhline(y, color=style.FAINT, linewidth=0.5, zorder=0)
-        row = document.cell(workload, backend.id, METRIC)
+        row = document.time_of(workload, backend.id)
         beside = {"transform": axes.get_yaxis_transform(), "va": "center",
                   "fontsize": style.SMALL_PT}
         if row is None or row.ratio is None:
@@ -124,29 +130,48 @@ def draw_panel(axes, document, workload, placed):
                   color=style.INK if backend.ranked else style.QUIET, **beside)
 
 
+def panel_title(axes, workload):
+    """(text, points): a long name is smaller, and loses its middle if that is not enough."""
+    text = workload or "geometric mean"
+    room = axes.get_position().width * style.WIDTH_IN + VALUE_IN
+    points = (style.PANEL_PT if style.text_width_in(text, style.PANEL_PT, "bold") <= room
+              else style.SMALL_PT)
+    return style.fitted(text, room, points, "bold"), points
+
+
+def say_clock(axes, document, workload):
+    """At the right end of the scale: whether it is of the wall, and of too many threads."""
+    found = next((w for w in document.workloads if w.id == workload), None)
+    if found is not None:
+        marks = ["wall"] if found.is_wall and found.clock != document.clock(None) else []
+        marks += ["!"] if found.is_oversubscribed else []
+        axes.text(1.04, 0.0, " ".join(marks), transform=axes.transAxes, va="top",
+                  fontsize=style.SMALL_PT)
+
+
 def table(document, backends):
     rows = []
     for workload in places_of(document):
         for backend in backends:
-            row = document.cell(workload, backend.id, METRIC)
+            row, metric = document.time_of(workload, backend.id), document.clock(workload)
             name = workload or "geometric mean"
             if row is None or row.ratio is None:
                 why = document.why_missing(workload, backend.id, "time")
-                rows.append((name, backend.id, METRIC, 0, None, None, None, why))
+                rows.append((name, backend.id, metric, 0, None, None, None, why))
             else:
-                rows.append((name, backend.id, METRIC, row.n, row.ratio, row.lo, row.hi, None))
+                rows.append((name, backend.id, metric, row.n, row.ratio, row.lo, row.hi, None))
     return rows
 
 
 def alt(document, backends):
     said = []
     for backend in backends:
-        row = document.cell(places_of(document)[-1], backend.id, METRIC)
+        row = document.time_of(places_of(document)[-1], backend.id)
         if row and row.ratio and not backend.is_baseline:
             interval = f" ({row.lo:.2f} to {row.hi:.2f})" if row.lo else ""
             said.append(f"{backend.id} {row.ratio:.2f}{interval}"
                         + ("" if backend.ranked else ", a floor"))
     what = "Geometric means" if len(document.workloads) > 1 else "Ratios"
-    return (f"Dot plot of CPU time relative to {document.baseline} for "
+    return (f"Dot plot of {document.clock_word()} relative to {document.baseline} for "
             f"{style.plural(len(document.workloads), 'workload')}; below 1 is faster. "
             f"{what}: {'; '.join(said) or 'none'}.")

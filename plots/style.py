@@ -63,6 +63,10 @@ def expect_one_machine(document):
                             f"`pyallocbench compare {document.path}` tells of all")
 
 
+class NotAsked(NothingToDraw):
+    """The run was not about this, as most are not: no news unless the picture is asked for."""
+
+
 class NotMade(NothingToDraw):
     """The document has no sample of `passes`, which this picture is about."""
 

@@ -37,7 +37,7 @@ def overall(document, backend, metric):
     """The geometric mean, and over how many workloads where that is not all."""
     row, workloads = document.overall(backend, metric), len(document.workloads)
     partial = row is not None and 0 < row.n < workloads
-    text = time_ratio(document, row) if metric == "cpu_ns_per_op" else ratio(row)
+    text = time_ratio(document, row) if metric == document.clock(None) else ratio(row)
     return text + (f" ({row.n} of {workloads})" if partial else "")
 
 
@@ -71,12 +71,12 @@ def ordered(document):
 
 
 def overview(document):
-    header = ["backend", "CPU time, ratio", "peak RSS, ratio", "F_peak", "F_ret, %", "internal, %"]
+    header = ["backend", f"{document.clock_word()}, ratio", "peak RSS, ratio", "F_peak", "F_ret, %", "internal, %"]
     rows = []
     for backend in ordered(document):
         rows.append([
             name(backend),
-            overall(document, backend.id, "cpu_ns_per_op"),
+            overall(document, backend.id, document.clock(None)),
             overall(document, backend.id, "peak_rss_bytes"),
             spread(document, backend.id, "f_peak", "{:.2f}"),
             spread(document, backend.id, "f_ret", "{:.0f}", 100.0),
@@ -85,18 +85,24 @@ def overview(document):
     return markdown(header, rows)
 
 
+def clock_marks(document, workload):
+    wall = ", wall" if workload.clock != document.clock(None) and workload.is_wall else ""
+    return wall + (", oversubscribed" if workload.is_oversubscribed else "")
+
+
 def details(document):
-    header = ["workload", "backend", "CPU ns/op", "ratio", "peak RSS, MiB", "F_peak", "F_ret, %",
+    word = {load.CPU: "CPU ns/op", load.WALL: "wall ns/op", load.MIXED: "ns/op"}
+    header = ["workload", "backend", word[document.clock(None)], "ratio", "peak RSS, MiB", "F_peak", "F_ret, %",
               "internal, %"]
     rows = []
     for workload in document.workloads:
         for backend in ordered(document):
             cell = {metric: document.cell(workload.id, backend.id, metric) for metric in
-                    ("cpu_ns_per_op", "peak_rss_bytes", "f_peak", "f_ret", "internal")}
-            time = cell["cpu_ns_per_op"]
+                    ("peak_rss_bytes", "f_peak", "f_ret", "internal")}
+            time = document.time_of(workload.id, backend.id)
             missing = time is None or time.median is None
             rows.append([
-                workload.id, name(backend),
+                workload.id + clock_marks(document, workload), name(backend),
                 document.why_missing(workload.id, backend.id, "time") if missing
                 else f"{time.median:.1f}",
                 time_ratio(document, time),
@@ -127,16 +133,16 @@ def circumstances(document):
 
 
 def intervals(document):
-    if document.mean_intervals("cpu_ns_per_op"):
+    if document.mean_intervals(document.clock(None)):
         return "In brackets the 95 % interval."
-    if document.has_intervals("cpu_ns_per_op"):
+    if document.has_intervals():
         return "In brackets the 95 % interval; that of the mean needs at least 20 rounds."
     return "There are no intervals: they need at least 6 rounds, that of the mean 20."
 
 
 def notes(document):
     """What a reader of the numbers above would stumble over, each a paragraph of its own."""
-    lines = []
+    lines = ["", document.clock_note()] if document.clock_note() else []
     peaks = [document.cell(w.id, b.id, "f_peak") for w in document.workloads
              for b in ordered(document)]
     if any(row and row.median is not None and round(row.median, 2) < 1 for row in peaks):

@@ -14,6 +14,7 @@ import draw
 import glyph
 import load
 import style
+from test_axes import FOUR, ONE, with_axes
 from test_passes import with_passes
 
 PICTURES = {name: module for name, module in draw.pictures().items()}
@@ -42,7 +43,7 @@ def fail_at_length(run):
     run["complete"] = False
     run["failures"] += [
         {"workload": workload, "backend": LONG, "pass": "time", "round": 0, "kind": "crashed",
-         "message": "signal 11"} for workload in ("small_ints", "strings")]
+         "message": "signal 11"} for workload in (ONE, FOUR)]
     run["backends"][2]["reason"] = "cannot open " + "/A/FOLDER/OF/MAMMOTHS" * 12
 
 
@@ -64,7 +65,7 @@ def documents():
 
     found = {}
     for change in (long, gate, many):
-        changed_one = changed(changed(golden(), with_passes), change)
+        changed_one = changed(changed(changed(golden(), with_passes), with_axes), change)
         found[change.__name__] = load.document("sample.json", changed_one["pyallocbench"])
     return found
 
@@ -98,7 +99,7 @@ class LayoutTest(unittest.TestCase):
         cls.texts = {name: texts(figure) for name, figure in cls.figures.items()}
 
     def test_every_picture_is_there(self):
-        self.assertEqual(len(self.figures), 3 * 8)
+        self.assertEqual(len(self.figures), 3 * 10)
         self.assertTrue(all(len(said) > 10 for said in self.texts.values()))
 
     def test_nothing_is_cut_off(self):
