@@ -185,6 +185,24 @@ class BadInputTest(TraceTest):
         done = self.tool("trace", "info", self.save(writer.data))
         self.expect_one_line(done, USAGE, "app.pabtrace: event 2: more bytes are alive")
 
+    def test_events_that_cannot_be(self):
+        """Whoever made them so with check sums that hold: what precedes them is told, and replayed."""
+        for name, bad, why in (
+                ("unknown", [Event(FREE, 2, 0, 7)], "a block that is not alive"),
+                ("twice", [Event(FREE, 2, 0, 0), Event(FREE, 2, 0, 0)], "a block that is not alive"),
+                ("size", [Event(MALLOC, 2, 1 << 62)], "a size that cannot be"),
+                ("thread", [Event(MALLOC, 2, 8, 0, 1000000)], "a thread that cannot be")):
+            writer = pabtrace.Writer(command="x")
+            writer.put([Event(MALLOC, 2, 100)])
+            writer.put(bad)
+            writer.note("Z")
+            good = 2 if name == "twice" else 1
+            done = self.tool("trace", "info", self.save(writer.data, f"{name}.pabtrace"))
+            self.expect_one_line(done, USAGE, why, f"{good} events before it are good")
+            self.assertIn(f"{good} events, not complete", done.stdout)
+            done = self.tool("run", "-w", f"trace:./{name}.pabtrace", "-b", "system")
+            self.expect_one_line(done, USAGE, why, f"-p trace:{name}.events={good}")
+
     def test_no_trace(self):
         _, data = self.made(count=500)
         for bad, code, words in (
