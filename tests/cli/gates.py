@@ -6,13 +6,9 @@ import pathlib
 import subprocess
 import tempfile
 
-import jsonschema
-
-from support import HANG_SECONDS, ROOT, TOOL, CliTest
+from support import HANG_SECONDS, TOOL, CliTest
 
 REGRESSION, INCONCLUSIVE = 3, 5
-SCHEMA = jsonschema.Draft202012Validator(
-    json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8")))
 SMALL = ("gate", "-q", "-w", "small_ints", "-p", "small_ints.live=20000", "-p",
          "small_ints.steps=20000")
 MEMORY_ROUNDS = 3

@@ -11,15 +11,26 @@ import subprocess
 import tempfile
 import unittest
 
+import jsonschema
+
 TOOL = os.environ["PAB_TOOL"]
 ROOT = pathlib.Path(os.environ["PAB_ROOT"])
 BROKEN = pathlib.Path(os.environ["PAB_BROKEN"])
+
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "results/schema.json").read_text(encoding="utf-8")))
 
 # Exit statuses of the binary.
 GOOD, IO_ERROR, USAGE, BAD_CELL, NOT_COMPARABLE, UNAVAILABLE = 0, 1, 2, 4, 6, 77
 
 # Longer than any command here takes: only a hang reaches it.
 HANG_SECONDS = 600
+
+
+def schema_faults(document):
+    """A line for each rule of the schema that it breaks."""
+    return [f"{list(error.absolute_path)}: {error.message[:200]}"
+            for error in SCHEMA.iter_errors(document)]
 
 
 class CliTest(unittest.TestCase):
@@ -59,6 +70,9 @@ class CliTest(unittest.TestCase):
                 capture_output=True, check=False).returncode != 0:
             self.skipTest("no compiler, or no static libc, to make a static program with")
         return program
+
+    def expect_valid(self, document):
+        self.assertEqual(schema_faults(document), [])
 
     def expect_exit(self, done, code):
         self.assertEqual(done.returncode, code, f"\nstdout: {done.stdout}\nstderr: {done.stderr}")

@@ -178,6 +178,7 @@ class AppTest(support.CliTest):
         done = self.app("--rounds", "1", "-b", "pymalloc,system", "--predict", "auto", "--",
                         sys.executable, "-c", PROGRAM)
         self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        self.expect_valid(self.document("app.json"))
         rows = self.results()["app"]["prediction"]
         self.assertEqual([(row["backend"], row["metric"]) for row in rows],
                          [("system", "cpu_ns_per_op"), ("system", "peak_rss_bytes")])

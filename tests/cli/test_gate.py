@@ -13,7 +13,7 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
-from gates import (INCONCLUSIVE, MEMORY_ROUNDS, REGRESSION, ROUNDS, SCHEMA, Planted, real_gate,
+from gates import (INCONCLUSIVE, MEMORY_ROUNDS, REGRESSION, ROUNDS, Planted, real_gate,
                    sentence)
 from support import (BAD_CELL, GOOD, HANG_SECONDS, IO_ERROR, NOT_COMPARABLE, TOOL, USAGE, CliTest)
 
@@ -22,7 +22,7 @@ class JudgeTest(Planted):
     def test_the_real_one(self):
         self.assertIn(self.made.returncode, (GOOD, REGRESSION, INCONCLUSIVE), self.made.stderr)
         whole = json.loads(real_gate()[1])
-        SCHEMA.validate(whole)
+        self.expect_valid(whole)
         run = whole["pyallocbench"]
         self.assertTrue(run["complete"])
         self.assertEqual([(row["id"], row["label"], row["role"]) for row in run["backends"]],

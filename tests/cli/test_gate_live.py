@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from gates import INCONCLUSIVE, MEMORY_ROUNDS, REGRESSION, SCHEMA, SMALL, run_gate, sentence
+from gates import INCONCLUSIVE, MEMORY_ROUNDS, REGRESSION, SMALL, run_gate, sentence
 from journal import wait_for_samples
 from support import (BAD_CELL, BROKEN, GOOD, HANG_SECONDS, NOT_COMPARABLE, TOOL, UNAVAILABLE,
                      USAGE, CliTest)
@@ -24,7 +24,7 @@ class LiveTest(CliTest):
         self.expect_exit(done, REGRESSION)
         self.assertIn("instructions.per_op", sentence(done))
         run = self.document()["pyallocbench"]
-        SCHEMA.validate(self.document())
+        self.expect_valid(self.document())
         self.assertEqual(run["gate"]["result"], "REGRESSION")
         self.assertEqual({row["family"] for row in run["gate"]["findings"]}, {"instructions"})
 
@@ -119,7 +119,7 @@ class LiveTest(CliTest):
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("kept in out.json, and not judged; `compare` shows it", lines[0])
         document = self.document()
-        SCHEMA.validate(document)
+        self.expect_valid(document)
         self.assertFalse(document["pyallocbench"]["complete"])
         self.assertNotIn("result", document["pyallocbench"]["gate"])
         self.assertGreaterEqual(len(document["pyallocbench"]["samples"]), 8)
