@@ -340,8 +340,8 @@ static enum pab_status prepare(struct pab_app *app, struct pab_app_recordings *r
         return status;
     }
     say(app, "recording it, and how it begins");
-    status = pab_app_recordings_make(recordings, &app->program, arguments->trace, arguments->output,
-                                     &request, err);
+    pab_app_recordings_place(recordings, arguments->trace, arguments->output);
+    status = pab_app_recordings_make(recordings, &app->program, &request, err);
     return status == PAB_OK ? check_arms(arguments, &recordings->plan, err) : status;
 }
 

@@ -115,18 +115,26 @@ static enum pab_status plan_replays(struct pab_app_recordings *recordings,
     return status;
 }
 
-enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
-                                        const struct pab_program *program, const char *trace,
-                                        const char *output, const struct pab_request *request,
-                                        struct pab_error *err)
+void pab_app_recordings_place(struct pab_app_recordings *recordings, const char *trace,
+                              const char *output)
 {
-    enum pab_status status = PAB_OK;
-    if (strcmp(trace, "auto") == 0) {
-        name_recording(output, recordings->path, sizeof(recordings->path));
-        status = record(recordings->path, program, true, err);
-    } else {
+    recordings->is_there = strcmp(trace, "auto") != 0;
+    if (recordings->is_there) {
         snprintf(recordings->path, sizeof(recordings->path), "%s%s",
                  strchr(trace, '/') != NULL ? "" : "./", trace);
+    } else {
+        name_recording(output, recordings->path, sizeof(recordings->path));
+        (void)unlink(recordings->path); /* an older one must not pass for it */
+    }
+}
+
+enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
+                                        const struct pab_program *program,
+                                        const struct pab_request *request, struct pab_error *err)
+{
+    enum pab_status status = PAB_OK;
+    if (!recordings->is_there) {
+        status = record(recordings->path, program, true, err);
     }
     if (status != PAB_OK) {
         return status;

@@ -8,19 +8,23 @@
 #include "harness/program.h"
 
 struct pab_app_recordings {
+    const char *document;     /* of the caller: a recording that is made lies beside it */
     struct pab_plan plan;     /* of their replays: the program's first */
     bool counts_instructions; /* so the program's must be counted, too */
     char scratch[4096];       /* folder of the one that nobody keeps; "": there is none */
     char path[4200];          /* the program's */
+    bool is_there;            /* that file */
 };
 
-/* Of a program that was checked. `trace` is a file, or "auto": then the program is recorded first,
- * into OUTPUT with the suffix .pabtrace. `request` says all but the workloads and the passes. A
- * recording of a program that does nothing that cannot be made is left out. */
+/* The program's recording: `trace` is a file, or "auto": then it is made, as OUTPUT with the suffix
+ * .pabtrace. */
+void pab_app_recordings_place(struct pab_app_recordings *recordings, const char *trace,
+                              const char *output);
+/* Once it is placed, of a program that was checked. `request` says all but the workloads and the
+ * passes. A recording of a program that does nothing that cannot be made is left out. */
 enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
-                                        const struct pab_program *program, const char *trace,
-                                        const char *output, const struct pab_request *request,
-                                        struct pab_error *err);
+                                        const struct pab_program *program,
+                                        const struct pab_request *request, struct pab_error *err);
 
 /* NULL: a program that does nothing was not recorded. */
 const char *pab_app_recordings_nothing(const struct pab_app_recordings *recordings);
