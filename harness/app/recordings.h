@@ -8,7 +8,6 @@
 #include "harness/program.h"
 
 struct pab_app_recordings {
-    const char *document;     /* of the caller: a recording that is made lies beside it */
     struct pab_plan plan;     /* of their replays: the program's first */
     bool counts_instructions; /* so the program's must be counted, too */
     char scratch[4096];       /* folder of the one that nobody keeps; "": there is none */
