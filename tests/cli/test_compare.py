@@ -23,7 +23,7 @@ TEXTS = ("workload", "backend", "host", "metric", "unit", "family", "verdict", "
 COUNTS = ("workloads", "n_base", "n_head")
 REALS = ("base", "head", "ratio", "lo", "hi", "p", "p_adjusted", "superiority", "detectable",
          "heterogeneity")
-TRUTHS = ("paired", "advisory", "forced")
+TRUTHS = ("paired", "advisory", "forced", "oversubscribed")
 
 
 def slowed(document, backend, factor):

@@ -446,6 +446,27 @@ static void one_time_is_judged(void **state)
     pab_reading_close(reading);
 }
 
+/* ... or the wall, where threads run at once. */
+static void walls_are_judged(void **state)
+{
+    (void)state;
+    json_t *document = made_arms("w");
+    json_t *workload = json_array_get(json_object_get(made_run(document), "workloads"), 0);
+    json_object_set_new(workload, "clock", json_string("wall"));
+    for (unsigned r = 0; r < 20; r++) {
+        for (int i = 0; i < 2; i++) {
+            json_t *row = made_time(document, "w", i == 0 ? "p@base" : "p@head", r, 100 + 20 * i);
+            json_object_set_new(row, "reps_wall_ns", json_pack("[f]", 1000.0 - 500 * i));
+        }
+    }
+    struct pab_reading *reading = made_reading(document);
+    struct pab_comparison *comparison = arms(reading, 0, UINT32_MAX);
+    expect_call(the_row(comparison, "w", "p", "wall_ns_per_op"), PAB_CALL_BETTER);
+    expect_call(the_row(comparison, "w", "p", "cpu_ns_per_op"), PAB_CALL_NOT_JUDGED);
+    pab_comparison_free(comparison);
+    pab_reading_close(reading);
+}
+
 /* --- the suite -------------------------------------------------------------------------------- */
 
 static void suite(void **state)
@@ -573,6 +594,7 @@ int main(void)
         cmocka_unit_test(windows),
         cmocka_unit_test(one_sided),
         cmocka_unit_test(one_time_is_judged),
+        cmocka_unit_test(walls_are_judged),
         cmocka_unit_test(suite),
         cmocka_unit_test(clocks_that_differ),
         cmocka_unit_test(adjustment),
