@@ -36,17 +36,24 @@ static void thin_out(void)
     tick_every(2 * demand.tick_calls);
 }
 
+static void refuse_more(void)
+{
+    struct pab_error err;
+    pab_fail(&err, PAB_NO_MEMORY,
+             "it has %.1f GiB of blocks live and wants more, but %.1f GiB is all that was free "
+             "here, for them and for what counts them; give it smaller parameters (-p), or free "
+             "memory",
+             (double)demand.counting.counts.live_bytes / 0x1p30,
+             (double)demand.room_bytes / 0x1p30);
+    pab_worker_refuse("oom", &err);
+}
+
 /* A machine that starts to swap, or to kill, is no place to count on: an eighth of what was free has
  * to stay. What accounting takes itself is part of what is gone. */
 static void expect_room(uint64_t live_bytes)
 {
-    struct pab_error err;
-    if (live_bytes > PAB_ROOM_SMALL_BYTES && pab_room_bytes() < demand.room_bytes / 8) {
-        pab_fail(&err, PAB_NO_MEMORY,
-                 "it has %.1f GiB of blocks live and wants more, but %.1f GiB is all that was free "
-                 "here; give it smaller parameters (-p), or free memory",
-                 (double)live_bytes / 0x1p30, (double)demand.room_bytes / 0x1p30);
-        pab_worker_refuse("oom", &err);
+    if (live_bytes > PAB_ROOM_SMALL_BYTES && pab_room_left_bytes() < demand.room_bytes / 8) {
+        refuse_more();
     }
 }
 
@@ -85,7 +92,8 @@ void pab_measure_demand(const struct pab_workload *workload, struct pab_run *run
     }
     run->on_phase = record_phase;
     tick_every(FIRST_TICK_CALLS);
-    demand.room_bytes = pab_room_bytes();
+    pab_counting_on_full(counting, refuse_more);
+    demand.room_bytes = pab_room_left_bytes();
     demand.began_ns = pab_wall_ns();
     workload->body(run);
     const struct pab_counts *counts = &counting->counts;

@@ -1,23 +1,33 @@
 #include "harness/room.h"
 
 #include "harness/limits.h"
+#include "harness/self.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
 
-uint64_t pab_room_bytes(void)
+/* Beside what takes `mapped_bytes` of the address space that is allowed. */
+static uint64_t room_beside(uint64_t mapped_bytes)
 {
     struct pab_limits limits;
     struct rlimit space;
     pab_limits_read("", &limits);
     uint64_t room = limits.memory_bytes / 8 * 7;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
-        uint64_t left = space.rlim_cur > PAB_INPUTS_RESERVE_BYTES
-                            ? space.rlim_cur - PAB_INPUTS_RESERVE_BYTES
-                            : 0;
+        uint64_t left = space.rlim_cur > mapped_bytes ? space.rlim_cur - mapped_bytes : 0;
         room = left < room ? left : room;
     }
     return room;
+}
+
+uint64_t pab_room_bytes(void)
+{
+    return room_beside(PAB_INPUTS_RESERVE_BYTES);
+}
+
+uint64_t pab_room_left_bytes(void)
+{
+    return room_beside(pab_mapped_bytes());
 }
 
 bool pab_room_lacks(uint64_t live_bytes, char *why, size_t why_bytes)

@@ -1,4 +1,6 @@
-/* harness/room.h -- whether what a body needs fits into this machine. Depends on libc, limits.h. */
+/* harness/room.h -- whether what a body needs fits into this machine. Depends on libc, limits.h,
+ * self.h.
+ */
 #ifndef PAB_HARNESS_ROOM_H
 #define PAB_HARNESS_ROOM_H
 
@@ -12,6 +14,9 @@
 /* What a worker may fill without harm to others: seven eighths of what is free now, within its
  * control groups' limits and its own limit of address space. */
 uint64_t pab_room_bytes(void);
+
+/* The same for this process, which has taken some of its address space already. */
+uint64_t pab_room_left_bytes(void);
 
 /* So much has room everywhere: nobody looks. */
 #define PAB_ROOM_SMALL_BYTES ((uint64_t)256 << 20)

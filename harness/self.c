@@ -49,6 +49,13 @@ uint64_t pab_rss_bytes(void)
     return strtoull(resident + 1, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t pab_mapped_bytes(void)
+{
+    char text[128];
+    read_small("/proc/self/statm", text, sizeof(text)); /* the first field, in pages */
+    return strtoull(text, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* The number in kB behind `name` in a file of /proc; 0 when there is none. */
 static uint64_t read_kilobytes(const char *path, const char *name)
 {

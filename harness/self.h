@@ -12,7 +12,10 @@ uint64_t pab_cpu_ns(void);  /* CLOCK_PROCESS_CPUTIME_ID: all threads, user and k
  * so it may lag by some 64 pages. */
 uint64_t pab_rss_bytes(void);
 
-/* The same to the page, by a walk over the page tables: a millisecond for some 100 MiB. */
+/* Address space that is in use, likewise. */
+uint64_t pab_mapped_bytes(void);
+
+/* The resident set to the page, by a walk over the page tables: a millisecond for some 100 MiB. */
 uint64_t pab_rss_exact_bytes(void);
 
 /* Starts a new high-water mark (writes 5 to clear_refs); false where that is not permitted. */

@@ -34,12 +34,15 @@ static struct pab_counting_entry *table_new(size_t size)
     return (struct pab_counting_entry *)pab_pages_map(size * sizeof(struct pab_counting_entry));
 }
 
-static void table_grow(struct pab_counting *counting)
+static bool table_grow(struct pab_counting *counting)
 {
     struct pab_counting_entry *old = counting->table;
     size_t old_size = counting->table_size;
-    counting->table = table_new(2 * old_size);
-    PAB_CHECK(counting->table != NULL);
+    struct pab_counting_entry *grown = table_new(2 * old_size);
+    if (grown == NULL) {
+        return false;
+    }
+    counting->table = grown;
     counting->table_size = 2 * old_size;
     for (size_t i = 0; i < old_size; i++) {
         if (old[i].block != 0) {
@@ -47,6 +50,20 @@ static void table_grow(struct pab_counting *counting)
         }
     }
     pab_pages_release(old, old_size * sizeof(*old));
+    return true;
+}
+
+/* One more block can be counted. Asked before the heap is: what cannot be counted is not taken. */
+static bool table_has_room(struct pab_counting *counting)
+{
+    if ((counting->counts.live_blocks + 1) * 3 <= counting->table_size * 2 ||
+        table_grow(counting)) {
+        return true;
+    }
+    if (counting->on_full != NULL) {
+        counting->on_full();
+    }
+    return false;
 }
 
 static void table_remove(struct pab_counting *counting, struct pab_counting_entry *entry)
@@ -79,9 +96,6 @@ static void count_block(struct pab_counting_layer *layer, const void *ptr, size_
 {
     struct pab_counting *counting = layer->owner;
     struct pab_counts *counts = &counting->counts;
-    if ((counts->live_blocks + 1) * 3 > counting->table_size * 2) {
-        table_grow(counting);
-    }
     struct pab_counting_entry *entry = find_entry(counting, (uintptr_t)ptr);
     PAB_CHECK(entry->block == 0); /* else the heap gave a live block out again */
     entry->block = (uintptr_t)ptr;
@@ -136,22 +150,27 @@ static void *counting_malloc(void *ctx, size_t size)
 {
     struct pab_counting_layer *layer = (struct pab_counting_layer *)ctx;
     count_request(layer, PAB_CALL_MALLOC, size, NULL);
-    return finish_request(layer, NULL, layer->inner.malloc(layer->inner.ctx, size), size);
+    bool has_room = table_has_room(layer->owner);
+    void *block = has_room ? layer->inner.malloc(layer->inner.ctx, size) : NULL;
+    return finish_request(layer, NULL, block, size);
 }
 
 static void *counting_calloc(void *ctx, size_t count, size_t size)
 {
     struct pab_counting_layer *layer = (struct pab_counting_layer *)ctx;
     count_request(layer, PAB_CALL_CALLOC, count * size, NULL);
-    return finish_request(layer, NULL, layer->inner.calloc(layer->inner.ctx, count, size),
-                          count * size);
+    bool has_room = table_has_room(layer->owner);
+    void *block = has_room ? layer->inner.calloc(layer->inner.ctx, count, size) : NULL;
+    return finish_request(layer, NULL, block, count * size);
 }
 
 static void *counting_realloc(void *ctx, void *ptr, size_t size)
 {
     struct pab_counting_layer *layer = (struct pab_counting_layer *)ctx;
     count_request(layer, PAB_CALL_REALLOC, size, ptr);
-    return finish_request(layer, ptr, layer->inner.realloc(layer->inner.ctx, ptr, size), size);
+    bool has_room = ptr != NULL || table_has_room(layer->owner);
+    void *block = has_room ? layer->inner.realloc(layer->inner.ctx, ptr, size) : NULL;
+    return finish_request(layer, ptr, block, size);
 }
 
 static void counting_free(void *ctx, void *ptr)
@@ -213,6 +232,11 @@ void pab_counting_detach(struct pab_counting *counting)
 void pab_counting_set_tick(struct pab_counting *counting, uint64_t calls, pab_tick tick, void *arg)
 {
     pab_ticker_set(&counting->ticker, counting->counts.calls_total, calls, tick, arg);
+}
+
+void pab_counting_on_full(struct pab_counting *counting, void (*on_full)(void))
+{
+    counting->on_full = on_full;
 }
 
 size_t pab_counting_requested(const struct pab_counting *counting, const void *ptr)

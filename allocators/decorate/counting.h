@@ -28,7 +28,7 @@ struct pab_counts {
     uint64_t peak_calls;             /* calls_total when peak_bytes were live for the first time */
     uint64_t domain_live_bytes[PAB_DOMAIN_COUNT];
     struct pab_sizes sizes; /* of all blocks that were taken, resized ones once more */
-    uint64_t hash; /* of all calls until now; PAB_REQUEST_HASH_INIT before the first */
+    uint64_t hash;          /* of all calls until now; PAB_REQUEST_HASH_INIT before the first */
 };
 
 struct pab_counting {
@@ -41,6 +41,7 @@ struct pab_counting {
     } layers[PAB_DOMAIN_COUNT];
     struct pab_ticker ticker;
     struct pab_heap *heap;
+    void (*on_full)(void);
     struct pab_counting_entry *table;
     size_t table_size; /* a power of two */
 };
@@ -53,6 +54,10 @@ void pab_counting_detach(struct pab_counting *counting);
 
 /* Calls `tick` with the live requested bytes after every `calls` calls from now on; 0: never. */
 void pab_counting_set_tick(struct pab_counting *counting, uint64_t calls, pab_tick tick, void *arg);
+
+/* `on_full` is called where the side table wants to grow and the system grants no memory; if it
+ * returns, or there is none, the request gets NULL. */
+void pab_counting_on_full(struct pab_counting *counting, void (*on_full)(void));
 
 /* What `ptr`, a live block, was asked for. */
 size_t pab_counting_requested(const struct pab_counting *counting, const void *ptr);
