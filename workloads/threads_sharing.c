@@ -28,10 +28,10 @@ enum { THREADS, LIVE, STEPS, SIZE, WRITES, DEALT };
 
 static const struct pab_param threads_sharing_params[] = {
     PAB_CREW_PARAM,
-    {"live", "blocks held by all threads together", "blocks", 256, 1100000, PAB_CREW_MAX, 10000000},
+    {"live", "blocks held by all threads together", "blocks", 256, 1300000, PAB_CREW_MAX, 10000000},
     {"steps", "writes, by all threads together", "writes", 2000000, 8000000, PAB_CREW_MAX,
      1000000000},
-    {"size", "one block", "bytes", 32, 0, 8, 512},
+    {"size", "one block, or a word less", "bytes", 32, 0, 16, 512},
     {"writes", "writes to blocks between two that are replaced", "writes", 100, 0, 1, 1000000},
     {"dealt", "whether one thread makes the first blocks of all", PAB_PARAM_WAYS, 1, 1, 0, 1},
     {0},
@@ -42,6 +42,7 @@ static const struct pab_param threads_sharing_params[] = {
 
 struct hand {
     uint64_t **blocks;
+    struct pab_rng rng;
     uint64_t sum;
 };
 
@@ -70,16 +71,20 @@ static const struct pab_alloc *domain_of(struct threads_sharing *w, unsigned mem
     return &pab_crew_heap(w->crew, w->run, member)->domain[PAB_DOMAIN_OBJ];
 }
 
-static uint64_t *make(struct threads_sharing *w, unsigned member, uint64_t tag)
+/* Of `size` bytes or a word less, as ints and floats are; by `member`, for the owner of `hand`. */
+static uint64_t *make(struct threads_sharing *w, unsigned member, struct hand *hand)
 {
-    return pab_tagged_new(domain_of(w, member), w->params[SIZE], tag);
+    uint64_t random = pab_rng_next(&hand->rng);
+    uint64_t size = w->params[SIZE];
+    uint64_t less = random % 2 == 1 ? sizeof(uint64_t) : 0;
+    return pab_tagged_new(domain_of(w, member), size - less, random);
 }
 
 static void deal(struct threads_sharing *w)
 {
     for (uint64_t i = 0; i < blocks_each(w); i++) {
         for (uint64_t to = 0; to < w->params[THREADS]; to++) {
-            w->hands[to]->blocks[i] = make(w, 0, i);
+            w->hands[to]->blocks[i] = make(w, 0, w->hands[to]);
         }
     }
 }
@@ -87,7 +92,7 @@ static void deal(struct threads_sharing *w)
 static void build(void *state, unsigned member)
 {
     struct threads_sharing *w = state;
-    w->hands[member]->sum = 0;
+    struct hand *hand = w->hands[member];
     if (w->params[DEALT] != 0) {
         if (member == 0) {
             deal(w);
@@ -95,7 +100,7 @@ static void build(void *state, unsigned member)
         return;
     }
     for (uint64_t i = 0; i < blocks_each(w); i++) {
-        w->hands[member]->blocks[i] = make(w, member, i);
+        hand->blocks[i] = make(w, member, hand);
         if (i % TURN_STEPS == 0) {
             pab_crew_pause(w->crew, member);
         }
@@ -106,7 +111,7 @@ static void replace(struct threads_sharing *w, unsigned member, uint64_t index)
 {
     struct hand *hand = w->hands[member];
     hand->sum += pab_tagged_free(domain_of(w, member), hand->blocks[index]);
-    hand->blocks[index] = make(w, member, index);
+    hand->blocks[index] = make(w, member, hand);
 }
 
 static void work(void *state, unsigned member)
@@ -190,6 +195,10 @@ static void threads_sharing_body(struct pab_run *run)
     struct threads_sharing *w = run->state;
     uint64_t threads = w->params[THREADS];
     w->run = run;
+    for (uint64_t i = 0; i < threads; i++) {
+        pab_rng_seed(&w->hands[i]->rng, run->seed + i);
+        w->hands[i]->sum = 0;
+    }
     pab_run_phase(run, PAB_PHASE_BUILD);
     pab_crew_run(w->crew, run, build, w);
     pab_run_phase(run, PAB_PHASE_STEADY);

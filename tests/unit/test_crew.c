@@ -278,7 +278,7 @@ static void *lot_malloc(void *ctx, size_t size)
         return block;
     }
     block = lot->bytes + lot->used;
-    lot->used += size;
+    lot->used += (size + 31) / 32 * 32;
     assert_true(lot->used <= sizeof(lot->bytes));
     return block;
 }
