@@ -129,6 +129,7 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
     json_object_set_new(out, "mem_calls", integer(demand->domain_calls[PAB_DOMAIN_MEM]));
     json_object_set_new(out, "obj_calls", integer(demand->domain_calls[PAB_DOMAIN_OBJ]));
     json_object_set_new(out, "peak_live_bytes", integer(demand->peak_live_bytes));
+    json_object_set_new(out, "time_peak_live_bytes", integer(known->time.peak_live_bytes));
     json_object_set_new(out, "peak_blocks", integer(demand->peak_blocks));
     json_object_set_new(out, "request_hash", hex(demand->request_hash));
     json_object_set_new(out, "time_request_hash", hex(known->time.request_hash));
@@ -138,6 +139,27 @@ static json_t *demand_to_json(const struct pab_demand_known *known)
         out, "curve",
         json_pack("{s:o, s:o, s:o}", "calls", calls, "t_ms", t_ms, "live_bytes", live));
     return out;
+}
+
+static json_t *sizes_to_json(const struct pab_sizes *sizes)
+{
+    json_t *out = json_array();
+    for (size_t domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
+        json_t *blocks = json_array();
+        for (size_t i = 0; i < PAB_SIZE_CLASSES; i++) {
+            json_array_append_new(blocks, integer(sizes->blocks[domain][i]));
+        }
+        json_array_append_new(out, blocks);
+    }
+    return out;
+}
+
+/* What litter is made of, so that a run that is resumed makes the same. */
+static void set_sizes(json_t *row, const struct pab_demand_known *known)
+{
+    json_t *demand = json_object_get(row, "demand");
+    json_object_set_new(demand, "sizes", sizes_to_json(&known->memory.sizes));
+    json_object_set_new(demand, "time_sizes", sizes_to_json(&known->time.sizes));
 }
 
 /* What a workload gives and asks for under one variant's settings. */
@@ -171,14 +193,31 @@ json_t *pab_workload_to_json(const struct pab_planned_workload *planned,
     json_object_set_new(out, "params", pab_params_to_json(workload, planned->params));
     json_object_set_new(out, "memory_params", pab_params_to_json(workload, planned->memory_params));
     set_known(out, &variants->options[0], &demand[0]);
+    if (planned->age_percent != 0) {
+        set_sizes(out, &demand[0]);
+    }
     json_t *others = json_array();
     for (size_t i = 1; i < variants->count; i++) {
         json_t *other = json_object();
         set_known(other, &variants->options[i], &demand[i]);
+        if (planned->age_percent != 0) {
+            set_sizes(other, &demand[i]);
+        }
         json_array_append_new(others, other);
     }
     json_object_set_new(out, "variants", others);
     return out;
+}
+
+/* What is not there is zero. */
+static void read_sizes(const json_t *json, struct pab_sizes *out)
+{
+    for (size_t domain = 0; domain < PAB_DOMAIN_COUNT; domain++) {
+        const json_t *blocks = json_array_get(json, domain);
+        for (size_t i = 0; i < PAB_SIZE_CLASSES; i++) {
+            out->blocks[domain][i] = (uint64_t)json_integer_value(json_array_get(blocks, i));
+        }
+    }
 }
 
 static bool read_known(const json_t *json, const struct pab_gc_options *options,
@@ -200,6 +239,10 @@ static bool read_known(const json_t *json, const struct pab_gc_options *options,
     known->time.request_hash = from_hex(json_object_get(demand, "time_request_hash"));
     known->memory.peak_live_bytes =
         (uint64_t)json_integer_value(json_object_get(demand, "peak_live_bytes"));
+    known->time.peak_live_bytes =
+        (uint64_t)json_integer_value(json_object_get(demand, "time_peak_live_bytes"));
+    read_sizes(json_object_get(demand, "sizes"), &known->memory.sizes);
+    read_sizes(json_object_get(demand, "time_sizes"), &known->time.sizes);
     known->memory.tick_calls = (uint64_t)json_integer_value(json_object_get(demand, "tick_calls"));
     known->memory.peak_calls = (uint64_t)json_integer_value(json_object_get(demand, "peak_calls"));
     known->curve_count = json_array_size(calls);

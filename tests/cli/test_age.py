@@ -12,6 +12,7 @@ class AgeTest(CliTest):
                          "-p", "sawtooth.live=20000")
         self.expect_exit(done, GOOD)
         document = self.document()
+        self.expect_valid(document)
         rows = {row["id"]: row for row in document["pyallocbench"]["workloads"]}
         self.assertEqual(list(rows), ["sawtooth", "sawtooth:age=25", "sawtooth:age=90"])
         self.assertEqual([row.get("age_percent") for row in rows.values()], [None, 25, 90])

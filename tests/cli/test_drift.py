@@ -12,6 +12,7 @@ class DriftTest(CliTest):
         done = self.tool("run", "--preset", "smoke", "-q", "-w", "sawtooth", "--passes", "drift",
                          "-b", ",".join(specs), "-o", "out.json", "--no-control")
         self.expect_exit(done, GOOD)
+        self.expect_valid(self.document())
         sound, leaky = (samples_of(self.document(), spec, "drift")[0] for spec in specs)
         self.assertEqual(len(sound["series"]["kept"]), sound["figures"]["bodies"])
         self.assertEqual(sound["figures"]["slope_bytes"], 0)

@@ -3,6 +3,8 @@
 
 #include "allocators/decorate/counting.h"
 #include "allocators/spec.h"
+#include "harness/collector.h"
+#include "harness/sample.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,12 +86,41 @@ static void classes_hold_their_sizes(void **state)
     assert_int_equal(pab_size_class_top(PAB_AGE_CLASSES - 1), 65536);
 }
 
+static void expect_same_litter(const struct pab_demand *was, const struct pab_demand *is)
+{
+    struct pab_age first = pab_age_of(50, was->peak_live_bytes, &was->sizes);
+    struct pab_age later = pab_age_of(50, is->peak_live_bytes, &is->sizes);
+    assert_true(first.bytes > 0);
+    assert_memory_equal(&first, &later, sizeof(first));
+}
+
+/* What litter follows from is in the journal: a run that is resumed makes the same. */
+static void a_resumed_run_knows_the_litter(void **state)
+{
+    (void)state;
+    static struct pab_demand_known known, read;
+    static struct pab_gc_variants variants = {.count = 1};
+    struct pab_planned_workload planned = {
+        .workload = pab_workload_find("sawtooth"), .id = "sawtooth:age=50", .age_percent = 50};
+    known.memory = (struct pab_demand){.calls = 9, .tick_calls = 1, .peak_live_bytes = 40 * MIB};
+    known.time = (struct pab_demand){.calls = 5, .tick_calls = 1, .peak_live_bytes = MIB};
+    known.memory.sizes.blocks[PAB_DOMAIN_OBJ][4] = 7;
+    known.memory.sizes.blocks[PAB_DOMAIN_RAW][40] = 3;
+    known.time.sizes.blocks[PAB_DOMAIN_MEM][2] = 11;
+    json_t *json = pab_workload_to_json(&planned, &variants, &known);
+    assert_true(pab_workload_from_json(json, &variants, &read));
+    json_decref(json);
+    expect_same_litter(&known.memory, &read.memory);
+    expect_same_litter(&known.time, &read.time);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_are_kept),
         cmocka_unit_test(a_young_heap_is_left_alone),
         cmocka_unit_test(classes_hold_their_sizes),
+        cmocka_unit_test(a_resumed_run_knows_the_litter),
     };
     return cmocka_run_group_tests_name("age", tests, open_heap, NULL);
 }
