@@ -111,3 +111,8 @@ void pab_text_clean(const char *text, bool keeps_lines, char *out, size_t size)
     }
     out[used] = '\0';
 }
+
+bool pab_text_is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}

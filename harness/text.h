@@ -16,6 +16,9 @@ void pab_text_item(const char *head, unsigned indent, const char *text);
 /* The same on `file`, in lines as wide as those of stdout. */
 void pab_text_print(FILE *file, const char *head, unsigned indent, const char *text);
 
+/* Whether both are there and alike, or both are NULL. */
+bool pab_text_is_same(const char *a, const char *b);
+
 /* Copies `text` as valid UTF-8 without control characters, what is none of that as '?'. Newlines
  * stay where `keeps_lines`, else they are blanks. What does not fit is cut off. */
 void pab_text_clean(const char *text, bool keeps_lines, char *out, size_t size);

@@ -1,6 +1,7 @@
 #include "harness/compare/show.h"
 
 #include "harness/compare/words.h"
+#include "harness/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,8 +35,7 @@ struct ordered {
 
 static bool is_same_workload(const struct pab_row *a, const struct pab_row *b)
 {
-    bool is_suite = a->workload == NULL || b->workload == NULL;
-    return is_suite ? a->workload == b->workload : strcmp(a->workload, b->workload) == 0;
+    return pab_text_is_same(a->workload, b->workload);
 }
 
 bool pab_show_same_block(const struct pab_row *a, const struct pab_row *b)

@@ -3,21 +3,17 @@
 #include "harness/gate/show.h"
 #include "harness/json_text.h"
 #include "harness/markup.h"
+#include "harness/text.h"
 
 /* Of one workload and family: what the worst of its findings is. */
 struct group {
     const struct pab_gate_item *first, *worst;
 };
 
-static bool is_same(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool is_member(const struct pab_gate_item *first, const struct pab_gate_item *item)
 {
-    return is_same(item->label, first->label) && is_same(item->workload, first->workload) &&
-           item->family == first->family;
+    return pab_text_is_same(item->label, first->label) &&
+           pab_text_is_same(item->workload, first->workload) && item->family == first->family;
 }
 
 /* The group that an item begins; false where an earlier one did, or nothing in it was judged. */
@@ -140,7 +136,8 @@ static struct counts do_cases(FILE *file, const struct pab_gate_case *the_case, 
     struct counts counts = {0};
     for (size_t i = 0; i < verdict->count; i++) {
         struct group group;
-        if ((any || is_same(verdict->items[i].label, label)) && find_group(verdict, i, &group)) {
+        if ((any || pab_text_is_same(verdict->items[i].label, label)) &&
+            find_group(verdict, i, &group)) {
             count(&counts, element_of(&group, &limits));
             if (file != NULL) {
                 print_case(file, the_case, &group);
@@ -186,7 +183,7 @@ bool pab_gate_show_junit(FILE *file, const void *arg)
     for (size_t i = 0; i < verdict->count; i++) {
         bool is_new = true;
         for (size_t j = 0; j < i; j++) {
-            is_new = is_new && !is_same(verdict->items[j].label, verdict->items[i].label);
+            is_new = is_new && !pab_text_is_same(verdict->items[j].label, verdict->items[i].label);
         }
         if (is_new) {
             print_suite(file, the_case, verdict->items[i].label);

@@ -76,14 +76,9 @@ static void print_line(FILE *file, const struct widths *widths, const struct pab
     }
 }
 
-static bool is_same(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static bool is_of_one_cell(const struct pab_gate_item *a, const struct pab_gate_item *b)
 {
-    return is_same(a->workload, b->workload) && is_same(a->label, b->label);
+    return pab_text_is_same(a->workload, b->workload) && pab_text_is_same(a->label, b->label);
 }
 
 static void print_cell_head(FILE *file, const struct pab_gate_line *line, bool has_labels)

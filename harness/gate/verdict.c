@@ -1,6 +1,7 @@
 #include "harness/gate/verdict.h"
 
 #include "harness/compare/words.h"
+#include "harness/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -99,19 +100,14 @@ bool pab_gate_is_flagged(const struct pab_row *row, const struct pab_gate_limits
            is_confirmed_by_rounds(row->metric->family);
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* A mean over other workloads is another one. */
 const struct pab_row *pab_gate_find_row(const struct pab_comparison *in, const struct pab_row *row)
 {
     for (size_t i = 0; in != NULL && i < in->count; i++) {
         const struct pab_row *other = &in->rows[i];
-        if (is_same_text(other->metric->name, row->metric->name) && other->host == NULL &&
-            is_same_text(other->workload, row->workload) &&
-            is_same_text(other->label, row->label) && other->workloads == row->workloads) {
+        if (pab_text_is_same(other->metric->name, row->metric->name) && other->host == NULL &&
+            pab_text_is_same(other->workload, row->workload) &&
+            pab_text_is_same(other->label, row->label) && other->workloads == row->workloads) {
             return other;
         }
     }
@@ -387,8 +383,8 @@ static void fold_cell(struct pab_gate_verdict *verdict, size_t index)
     size_t others = 0;
     for (size_t i = index + 1; i < verdict->count; i++) {
         struct pab_gate_item *item = &verdict->items[i];
-        if (!is_changed_structure(item) || !is_same_text(first->workload, item->workload) ||
-            !is_same_text(first->label, item->label)) {
+        if (!is_changed_structure(item) || !pab_text_is_same(first->workload, item->workload) ||
+            !pab_text_is_same(first->label, item->label)) {
             continue;
         }
         item->finding = PAB_FINDING_SHOWN;
