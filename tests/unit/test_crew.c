@@ -22,9 +22,37 @@ struct stage {
     struct pab_crew *crew;
 };
 
+static struct stage *stages[16]; /* that were opened; all are static */
+static size_t stage_count;
+
+/* The threads of a crew live as long as the process, and wait in the inputs: those stay. */
+static void close_stage(struct stage *stage)
+{
+    for (struct pab_heap *heap = stage->heap.beside; heap != NULL; heap = heap->beside) {
+        pab_heap_close(heap);
+    }
+    pab_heap_close(&stage->heap);
+    pab_spec_destroy(stage->spec);
+}
+
+static int close_stages(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < stage_count; i++) {
+        close_stage(stages[i]);
+    }
+    return 0;
+}
+
 static void open_stage(struct stage *stage, const char *backend, uint64_t threads, bool at_once)
 {
     struct pab_error err;
+    if (stage->spec != NULL) {
+        close_stage(stage);
+    } else {
+        assert_true(stage_count < ARRAY_COUNT(stages));
+        stages[stage_count++] = stage;
+    }
     memset(stage, 0, sizeof(*stage));
     assert_int_equal(pab_spec_parse(backend, &stage->spec, &err), PAB_OK);
     assert_int_equal(pab_heap_open(&stage->heap, stage->spec, &err), PAB_OK);
@@ -349,5 +377,5 @@ int main(void)
         cmocka_unit_test(sharing_is_told_from_keeping_apart),
         cmocka_unit_test(one_thread_alone_is_refused_more),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, close_stages);
 }

@@ -107,10 +107,12 @@ static void write_trace(enum shape shape, uint32_t count, bool is_whole)
         ask_event(event);
     }
     left_count = live_count;
-    if (is_whole) {
-        must(pab_trace_finish(writer, "{}", &err), &err);
-    } else {
-        must(pab_trace_flush(writer, 1, 1, &err), &err); /* as of a recorder that was killed */
+    struct stat file;
+    must(pab_trace_flush(writer, 1, 1, &err), &err);
+    assert_int_equal(stat(path, &file), 0);
+    must(pab_trace_finish(writer, "{}", &err), &err);
+    if (!is_whole) {
+        assert_int_equal(truncate(path, file.st_size), 0); /* as of a recorder that was killed */
     }
 }
 
