@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 struct arguments {
-    const char *file, *directory, *only;
+    const char *file, *directory, *only, *workloads;
 };
 
 static const struct argp_option options[] = {
     {"output", 'o', "DIR", 0, "Where the pictures go (default: pictures)", 0},
     {"only", 'O', "NAMES", 0, "Draw these pictures only, separated by commas", 0},
+    {"workloads", 'w', "GLOBS", 0, "Show these workloads only; means stay over all", 0},
     {0},
 };
 
@@ -27,6 +28,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'O':
         arguments->only = value;
+        return 0;
+    case 'w':
+        arguments->workloads = value;
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->file != NULL) {
@@ -72,8 +76,17 @@ static int draw(const struct arguments *arguments)
                         "python3-matplotlib\n");
         return PAB_EXIT_NOTHING;
     }
-    execlp(python, python, script, arguments->file, "-o", arguments->directory,
-           arguments->only == NULL ? (char *)NULL : "--only", arguments->only, (char *)NULL);
+    const char *words[10] = {python, script, arguments->file, "-o", arguments->directory};
+    size_t count = 5;
+    if (arguments->only != NULL) {
+        words[count++] = "--only";
+        words[count++] = arguments->only;
+    }
+    if (arguments->workloads != NULL) {
+        words[count++] = "--workloads";
+        words[count++] = arguments->workloads;
+    }
+    execvp(python, (char *const *)(uintptr_t)words);
     fprintf(stderr, "pyallocbench: cannot start %s: %s\n", python, strerror(errno));
     return PAB_EXIT_ERROR;
 }

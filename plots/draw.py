@@ -1,4 +1,5 @@
-"""Draws the pictures of one results document: draw.py FILE -o DIR [--only NAMES].
+"""Draws the pictures of one results document: draw.py FILE -o DIR [--only NAMES]
+[--workloads GLOBS].
 
 Every module of this folder that has a function draw(document) is a picture; its file name is the
 picture's. For each one: NAME.svg, NAME.png (twice the size), NAME.csv with the numbers in it and
@@ -114,6 +115,8 @@ def arguments(argv):
     parser.add_argument("file", metavar="FILE", help="a results document")
     parser.add_argument("-o", dest="directory", metavar="DIR", required=True,
                         help="where the pictures go; made if it is not there")
+    parser.add_argument("--workloads", metavar="GLOBS",
+                        help="these workloads, joined by commas; means stay over all")
     parser.add_argument("--only", metavar="NAMES", help="these pictures, joined by commas")
     return parser.parse_args(argv)
 
@@ -122,6 +125,8 @@ def main(argv):
     options = arguments(argv)
     try:
         document = load.load(options.file)
+        if options.workloads is not None:
+            document = document.showing(options.workloads)
         drawn = draw_all(document, chosen(pictures(), options.only), options.directory,
                          options.only is not None)
     except load.Refused as error:

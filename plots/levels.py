@@ -65,7 +65,7 @@ def places_of(document):
 
 def name_of(document, workload):
     if workload is None:
-        return f"geometric mean over {len(document.workloads)} workloads"
+        return f"geometric mean over {document.mean_size} workloads"
     found = next(w for w in document.workloads if w.id == workload)
     return (workload + (", wall time" if found.is_wall else "")
             + (", more threads than CPUs" if found.is_oversubscribed else ""))
@@ -121,7 +121,7 @@ def subtitle(document, columns):
     if True in columns:
         has_bars = any(row and row.lo is not None for row in document.summary)
         text += "Bar: 95 % interval. " if has_bars else "No intervals: they need more rounds. "
-    if any(row.n < len(document.workloads) for row in document.suite if row.ratio is not None):
+    if any(row.n < document.mean_size for row in document.suite if row.ratio is not None):
         text += "*: over fewer workloads than the others. "
     if len(document.workloads) > FACETS_MOST:
         text += "The workloads stand in the table beside this picture. "
@@ -153,7 +153,7 @@ def draw_facet(axes, what, is_time):
         shift = 0.5 * ((index + 0.5) / len(drawn) - 0.5)
         draw_line(axes, [(place + shift, row) for place, row in points], looks[name])
         for place, row in points:
-            if workload is None and row.n < len(document.workloads):
+            if workload is None and row.n < document.mean_size:
                 axes.annotate("*", (place + shift, row.ratio), (3, 3), fontsize=style.TEXT_PT,
                               textcoords="offset points")
 

@@ -6,11 +6,11 @@ and tables see the classes below and never the raw JSON, so whatever is missing 
 here, once.
 """
 
-import functools
+import fnmatch
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 FAMILY = "pyallocbench-results/"
 VERSION = 1
@@ -228,6 +228,23 @@ class Document:
     hosts: list  # one, unless the document was merged
     blowup: list
     _rows: dict = field(repr=False)
+    _clocks: dict = field(repr=False)  # by workload; None: of the means
+    mean_size: int  # the workloads that means are over; fewer of them may be shown
+
+    def showing(self, globs):
+        """A document of the workloads that the comma-separated globs name; its means stay what they
+        are. Refuses a glob that names none."""
+        wanted = globs.split(",")
+        for glob in wanted:
+            if not any(fnmatch.fnmatchcase(workload.id, glob) for workload in self.workloads):
+                ids = ", ".join(workload.id for workload in self.workloads)
+                raise Refused(f"{self.path} has no workload '{glob}': it has {ids}", EXIT_NOT_OURS)
+        kept = [workload for workload in self.workloads
+                if any(fnmatch.fnmatchcase(workload.id, glob) for glob in wanted)]
+        ids = {workload.id for workload in kept}
+        rows = {name: [row for row in getattr(self, name) if row.workload in ids]
+                for name in ("samples", "control", "timelines", "summary")}
+        return replace(self, workloads=kept, **rows)
 
     def cell(self, workload, backend, metric, host=0):
         """The row of `summary`, or of `suite` where `workload` is None; None: nothing measured."""
@@ -241,12 +258,6 @@ class Document:
         """The time that speaks for a workload, given by its id; for all of them, where that is
         None."""
         return self._clocks[workload]
-
-    @functools.cached_property
-    def _clocks(self):
-        clocks = {w.id: w.clock for w in self.workloads}
-        kinds = set(clocks.values()) or {CPU}
-        return clocks | {None: kinds.pop() if len(kinds) == 1 else MIXED}
 
     def time_of(self, workload, backend, host=0):
         """The row of that time."""
@@ -406,6 +417,13 @@ def expect_single_samples(found):
             seen.add(key)
 
 
+def clocks(rows):
+    """The time that speaks for each workload, and for all of them."""
+    by_workload = {found.id: found.clock for found in map(workload, rows)}
+    kinds = set(by_workload.values()) or {CPU}
+    return by_workload | {None: kinds.pop() if len(kinds) == 1 else MIXED}
+
+
 def document(path, run):
     noise_of_run = noise(run["noise"])
     summary = [summary_row(row) for row in run["summary"]]
@@ -427,7 +445,8 @@ def document(path, run):
         or [Host(dict(run["provenance"]), noise_of_run)],
         blowup=[blowup(row) for row in run.get("blowup", [])],
         _rows={(row.workload, row.backend, row.metric, row.host): row
-               for row in summary + suite})
+               for row in summary + suite},
+        _clocks=clocks(run["workloads"]), mean_size=len(run["workloads"]))
 
 
 def host(row):

@@ -80,7 +80,7 @@ def ratios(document, workload, backend):
 def everywhere(document, backend):
     """Whether both means are over all workloads."""
     rows = document.time_of(None, backend), document.overall(backend, MEMORY)
-    return all(row.n == len(document.workloads) for row in rows if row)
+    return all(row.n == document.mean_size for row in rows if row)
 
 
 def per_workload(document, backend):

@@ -74,7 +74,7 @@ def subtitle(document, rows):
         text += f" {document.clock_note()}"
     if any(workload.is_oversubscribed for workload in document.workloads):
         text += " !: more threads than CPUs."
-    if any(row.workload is None and row.n < len(document.workloads) for row in rows):
+    if any(row.workload is None and row.n < document.mean_size for row in rows):
         text += " *: over fewer workloads than the others."
     return text
 
@@ -96,7 +96,7 @@ def limits(rows):
 
 def draw_panel(axes, document, workload, placed):
     glyphs = style.glyphs(document)
-    title, points = panel_title(axes, workload)
+    title, points = panel_title(axes, document, workload)
     axes.set_title(title, fontsize=points, loc="left", pad=5, weight="bold")
     say_clock(axes, document, workload)
     if workload is None:
@@ -125,14 +125,15 @@ def draw_panel(axes, document, workload, placed):
             axes.plot([row.lo, row.hi], [y, y], color=glyph.colour, linestyle="none",
                       marker="|", markersize=11, markeredgewidth=0.9, zorder=2)
         axes.plot([row.ratio], [y], zorder=3, **glyph.marks(5))
-        partial = workload is None and row.n < len(document.workloads)
+        partial = workload is None and row.n < document.mean_size
         axes.text(1.03, y, style.ratio_text(row.ratio) + ("*" if partial else ""),
                   color=style.INK if backend.ranked else style.QUIET, **beside)
 
 
-def panel_title(axes, workload):
+def panel_title(axes, document, workload):
     """(text, points): a long name is smaller, and loses its middle if that is not enough."""
-    text = workload or "geometric mean"
+    is_part = len(document.workloads) < document.mean_size
+    text = workload or "geometric mean" + (f" of all {document.mean_size}" if is_part else "")
     room = axes.get_position().width * style.WIDTH_IN + VALUE_IN
     points = (style.PANEL_PT if style.text_width_in(text, style.PANEL_PT, "bold") <= room
               else style.SMALL_PT)

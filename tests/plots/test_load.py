@@ -150,6 +150,19 @@ class RefusalTest(unittest.TestCase):
         done = script("recompute.py", self.file)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_unknown_workload(self):
+        self.refused(NOT_OURS, "no workload 'nobody'", file=GOLDEN / "mixed.json",
+                     more=("--workloads", "nobody"))
+
+    def test_part_of_the_workloads_keeps_the_means(self):
+        whole = load.load(GOLDEN / "mixed.json")
+        first, *others = [workload.id for workload in whole.workloads]
+        part = whole.showing(first)
+        self.assertTrue(others)
+        self.assertEqual([workload.id for workload in part.workloads], [first])
+        self.assertEqual({row.workload for row in part.samples + part.summary}, {first})
+        self.assertEqual((part.suite, part.mean_size), (whole.suite, len(whole.workloads)))
+
     def test_unknown_picture(self):
         self.refused(NOT_OURS, "did you mean pareto", file=GOLDEN / "mixed.json",
                      more=("--only", "paretto"))
