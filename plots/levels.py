@@ -15,7 +15,7 @@ HEADER = ("workload", "allocator", "level", "backend", "metric", "n", "ratio", "
 def draw(document):
     style.expect_one_machine(document)
     lines = lines_of(document)
-    if not lines:
+    if not is_asked(lines):
         raise style.NotAsked("no allocator stands at two levels: run with one at several, such as "
                              "-b NAME,pymalloc+NAME,pymalloc:level=mem+NAME,pymalloc:level=arena+NAME")
     columns = columns_of(document, lines)
@@ -53,6 +53,12 @@ def lines_of(document):
     short = style.short_names([one for levels in found.values() for one in levels.values()])
     return {short.get(name, name): {level: levels[level] for level in LEVELS if level in levels}
             for name, levels in found.items() if len(levels) > 1}
+
+
+def is_asked(lines):
+    """The system's malloc stands in most runs by itself and below a plain pymalloc: that alone is
+    no study of levels."""
+    return any(len(levels) > (2 if name == "system" else 1) for name, levels in lines.items())
 
 
 def places_of(document):

@@ -24,7 +24,8 @@ struct pab_levels {
 };
 
 /* A line for each allocator that the run has at two levels or more, beneath one that says what the
- * figures are; nothing where there is none. Of two backends alike in both the first stands there. */
+ * figures are. Of two backends alike in both the first stands there. Nothing where there is no such
+ * allocator, or only the system's beside a plain pymalloc. */
 void pab_levels_print(FILE *out, const struct pab_levels *levels);
 
 #endif
