@@ -10,7 +10,6 @@
 #include "harness/verify_report.h"
 
 #include <argp.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -112,23 +111,6 @@ static void say_what_is_kept_back(const struct pab_program *program)
     }
 }
 
-/* --- the folder of records -------------------------------------------------------------------- */
-
-static void remove_folder(const char *dir)
-{
-    DIR *folder = opendir(dir);
-    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
-         entry = readdir(folder)) {
-        if (entry->d_name[0] != '.') {
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    (void)rmdir(dir);
-}
-
 /* --- the verdict ------------------------------------------------------------------------------ */
 
 /* Why nothing was compared; the first record is that of the program itself, if there is any. */
@@ -217,7 +199,7 @@ static int verify(const struct arguments *arguments, FILE *out)
     say_what_is_kept_back(&program);
     int code =
         pab_program_run(&program, &err) == PAB_OK ? report(&program, dir, out) : pab_cmd_fail(&err);
-    remove_folder(dir);
+    pab_scratch_remove(dir);
     return code;
 }
 

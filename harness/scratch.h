@@ -11,4 +11,7 @@
 enum pab_status pab_scratch_make(const char *purpose, char *out, size_t size,
                                  struct pab_error *err);
 
+/* Removes such a folder and the files in it. */
+void pab_scratch_remove(const char *path);
+
 #endif

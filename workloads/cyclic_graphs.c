@@ -19,7 +19,6 @@
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
 enum { LIVE, STEPS, NODES, CYCLIC, HOT, FINALIZED };
@@ -394,14 +393,7 @@ static void steady(struct cyclic_graphs *w)
 /* Three quarters of the graphs go, and gc.collect() as a service does after a burst; then all. */
 static void drain(struct cyclic_graphs *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->graphs, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->graphs, w->py.params[LIVE], seed);
     note(w, (uint64_t)pab_py_collect(PAB_GC_GENERATIONS - 1));
     pab_unbind(&w->graphs);
     note(w, (uint64_t)pab_py_collect(PAB_GC_GENERATIONS - 1));

@@ -19,7 +19,6 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
 enum { LIVE, STEPS, POOL, SLAB };
@@ -309,14 +308,7 @@ static void steady(struct extension_pools *w)
 /* objects[i] = None for three quarters in scattered order, then all the rest. */
 static void drain(struct extension_pools *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->objects, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->objects, w->py.params[LIVE], seed);
     pab_unbind(&w->objects);
     pab_unbind(&w->texts);
 }

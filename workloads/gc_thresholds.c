@@ -15,7 +15,6 @@
 #include "workloads/support/inputs.h"
 #include "workloads/support/locals.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
 enum { LIVE, STEPS, THRESHOLD, CYCLIC, KEPT };
@@ -114,14 +113,7 @@ static void build(struct gc_thresholds *w)
 /* live[i] = None for three quarters in scattered order, then all the rest. */
 static void drain(struct gc_thresholds *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->live, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->live, w->py.params[LIVE], seed);
     pab_unbind(&w->live);
     pab_unbind(&w->owner_name);
     pab_unbind(&w->fields_name);

@@ -16,7 +16,6 @@
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
 enum { LIVE, STEPS, LONGEST, FRESH };
@@ -286,14 +285,7 @@ static void note_all(struct list_growth *w)
 /* lists[i] = None for three quarters in scattered order, then all the rest. */
 static void drain(struct list_growth *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->lists, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->lists, w->py.params[LIVE], seed);
     pab_unbind(&w->lists);
     pab_unbind(&w->shared);
 }

@@ -18,7 +18,6 @@
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/workload.h"
 
 enum { LIVE, STEPS, CACHED, WIDE, HOT };
@@ -376,14 +375,7 @@ static void note_all(struct small_ints *w)
 /* live[i] = None for three quarters in scattered order, as caches age; then the containers. */
 static void drain(struct small_ints *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->live, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->live, w->py.params[LIVE], seed);
     pab_unbind(&w->live);
     pab_unbind(&w->tally);
     pab_unbind(&w->histogram);

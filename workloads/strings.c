@@ -19,7 +19,6 @@
 #include "workloads/support/locals.h"
 #include "workloads/support/mix.h"
 #include "workloads/support/program.h"
-#include "workloads/support/scatter.h"
 #include "workloads/support/zipf.h"
 #include "workloads/workload.h"
 
@@ -365,14 +364,7 @@ static void note_all(struct strings *w)
 /* records[i] = None for three quarters in scattered order, as caches age; then all the rest. */
 static void drain(struct strings *w, uint64_t seed)
 {
-    struct pab_scatter scatter;
-    pab_scatter_init(&scatter, w->py.params[LIVE], seed);
-    uint32_t index;
-    for (uint64_t left = w->py.params[LIVE] * 3 / 4; left > 0; left--) {
-        PAB_CHECK(pab_scatter_next(&scatter, &index));
-        pab_list_set_item(w->records, index, pab_new_ref(pab_none()));
-        w->py.ops++;
-    }
+    pab_program_scatter(&w->py, w->records, w->py.params[LIVE], seed);
     pab_unbind(&w->records);
     pab_unbind(&w->names);
     pab_unbind(&w->counts);

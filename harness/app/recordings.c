@@ -80,7 +80,7 @@ static void record_nothing(struct pab_app_recordings *recordings, const struct p
     snprintf(path, sizeof(path), "%s/" NOTHING ".pabtrace", recordings->scratch);
     const struct pab_program nothing = {.command = command};
     if (record(path, &nothing, false, &err) != PAB_OK) {
-        (void)rmdir(recordings->scratch);
+        pab_scratch_remove(recordings->scratch);
         recordings->scratch[0] = '\0';
     }
 }
@@ -151,11 +151,8 @@ const char *pab_app_recordings_nothing(const struct pab_app_recordings *recordin
 
 void pab_app_recordings_fini(struct pab_app_recordings *recordings)
 {
-    char path[4200];
     pab_plan_fini(&recordings->plan);
     if (recordings->scratch[0] != '\0') {
-        snprintf(path, sizeof(path), "%s/" NOTHING ".pabtrace", recordings->scratch);
-        (void)unlink(path);
-        (void)rmdir(recordings->scratch);
+        pab_scratch_remove(recordings->scratch);
     }
 }

@@ -104,13 +104,12 @@ static uint64_t take_logs(const char *path)
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         if (entry->d_name[0] != '.') {
             sum += read_log(dirfd(folder), entry->d_name);
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
         }
     }
     if (folder != NULL) {
         closedir(folder);
     }
-    (void)rmdir(path);
+    pab_scratch_remove(path);
     return sum;
 }
 

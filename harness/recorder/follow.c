@@ -1,6 +1,7 @@
 #include "harness/recorder/follow.h"
 
 #include "harness/recorder/process.h"
+#include "harness/scratch.h"
 #include "harness/self.h"
 
 #include <dirent.h>
@@ -37,21 +38,6 @@ static bool has_room(const char *folder)
            (uint64_t)room.f_bavail * room.f_frsize >= ROOM_BYTES;
 }
 
-static void remove_folder(const char *dir)
-{
-    DIR *folder = opendir(dir);
-    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
-         entry = readdir(folder)) {
-        if (entry->d_name[0] != '.') {
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    (void)rmdir(dir);
-}
-
 /* Of a recorder that was killed: nobody holds its lock. One that is about to take it is young. */
 static void remove_abandoned(const char *top)
 {
@@ -69,7 +55,7 @@ static void remove_abandoned(const char *top)
         if (fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
             time(NULL) - status.st_mtime > ABANDONED_S && fcntl(fd, F_SETLK, &lock) == 0) {
             snprintf(path, sizeof(path), "%s/%.200s", top, entry->d_name);
-            remove_folder(path);
+            pab_scratch_remove(path);
         }
         if (fd >= 0) {
             close(fd);
@@ -477,7 +463,7 @@ void pab_follow_fini(struct pab_follow *follow)
     if (follow->watch_fd >= 0) {
         close(follow->watch_fd);
     }
-    remove_folder(follow->dir);
+    pab_scratch_remove(follow->dir);
     if (follow->lock_fd >= 0) {
         close(follow->lock_fd);
     }
