@@ -62,7 +62,7 @@ enum pab_status pab_size_parse(const char *text, const char *what, uint64_t *out
     if (text[0] < '0' || text[0] > '9' || errno != 0 || shift < 0 ||
         number > (UINT64_MAX >> shift)) {
         return pab_fail(err, PAB_USAGE,
-                        "%s: '%s' is no size; write digits and at most one of K, M, G, T (4K)",
+                        "%s: '%s' is no number; write digits and at most one of K, M, G, T (4K)",
                         what, text);
     }
     *out = number << shift;

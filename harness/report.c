@@ -474,12 +474,54 @@ static void print_notes(FILE *out, const json_t *run)
     print_cautions(out, run);
 }
 
+/* Has it the passes that the tables are made from? */
+static bool has_tables(const json_t *run)
+{
+    size_t index = 0;
+    json_t *pass = NULL;
+    json_array_foreach(json_object_get(run, "passes"), index, pass)
+    {
+        const char *name = json_string_value(pass);
+        if (strcmp(name, "time") == 0 || strcmp(name, "memory") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Figures of any other pass stand in the document; its reader prints them. */
+static void print_other_passes(FILE *out, const json_t *run)
+{
+    char names[200] = "";
+    size_t used = 0;
+    size_t index = 0;
+    json_t *pass = NULL;
+    json_array_foreach(json_object_get(run, "passes"), index, pass)
+    {
+        const char *name = json_string_value(pass);
+        if (strcmp(name, "time") != 0 && strcmp(name, "memory") != 0 && used < sizeof(names)) {
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s.*",
+                                     used > 0 ? "," : "", name);
+        }
+    }
+    if (used > 0) {
+        fprintf(out, "\n");
+        print_text(out, "", "figures of the other passes: pyallocbench compare FILE --metrics '%s'",
+                   names);
+    }
+}
+
 void pab_report_print(FILE *out, const json_t *document)
 {
     const json_t *run = json_object_get(document, "pyallocbench");
     int width = label_width(run);
     if (json_array_size(json_object_get(run, "samples")) == 0) {
         return; /* nothing was measured: stderr has said why */
+    }
+    print_other_passes(out, run);
+    if (!has_tables(run)) {
+        print_failures(out, run);
+        return;
     }
     size_t index = 0;
     json_t *workload = NULL;

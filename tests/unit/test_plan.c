@@ -182,7 +182,7 @@ static void mistakes_are_named(void **state)
     } params[] = {
         {"strings", "workload.parameter=value"}, {"strings.x", "workload.parameter=value"},
         {"strings.x=1", "no parameter 'x'"},     {"strngs.x=1", "did you mean 'strings'"},
-        {"raw_random.live=5", "not part of"},    {"strings.live=4Q", "is no size"},
+        {"raw_random.live=5", "not part of"},    {"strings.live=4Q", "is no number"},
         {"strings.live=0", "outside"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(params); i++) {

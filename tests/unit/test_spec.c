@@ -76,9 +76,9 @@ static void mistakes_are_named(void **state)
     expect_error("zzzzzzzzzzzz", "list backends");
     expect_error("pymalloc:pol=4K", "no key 'pol'");
     expect_error("pymalloc:poll", "no key 'poll'");
-    expect_error("pymalloc:pool=4Q", "'4Q' is no size");
-    expect_error("pymalloc:pool=-4", "is no size");
-    expect_error("pymalloc:pool=99999999999999999999", "is no size");
+    expect_error("pymalloc:pool=4Q", "'4Q' is no number");
+    expect_error("pymalloc:pool=-4", "is no number");
+    expect_error("pymalloc:pool=99999999999999999999", "is no number");
     expect_error("pymalloc:pool=5000", "5000 is not a power of two");
     expect_error("pymalloc:pool=3K", "3K is not a power of two");
     expect_error("pymalloc:pool=512K", "pymalloc:pool=512K is outside 1K..256K");
