@@ -46,7 +46,7 @@ static const struct pab_preset presets[] = {
     {
         .name = "default",
         .summary = "five minutes: intervals of a few per cent on a quiet machine",
-        .rounds = 50,
+        .rounds = 45,
         .memory_rounds = 2,
         .min_time_s = 0.002,
         .reps = 2,
