@@ -194,12 +194,13 @@ static void print_file(const struct pab_trace_info *info)
 {
     char text[200];
     double each = info->events == 0 ? 0 : (double)info->file_bytes / (double)info->events;
-    snprintf(text, sizeof(text), "%s, %.2f bytes an event, %s frames",
-             bytes_of((double)info->file_bytes).text, each, count_of(info->frames).text);
+    snprintf(text, sizeof(text), "%s, %.2f bytes an event, %s frame%s",
+             bytes_of((double)info->file_bytes).text, each, count_of(info->frames).text,
+             info->frames == 1 ? "" : "s");
     print_item("file", text);
     if (json_array_size(info->forks) > 0) {
-        snprintf(text, sizeof(text), "%zu children, each with a trace of its own",
-                 json_array_size(info->forks));
+        snprintf(text, sizeof(text), "%zu child%s, with a trace of its own each",
+                 json_array_size(info->forks), json_array_size(info->forks) == 1 ? "" : "ren");
         print_item("forks", text);
     }
     if (info->totals != NULL && pab_json_count(info->totals, "refused") > 0) {
