@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -57,8 +58,9 @@ static json_t *make_run(const char *instructions)
         "  {'workload': 'trace:none', 'backend': 'other', 'pass': 'memory',"
         "   'mem': {'peak_rss_bytes': 140000, 'r0_bytes': 120000}}]}";
     char quoted[sizeof(text)];
-    for (size_t i = 0; i < sizeof(text); i++) {
-        quoted[i] = text[i] == '\'' ? '"' : text[i];
+    memcpy(quoted, text, sizeof(text));
+    for (char *at = strchr(quoted, '\''); at != NULL; at = strchr(at, '\'')) {
+        *at = '"';
     }
     json_t *run = json_loads(quoted, 0, NULL);
     assert_non_null(run);
