@@ -214,7 +214,7 @@ static size_t metric_on(const struct part *part, size_t workload, size_t metric)
                : pab_reading_find_metric(part->reading, pab_reading_clock(part->reading, workload));
 }
 
-/* The mean of a round's log ratios over the workloads that have any, for the rounds that have them
+/* The mean of a round's log ratios over the workloads of means that have any, for the rounds that have them
  * all. Sets `*workloads` to how many these are. */
 static struct logs suite_logs(const struct part *part, size_t backend, size_t metric,
                               size_t *workloads)
@@ -222,6 +222,9 @@ static struct logs suite_logs(const struct part *part, size_t backend, size_t me
     struct logs out = {0};
     *workloads = 0;
     for (size_t w = 0; w < part->workloads; w++) {
+        if (!pab_reading_is_in_means(part->reading, w)) {
+            continue;
+        }
         struct logs logs = logs_of(part, w, backend, metric_on(part, w, metric));
         if (logs.count == 0) {
             logs_fini(&logs);
@@ -265,7 +268,7 @@ static struct suite suite_of_medians(const struct part *part, size_t backend, si
     double log_sum = 0;
     for (size_t w = 0; w < part->workloads; w++) {
         double ratio = ratio_of_medians(part, w, backend, metric).value;
-        if (isfinite(ratio)) {
+        if (isfinite(ratio) && pab_reading_is_in_means(part->reading, w)) {
             log_sum += log(ratio);
             out.workloads++;
         }

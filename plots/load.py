@@ -64,6 +64,7 @@ class Workload:
     threads: int = 1
     is_oversubscribed: bool = False  # more threads that run at once than CPUs
     left_out: frozenset = frozenset()  # ids of backends that its threads may not call
+    is_in_means: bool = True  # False: a replay, beside the program that it is of
 
     @property
     def clock(self):
@@ -424,17 +425,25 @@ def clocks(rows):
     return by_workload | {None: kinds.pop() if len(kinds) == 1 else MIXED}
 
 
+def is_in_means(row, rows):
+    """Where `app` measured a program, means are over programs: replays only foretell them."""
+    programs = [one["id"] for one in rows if one["id"].startswith("app:")]
+    return not programs or row["id"] in programs
+
+
 def document(path, run):
     noise_of_run = noise(run["noise"])
     summary = [summary_row(row) for row in run["summary"]]
     suite = [suite_row(row) for row in run["suite"]]
+    workloads = [replace(workload(row), is_in_means=is_in_means(row, run["workloads"]))
+                 for row in run["workloads"]]
     conformance = run["conformance"]
     checks = [check(row) for row in conformance["checks"]]
     return Document(
         path=path, complete=run["complete"], started=run["started"], rounds_asked=run["rounds"],
         baseline=run["baseline"], provenance=dict(run["provenance"]),
         backends=[backend(row, run["baseline"]) for row in run["backends"]],
-        workloads=[workload(row) for row in run["workloads"]],
+        workloads=workloads,
         samples=[sample(row) for row in run["samples"]],
         timelines=[timeline(row) for row in run["timelines"]],
         summary=summary, suite=suite,
@@ -446,7 +455,7 @@ def document(path, run):
         blowup=[blowup(row) for row in run.get("blowup", [])],
         _rows={(row.workload, row.backend, row.metric, row.host): row
                for row in summary + suite},
-        _clocks=clocks(run["workloads"]), mean_size=len(run["workloads"]))
+        _clocks=clocks(run["workloads"]), mean_size=sum(one.is_in_means for one in workloads))
 
 
 def host(row):

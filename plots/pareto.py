@@ -58,8 +58,11 @@ def draw(document):
 
 
 def subtitle(document, bars, partial):
-    if len(document.workloads) > 1:
+    if document.mean_size > 1 and len(document.workloads) > 1:
         text = "Large: geometric mean. Faint: one workload each. "
+    elif len(document.workloads) > 1:
+        program = next(one.id for one in document.workloads if one.is_in_means)
+        text = f"Large: {program}. Faint: its replays. "
     else:
         text = f"One workload: {document.workloads[0].id}. "
     if any(bars.values()):
@@ -80,7 +83,7 @@ def ratios(document, workload, backend):
 def everywhere(document, backend):
     """Whether both means are over all workloads."""
     rows = document.time_of(None, backend), document.overall(backend, MEMORY)
-    return all(row.n == document.mean_size for row in rows if row)
+    return not any(style.is_partial(document, row) for row in rows if row)
 
 
 def per_workload(document, backend):

@@ -323,7 +323,10 @@ def suite_rows(document, values, summary):
     rows, metrics = {}, SUITE_METRICS
     if document.clock(None) == load.MIXED:
         metrics += (load.MIXED,)
+    of_means = {workload.id for workload in document.workloads if workload.is_in_means}
     for row in summary:
+        if row.workload not in of_means:
+            continue
         if row.ratio is not None:
             rows.setdefault((row.backend, row.metric, row.host), []).append(row)
         if row.ratio is not None and row.metric == document.clock(row.workload):

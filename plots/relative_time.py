@@ -58,7 +58,11 @@ def draw(document):
 def places_of(document):
     """What has a panel: every workload, and None for their mean, which of one would repeat it."""
     names = [workload.id for workload in document.workloads]
-    return names + [None] if len(names) > 1 else names
+    return names + [None] if has_mean(document) else names
+
+
+def has_mean(document):
+    return min(len(document.workloads), document.mean_size) > 1
 
 
 def subtitle(document, rows):
@@ -67,14 +71,14 @@ def subtitle(document, rows):
         text += "Bar: 95 % interval (exact signed-rank). "
     else:
         text += "No intervals: they need at least 6 rounds. "
-    if len(document.workloads) > 1:
+    if has_mean(document):
         text += f"Geometric mean: {mean_bar(document)}. "
     text += "Left of the line is faster."
     if document.clock_note():
         text += f" {document.clock_note()}"
     if any(workload.is_oversubscribed for workload in document.workloads):
         text += " !: more threads than CPUs."
-    if any(row.workload is None and row.n < document.mean_size for row in rows):
+    if any(row.workload is None and style.is_partial(document, row) for row in rows):
         text += " *: over fewer workloads than the others."
     return text
 
@@ -112,10 +116,11 @@ def draw_panel(axes, document, workload, placed):
         beside = {"transform": axes.get_yaxis_transform(), "va": "center",
                   "fontsize": style.SMALL_PT}
         if row is None or row.ratio is None:
-            axes.text(1.03, y, "n/a", color=style.WARNING, **beside)
+            colour = style.WARNING if is_asked(document, workload) else style.QUIET
+            axes.text(1.03, y, "n/a", color=colour, **beside)
             if workload:
                 axes.text(0.02, y, document.why_missing(workload, backend.id, "time"),
-                          color=style.WARNING, **beside,
+                          color=colour, **beside,
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
             continue
         glyph = glyphs[backend.id]
@@ -125,9 +130,16 @@ def draw_panel(axes, document, workload, placed):
             axes.plot([row.lo, row.hi], [y, y], color=glyph.colour, linestyle="none",
                       marker="|", markersize=11, markeredgewidth=0.9, zorder=2)
         axes.plot([row.ratio], [y], zorder=3, **glyph.marks(5))
-        partial = workload is None and row.n < document.mean_size
+        partial = workload is None and style.is_partial(document, row)
         axes.text(1.03, y, style.ratio_text(row.ratio) + ("*" if partial else ""),
                   color=style.INK if backend.ranked else style.QUIET, **beside)
+
+
+def is_asked(document, workload):
+    """Whether anybody timed it, or tried to: not every workload needs have the pass."""
+    return workload is None or any(
+        row.workload == workload and row.pass_name == "time"
+        for row in document.samples + document.failures)
 
 
 def panel_title(axes, document, workload):
@@ -172,7 +184,7 @@ def alt(document, backends):
             interval = f" ({row.lo:.2f} to {row.hi:.2f})" if row.lo else ""
             said.append(f"{backend.id} {row.ratio:.2f}{interval}"
                         + ("" if backend.ranked else ", a floor"))
-    what = "Geometric means" if len(document.workloads) > 1 else "Ratios"
+    what = "Geometric means" if has_mean(document) else "Ratios"
     return (f"Dot plot of {document.clock_word()} relative to {document.baseline} for "
             f"{style.plural(len(document.workloads), 'workload')}; below 1 is faster. "
             f"{what}: {'; '.join(said) or 'none'}.")

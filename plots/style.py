@@ -181,6 +181,13 @@ def in_order(document, backends, metric):
     return sorted(backends, key=key)
 
 
+def is_partial(document, row):
+    """Whether a mean is over fewer workloads than the baseline's, which is over all that were
+    measured."""
+    base = document.overall(document.baseline, row.metric, row.host)
+    return row.n < (base.n if base else document.mean_size)
+
+
 def plural(count, noun):
     return f"{count} {noun}{'' if count == 1 else 's'}"
 

@@ -35,7 +35,7 @@ def time_ratio(document, row):
 
 def overall(document, backend, metric):
     """The geometric mean, and over how many workloads where that is not all."""
-    row, workloads = document.overall(backend, metric), len(document.workloads)
+    row, workloads = document.overall(backend, metric), document.mean_size
     partial = row is not None and 0 < row.n < workloads
     text = time_ratio(document, row) if metric == document.clock(None) else ratio(row)
     return text + (f" ({row.n} of {workloads})" if partial else "")
@@ -163,7 +163,7 @@ def text(document, link):
                            "of all", load.EXIT_NOT_OURS)
     lines = circumstances(document)
     lines += ["", f"Ratios are to `{document.baseline}`, the geometric mean over "
-              f"{len(document.workloads)} workloads; below 1 is faster or smaller. "
+              f"{document.mean_size} workload{'s' * (document.mean_size != 1)}; below 1 is faster or smaller. "
               + intervals(document) + " F_peak, F_ret and internal are least and greatest over the "
               "workloads; lower is better."]
     lines += [""] + overview(document) + notes(document)

@@ -99,6 +99,10 @@ const char *pab_reading_clock(const struct pab_reading *reading, size_t workload
 /* Its description where that is PAB_METRIC_CLOCK, else NULL. */
 const struct pab_metric *pab_reading_mixed_clock(const struct pab_reading *reading);
 
+/* Whether means over workloads hold it. Where `app` measured a program, "app:NAME", its replays stand
+ * beside it to foretell it: a mean over both would count the program twice. */
+bool pab_reading_is_in_means(const struct pab_reading *reading, size_t workload);
+
 /* Whether the workload had more threads that run at once than the process had CPUs. */
 bool pab_reading_is_oversubscribed(const struct pab_reading *reading, size_t workload);
 

@@ -73,6 +73,20 @@ const char *pab_reading_clock(const struct pab_reading *reading, size_t workload
     return fixed[pab_json_is(row, "clock", "wall") ? METRIC_WALL : METRIC_CPU].name;
 }
 
+static bool is_program(const char *workload)
+{
+    return strncmp(workload, "app:", 4) == 0;
+}
+
+bool pab_reading_is_in_means(const struct pab_reading *reading, size_t workload)
+{
+    bool has_program = false;
+    for (size_t w = 0; w < reading->workload_count; w++) {
+        has_program |= is_program(pab_reading_workload(reading, w));
+    }
+    return !has_program || is_program(pab_reading_workload(reading, workload));
+}
+
 bool pab_reading_is_oversubscribed(const struct pab_reading *reading, size_t workload)
 {
     const json_t *row = json_array_get(json_object_get(reading->run, "workloads"), workload);

@@ -42,6 +42,13 @@ static struct pab_effect effect_of_rounds(const struct pab_numbers *logs, uint64
     return out;
 }
 
+static bool is_in_means(const struct pab_sheet *sheet, size_t workload)
+{
+    const struct pab_sheet_workload *where = &sheet->workloads[workload];
+    return where->head != PAB_NOWHERE ? pab_reading_is_in_means(sheet->head, where->head)
+                                      : pab_reading_is_in_means(sheet->base, where->base);
+}
+
 static void add_pairs(struct suite *suite, const struct pab_numbers *base,
                       const struct pab_numbers *head)
 {
@@ -89,6 +96,9 @@ static struct suite gather_times(const struct pab_sheet *sheet, const struct pab
     struct suite suite = {.parts = calloc(sheet->workload_count + 1, sizeof(*suite.parts))};
     PAB_CHECK(suite.parts != NULL);
     for (size_t w = 0; w < sheet->workload_count; w++) {
+        if (!is_in_means(sheet, w)) {
+            continue;
+        }
         size_t own = metric_on(sheet, w, metric);
         struct pab_numbers base = pab_sheet_base(sheet, w, contrast, own);
         struct pab_numbers head = pab_sheet_head(sheet, w, contrast, own);
@@ -167,6 +177,9 @@ static void add_memory(struct pab_sheet *sheet, const struct pab_contrast *contr
     const struct pab_metric *what = sheet->metrics[metric].metric;
     struct pab_limits limits = pab_sheet_limits(sheet, contrast, what);
     for (size_t w = 0; w < sheet->workload_count; w++) {
+        if (!is_in_means(sheet, w)) {
+            continue;
+        }
         struct pab_numbers base = pab_sheet_base(sheet, w, contrast, metric);
         struct pab_numbers head = pab_sheet_head(sheet, w, contrast, metric);
         struct pab_row cell = {.metric = what, .ratio = NAN};

@@ -134,6 +134,28 @@ class DocumentTest(unittest.TestCase):
             document = load.load(write(path, changed(golden(), lambda d: age(d, 1.1))))
             self.assertEqual(len(recompute.disagreements(document)), 2)
 
+    def test_means_hold_a_program_without_its_replay(self):
+        """Else a program would count twice, as itself and as its replay."""
+        def program(document):
+            run = document["pyallocbench"]
+            for row in run["workloads"]:
+                row["id"] = "app:it" if row["id"] == "strings" else row["id"]
+            for name in ("samples", "timelines", "summary", "failures"):
+                for row in run[name]:
+                    row.update({"workload": "app:it"} if row["workload"] == "strings" else {})
+        with tempfile.TemporaryDirectory(prefix="pab-recompute-") as folder:
+            document = load.load(write(pathlib.Path(folder) / "app.json",
+                                       changed(golden(), program)))
+        self.assertEqual(document.mean_size, 1)
+        means = [row for row in recompute.recompute(document)[1] if row.ratio is not None]
+        self.assertEqual({row.n for row in means}, {1})
+        for row in means:
+            own = document.cell("app:it", row.backend, row.metric)
+            if row.metric == "peak_rss_bytes":
+                self.assertAlmostEqual(row.ratio, own.ratio)
+        self.assertTrue(any("and the samples give" in line
+                            for line in recompute.disagreements(document)))
+
     def test_wrong_method_is_noticed(self):
         def rename(document):
             document["pyallocbench"]["suite"][0]["method"] = recompute.NORMAL

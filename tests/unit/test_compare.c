@@ -469,6 +469,35 @@ static void walls_are_judged(void **state)
 
 /* --- the suite -------------------------------------------------------------------------------- */
 
+static bool has_means(const char *workloads, const char *one, const char *other)
+{
+    json_t *document = made(workloads, "a,b");
+    const char *const names[] = {one, other};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        made_pairs(document, names[i], 25, 2.0, 0.0);
+        made_memory(document, names[i], "a", 0, 10 * MIB);
+        made_memory(document, names[i], "b", 0, 20 * MIB);
+    }
+    struct pab_reading *reading = made_reading(document);
+    struct pab_comparison *comparison = within(reading, exploring());
+    bool has_time = find_row(comparison, NULL, "b", "cpu_ns_per_op") != NULL;
+    assert_int_equal(has_time, find_row(comparison, NULL, "b", "peak_rss_bytes") != NULL);
+    assert_non_null(find_row(comparison, one, "b", "peak_rss_bytes"));
+    assert_non_null(find_row(comparison, other, "b", "peak_rss_bytes"));
+    pab_comparison_free(comparison);
+    pab_reading_close(reading);
+    return has_time;
+}
+
+/* Else a program would count twice, as itself and as its replay. */
+static void means_hold_a_program_without_its_replay(void **state)
+{
+    (void)state;
+    assert_false(has_means("trace:it,app:it", "trace:it", "app:it"));
+    assert_true(has_means("app:it,app:other", "app:it", "app:other"));
+    assert_true(has_means("trace:it,trace:other", "trace:it", "trace:other"));
+}
+
 static void suite(void **state)
 {
     (void)state;
@@ -596,6 +625,7 @@ int main(void)
         cmocka_unit_test(one_time_is_judged),
         cmocka_unit_test(walls_are_judged),
         cmocka_unit_test(suite),
+        cmocka_unit_test(means_hold_a_program_without_its_replay),
         cmocka_unit_test(clocks_that_differ),
         cmocka_unit_test(adjustment),
     };

@@ -151,6 +151,60 @@ static void round_without_baseline(void **state)
     json_decref(document);
 }
 
+static void rename_workload(json_t *run, const char *from, const char *to)
+{
+    const char *const arrays[] = {"workloads", "samples", "control", "failures"};
+    for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
+        const char *key = i == 0 ? "id" : "workload";
+        size_t index = 0;
+        json_t *row = NULL;
+        json_array_foreach(json_object_get(run, arrays[i]), index, row)
+        {
+            const char *name = json_string_value(json_object_get(row, key));
+            if (name != NULL && strcmp(name, from) == 0) {
+                json_object_set_new(row, key, json_string(to));
+            }
+        }
+    }
+}
+
+/* What the mean of a memory is over, and the mean. */
+static void expect_mean(const char *renamed, int workloads, double ratio)
+{
+    json_t *document = read_document("mixed.json");
+    json_t *run = json_object_get(document, "pyallocbench");
+    json_t *summary = NULL;
+    json_t *suite = NULL;
+    rename_workload(run, "strings", renamed);
+    summarise(run, &summary, &suite);
+    size_t index = 0;
+    json_t *row = NULL;
+    int found = 0;
+    json_array_foreach(suite, index, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "backend")), "null") == 0) {
+            assert_int_equal(json_integer_value(json_object_get(row, "n_workloads")), workloads);
+            if (strcmp(json_string_value(json_object_get(row, "metric")), "peak_rss_bytes") == 0) {
+                assert_float_equal(json_number_value(json_object_get(row, "geomean_ratio")), ratio,
+                                   1e-9);
+            }
+            found++;
+        }
+    }
+    assert_int_equal(found, 3);
+    json_decref(summary);
+    json_decref(suite);
+    json_decref(document);
+}
+
+/* Else a program would count twice, as itself and as its replay. */
+static void means_hold_a_program_without_its_replay(void **state)
+{
+    (void)state;
+    expect_mean("trace:it", 2, 2.3623644171865545);
+    expect_mean("app:it", 1, 2.0476190476190474);
+}
+
 static void mixed(void **state)
 {
     (void)state;
@@ -222,6 +276,7 @@ int main(void)
         cmocka_unit_test(one_round),
         cmocka_unit_test(rounds),
         cmocka_unit_test(suite_interval),
+        cmocka_unit_test(means_hold_a_program_without_its_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
