@@ -38,27 +38,60 @@ static bool has_room(const char *folder)
            (uint64_t)room.f_bavail * room.f_frsize >= ROOM_BYTES;
 }
 
+/* Ours, and no link that somebody put there: everybody writes to /tmp and /dev/shm. -1: it is not. */
+static int open_own(int top, const char *name, int flags)
+{
+    struct stat status;
+    int fd = openat(top, name, flags | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_uid != geteuid())) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* Takes the descriptor. */
+static void empty_folder(int fd)
+{
+    DIR *folder = fdopendir(fd);
+    if (folder == NULL) {
+        close(fd);
+        return;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        (void)unlinkat(fd, entry->d_name, 0); /* no folder, so not "." */
+    }
+    closedir(folder);
+}
+
 /* Of a recorder that was killed: nobody holds its lock. One that is about to take it is young. */
+static void remove_if_abandoned(int top, const char *name)
+{
+    struct stat status;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int folder = open_own(top, name, O_RDONLY | O_DIRECTORY);
+    int reader = folder < 0 ? -1 : open_own(folder, PAB_RECORD_READER, O_RDWR);
+    if (reader >= 0 && fstat(reader, &status) == 0 && time(NULL) - status.st_mtime > ABANDONED_S &&
+        fcntl(reader, F_SETLK, &lock) == 0) {
+        empty_folder(folder);
+        folder = -1;
+        (void)unlinkat(top, name, AT_REMOVEDIR);
+    }
+    if (reader >= 0) {
+        close(reader);
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+}
+
 static void remove_abandoned(const char *top)
 {
-    char path[512];
     DIR *folder = opendir(top);
     for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL;
          entry = readdir(folder)) {
-        if (strncmp(entry->d_name, FOLDER, strlen(FOLDER)) != 0) {
-            continue;
-        }
-        struct stat status;
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        snprintf(path, sizeof(path), "%s/%.200s/" PAB_RECORD_READER, top, entry->d_name);
-        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
-            time(NULL) - status.st_mtime > ABANDONED_S && fcntl(fd, F_SETLK, &lock) == 0) {
-            snprintf(path, sizeof(path), "%s/%.200s", top, entry->d_name);
-            pab_scratch_remove(path);
-        }
-        if (fd >= 0) {
-            close(fd);
+        if (strncmp(entry->d_name, FOLDER, strlen(FOLDER)) == 0) {
+            remove_if_abandoned(dirfd(folder), entry->d_name);
         }
     }
     if (folder != NULL) {

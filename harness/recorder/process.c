@@ -86,31 +86,64 @@ static void name_file(const char *out, unsigned number, char file[PATH_MAX])
     snprintf(file, PATH_MAX, "%.*s.%u%s", (int)stem, out, number, out + stem);
 }
 
-/* A program may be begun by wrappers that become it by exec: the last has the first name. */
-static bool take_first_name(struct pab_follow *follow)
+/* A file of the user's under one of our names: the program runs by now, so this is no usage error
+ * but a file that cannot be written. */
+static enum pab_status expect_own(const char *file, struct pab_error *err)
+{
+    enum pab_status status = pab_output_expect_own("-o", file, PAB_TRACE_MAGIC, err);
+    return status == PAB_OK ? PAB_OK : (err->status = PAB_IO);
+}
+
+/* NULL: there is none. */
+static struct pab_recorded *find_wrapper(const struct pab_follow *follow)
 {
     for (size_t i = 0; i < follow->recorded_count; i++) {
         struct pab_recorded *wrapper = &follow->recorded[i];
-        char file[PATH_MAX];
         if (wrapper->number == 1 && wrapper->pid == follow->root_pid) {
-            name_file(follow->out, follow->files + 1, file);
-            if (rename(wrapper->file, file) != 0) {
-                return false;
-            }
-            memcpy(wrapper->file, file, sizeof(file));
-            wrapper->number = ++follow->files;
-            return true;
+            return wrapper;
         }
     }
-    return false;
+    return NULL;
 }
 
-static void choose_file(struct pab_process *process)
+/* A program may be begun by wrappers that become it by exec: the last has the first name. */
+static enum pab_status take_first_name(struct pab_follow *follow, bool *taken,
+                                       struct pab_error *err)
+{
+    struct pab_recorded *wrapper = find_wrapper(follow);
+    char file[PATH_MAX];
+    *taken = false;
+    if (wrapper == NULL) {
+        return PAB_OK;
+    }
+    name_file(follow->out, follow->files + 1, file);
+    enum pab_status status = expect_own(file, err);
+    if (status == PAB_OK && rename(wrapper->file, file) == 0) {
+        memcpy(wrapper->file, file, sizeof(file));
+        wrapper->number = ++follow->files;
+        *taken = true;
+    }
+    return status;
+}
+
+static enum pab_status choose_file(struct pab_process *process, struct pab_error *err)
 {
     struct pab_follow *follow = process->follow;
-    bool first = process->pid == follow->root_pid && take_first_name(follow);
+    bool first = false;
+    enum pab_status status = PAB_OK;
+    if (process->pid == follow->root_pid) {
+        status = take_first_name(follow, &first, err);
+    }
+    if (status != PAB_OK) {
+        return status;
+    }
     process->number = first ? 1 : ++follow->files;
     name_file(follow->out, process->number, process->file);
+    status = expect_own(process->file, err);
+    if (status != PAB_OK) {
+        process->file[0] = '\0'; /* that one is not ours */
+    }
+    return status;
 }
 
 /* JSON must be UTF-8, and a command line need not be. */
@@ -153,8 +186,7 @@ static char *tell_meta(const struct pab_process *process)
 static enum pab_status on_first(struct pab_tape *tape, void *arg, struct pab_error *err)
 {
     struct pab_process *process = arg;
-    choose_file(process);
-    enum pab_status status = pab_output_expect_own("-o", process->file, PAB_TRACE_MAGIC, err);
+    enum pab_status status = choose_file(process, err);
     if (status != PAB_OK) {
         return status;
     }
