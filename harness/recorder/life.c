@@ -113,7 +113,7 @@ static void open_ring(uint32_t fork_number)
     life.ring = ring;
     pab_recorder.slots = (struct pab_ring_slot *)((char *)ring + PAB_RING_OFFSET);
     atomic_store(&pab_recorder.limit, PAB_RING_SLOTS);
-    pab_recorder.ring = ring;
+    atomic_store_explicit(&pab_recorder.ring, ring, memory_order_release);
     atomic_store_explicit(&ring->format, PAB_RING_FORMAT, memory_order_release);
 }
 
@@ -125,7 +125,7 @@ bool pab_life_is_active(void)
 void pab_life_stop(void)
 {
     life.active = false;
-    pab_recorder.ring = NULL;
+    atomic_store_explicit(&pab_recorder.ring, NULL, memory_order_relaxed);
 }
 
 /* `record` holds a lock as long as it lives, even if it is killed and nobody waits for it. */
@@ -151,7 +151,8 @@ bool pab_life_has_reader(void)
 static void begin_child(uint32_t fork_number)
 {
     munmap(life.ring, PAB_RING_BYTES);
-    memset(&pab_recorder, 0, sizeof(pab_recorder));
+    atomic_store(&pab_recorder.ring, NULL); /* what the kernel could not clear */
+    atomic_store(&pab_recorder.crowd_lock, 0);
     pab_thread.number = 0;
     if (life.only_this) {
         life.active = false;
@@ -191,7 +192,7 @@ static void after_fork_child(void)
 /* A child of vfork() runs in its parent's memory until it execs: that ring is not its own. */
 static void tell_end(uint32_t how)
 {
-    struct pab_ring *ring = pab_recorder.ring;
+    struct pab_ring *ring = pab_put_ring();
     if (ring != NULL && ring->pid == getpid()) {
         uint32_t none = 0;
         atomic_compare_exchange_strong(&ring->ended, &none, how);

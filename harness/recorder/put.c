@@ -45,7 +45,7 @@ bool pab_put_wait(struct pab_ring *ring, uint64_t place)
     if (!room) {
         atomic_fetch_add_explicit(&ring->waits, 1, memory_order_relaxed);
     }
-    for (unsigned i = 0; !room && pab_recorder.ring == ring; i++) {
+    for (unsigned i = 0; !room && pab_put_ring() == ring; i++) {
         if (atomic_load_explicit(&ring->reader_gone, memory_order_relaxed) != 0 ||
             (i % NAPS_A_LOOK == NAPS_A_LOOK - 1 && !pab_life_has_reader())) {
             pab_life_stop();
@@ -70,7 +70,7 @@ struct pab_ring *pab_put_late(void)
     int error = errno;
     pab_life_reopen();
     errno = error;
-    return pab_recorder.ring;
+    return pab_put_ring();
 }
 
 void pab_put_crowd_lock(void)

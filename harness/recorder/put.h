@@ -14,10 +14,11 @@
 #include <stddef.h>
 #include <sys/single_threaded.h>
 
-/* A page of its own, which the kernel clears in the child of a fork: so also a child that was made
- * without fork()'s handlers can never write into its parent's ring. */
+/* A page of its own, of the largest size that there is, which the kernel clears in the child of a
+ * fork: so also a child that was made without fork()'s handlers can never write into its parent's
+ * ring. */
 struct pab_recorder {
-    _Alignas(4096) struct pab_ring *ring; /* NULL: see pab_put_late() */
+    _Alignas(65536) struct pab_ring *_Atomic ring; /* NULL: see pab_put_late() */
     struct pab_ring_slot *slots;
     _Atomic uint64_t limit;      /* places below it may be written, as far as is known */
     _Atomic uint32_t crowd_lock; /* held over a realloc by a thread that shares its number */
@@ -41,6 +42,12 @@ struct pab_ring *pab_put_late(void);
 bool pab_put_wait(struct pab_ring *ring, uint64_t place);
 uint32_t pab_put_number(struct pab_ring *ring); /* gives this thread its number */
 
+/* Any thread may stop the recording meanwhile. */
+static inline struct pab_ring *pab_put_ring(void)
+{
+    return atomic_load_explicit(&pab_recorder.ring, memory_order_relaxed);
+}
+
 static inline bool pab_rarely(bool condition)
 {
     return __builtin_expect(condition, false);
@@ -60,7 +67,7 @@ static inline uint64_t pab_put_place(struct pab_ring *ring)
 static inline void pab_put(enum pab_ring_event event, unsigned domain, uintptr_t address,
                            uint64_t size)
 {
-    struct pab_ring *ring = pab_recorder.ring;
+    struct pab_ring *ring = pab_put_ring();
     if (pab_rarely(ring == NULL)) {
         ring = pab_put_late();
         if (ring == NULL) {
@@ -99,7 +106,7 @@ void pab_put_crowd_unlock(void);
 
 static inline void pab_put_move(unsigned domain, const void *block, uint64_t size)
 {
-    struct pab_ring *ring = pab_recorder.ring;
+    struct pab_ring *ring = pab_put_ring();
     if (pab_rarely(pab_thread.number == 0 && ring != NULL)) {
         (void)pab_put_number(ring); /* its first event, and it may share a number */
     }
