@@ -19,7 +19,7 @@
  * its parent's ring, whose memory it runs in. */
 static _Atomic uint32_t *count_in(char *const *environment)
 {
-    struct pab_ring *ring = pab_recorder.ring;
+    struct pab_ring *ring = pab_put_ring();
     if (ring == NULL) {
         return NULL;
     }
@@ -45,6 +45,8 @@ static void end_exec(_Atomic uint32_t *count)
 
 typedef int exec_function(const char *path, char *const words[], char *const environment[]);
 typedef int fexec_function(int fd, char *const words[], char *const environment[]);
+typedef int execveat_function(int folder, const char *path, char *const words[],
+                              char *const environment[], int flags);
 typedef int spawn_function(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                            const posix_spawnattr_t *attributes, char *const words[],
                            char *const environment[]);
@@ -55,6 +57,7 @@ typedef FILE *popen_function(const char *command, const char *type);
 static struct {
     exec_function *execve, *execvpe;
     fexec_function *fexecve;
+    execveat_function *execveat;
     spawn_function *posix_spawn, *posix_spawnp;
     system_function *system;
     popen_function *popen;
@@ -65,6 +68,7 @@ void pab_children_resolve(void)
     *(void **)&next.execve = dlsym(RTLD_NEXT, "execve");
     *(void **)&next.execvpe = dlsym(RTLD_NEXT, "execvpe");
     *(void **)&next.fexecve = dlsym(RTLD_NEXT, "fexecve");
+    *(void **)&next.execveat = dlsym(RTLD_NEXT, "execveat");
     *(void **)&next.posix_spawn = dlsym(RTLD_NEXT, "posix_spawn");
     *(void **)&next.posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
     *(void **)&next.system = dlsym(RTLD_NEXT, "system");
@@ -112,6 +116,20 @@ PUBLIC int fexecve(int fd, char *const words[], char *const environment[])
     }
     _Atomic uint32_t *count = begin_exec(environment);
     int result = next.fexecve(fd, words, environment);
+    end_exec(count);
+    return result;
+}
+
+/* Of glibc 2.34 and later. */
+PUBLIC int execveat(int folder, const char *path, char *const words[], char *const environment[],
+                    int flags)
+{
+    if (next.execveat == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    _Atomic uint32_t *count = begin_exec(environment);
+    int result = next.execveat(folder, path, words, environment, flags);
     end_exec(count);
     return result;
 }

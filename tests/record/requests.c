@@ -12,6 +12,7 @@
  *   requests exec MODULE a child of vfork() that execs, while a thread is within dlopen(MODULE)
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -247,6 +248,8 @@ static void begin_by(const char *way)
         execle("/bin/sh", "sh", "-c", "exit 0", NULL, none);
     } else if (strcmp(way, "execv") == 0) {
         execv("/bin/sh", words);
+    } else if (strcmp(way, "execveat") == 0) {
+        execveat(AT_FDCWD, "/bin/sh", words, none, 0);
     } else if (strcmp(way, "execvp") == 0) {
         execvp("sh", words);
     }

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -25,6 +26,11 @@ ELF_MACHINE_AT = 18
 NOBODY = 65534
 # struct vfs_cap_data, version 2: CAP_NET_RAW, permitted and effective.
 NET_RAW = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
+
+
+def version_of(python):
+    script = "import sys; print('%d %d' % sys.version_info[:2])"
+    return tuple(map(int, subprocess.check_output([python, "-c", script], text=True).split()))
 
 
 class RecordTest(CliTest):
@@ -205,7 +211,7 @@ class ProcessTest(RecordTest):
 
     def test_children_by_every_way(self):
         """Those that take their words one by one, too: here from C. One and the same program."""
-        ways = ("execl", "execlp", "execle", "execv", "execvp", "system", "popen")
+        ways = ("execl", "execlp", "execle", "execv", "execvp", "system", "popen", "execveat")
         for way in ways:
             with self.subTest(way=way):
                 done = self.requests("begin", way)
@@ -258,8 +264,13 @@ class PythonTest(RecordTest):
         self.assertEqual(len(glob.glob(str(self.dir / "*.pabtrace"))), 1)
 
     def test_other_versions(self):
-        """What else is here: every one that has the hooks is recorded in all domains."""
-        for python in sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))):
+        """Those of PAB_PYTHONS (paths, with colons between), 3.4 and later: in all domains."""
+        pythons = [path for path in os.environ.get("PAB_PYTHONS", "").split(":") if path]
+        if not pythons:
+            self.skipTest("PAB_PYTHONS names no other interpreter")
+        for python in pythons:
+            if version_of(python) < (3, 4):
+                continue
             with self.subTest(python=python):
                 self.expect_exit(self.record("--", python, "-c", "print(1)"), GOOD)
                 for domain in ("raw", "mem", "obj"):
@@ -395,6 +406,33 @@ class RefusedTest(RecordTest):
         (self.dir / "t.pabtrace").write_text("mine")
         self.expect_one_line(self.record("--", "ls"), USAGE, "none of ours")
         self.assertEqual((self.dir / "t.pabtrace").read_text(), "mine")
+
+    def test_somebody_elses_file_under_a_childs_name(self):
+        """Found when the program has long begun: no wrong command line, whatever asked for it."""
+        for script in (f"{REQUESTS} known 1; exit 0", f"exec {REQUESTS} known 1"):
+            with self.subTest(script=script):
+                (self.dir / "t.2.pabtrace").write_text("mine")
+                done = self.record("--", "sh", "-c", script)
+                self.expect_one_line(done, IO_ERROR, "t.2.pabtrace", "none of ours")
+                self.assertEqual((self.dir / "t.2.pabtrace").read_text(), "mine")
+
+    def test_links_among_abandoned_folders(self):
+        """Whoever may write to /dev/shm cannot make us empty a folder of ours elsewhere."""
+        shared = pathlib.Path("/dev/shm")
+        if not os.access(shared, os.W_OK):
+            self.skipTest("/dev/shm is not to be written")
+        abandoned = pathlib.Path(tempfile.mkdtemp(prefix="pyallocbench-record-", dir=shared))
+        self.addCleanup(shutil.rmtree, abandoned, ignore_errors=True)
+        link = pathlib.Path(f"{abandoned}-link")
+        link.symlink_to(self.dir)
+        self.addCleanup(link.unlink)
+        for folder in (abandoned, self.dir):
+            for name in ("reader", "precious"):
+                (folder / name).write_text("")
+                os.utime(folder / name, (0, 0))
+        self.requests("known", "1")
+        self.assertFalse(abandoned.exists())
+        self.assertTrue((self.dir / "precious").exists())
 
     def test_disk_full(self):
         """The program is not disturbed, and what is in the file is valid."""
