@@ -29,7 +29,7 @@ struct stage {
     struct pab_program program;
     struct pab_witness *witness;
     int witness_fd, output_fd, errors_fd, null_fd; /* above 2; -1: not open */
-    char witness_path[64], pad[PAD_MAX + 1], preload[8192];
+    char witness_path[64], pad[PAD_MAX + 1], preload[4096 + PAB_APP_PRELOAD_MAX];
     uint64_t begun_ns, deadline_ns, look_ns;
     bool was_killed, is_leaving;
 };
@@ -57,11 +57,21 @@ static int lift(int fd)
     return lifted;
 }
 
+/* Not every file system has files without a name. */
 static int open_scratch(void)
 {
+    char path[4200];
     const char *folder = getenv("TMPDIR");
-    return lift(open(folder == NULL || folder[0] == '\0' ? "/tmp" : folder,
-                     O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    folder = folder == NULL || folder[0] == '\0' ? "/tmp" : folder;
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(path, sizeof(path), "%s/pyallocbench-app-XXXXXX", folder);
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0) {
+            (void)unlink(path);
+        }
+    }
+    return lift(fd);
 }
 
 static enum pab_status open_stage(struct stage *stage, struct pab_error *err)
@@ -106,11 +116,12 @@ static void close_stage(struct stage *stage)
 /* The witness first, which looks behind itself; then whatever is preloaded anyway. */
 static void set_preload(struct stage *stage)
 {
-    const char *own = stage->launch->configuration->preload;
-    const char *others = getenv("LD_PRELOAD");
-    bool has_others = others != NULL && others[0] != '\0';
-    snprintf(stage->preload, sizeof(stage->preload), "%s%s%s%s%s", stage->program.library_path,
-             own[0] == '\0' ? "" : ":", own, has_others ? ":" : "", has_others ? others : "");
+    int length =
+        snprintf(stage->preload, sizeof(stage->preload), "%s", stage->program.library_path);
+    char others[PAB_APP_PRELOAD_MAX];
+    pab_app_configuration_preload(stage->launch->configuration, others, sizeof(others));
+    snprintf(stage->preload + length, sizeof(stage->preload) - (size_t)length, "%s%s",
+             others[0] == '\0' ? "" : ":", others);
 }
 
 static void set_environment(struct stage *stage)
@@ -163,7 +174,7 @@ static void look(struct stage *stage)
     out->first_rss_bytes = out->first_rss_bytes == 0 ? rss : out->first_rss_bytes;
     struct pab_curve_point *point = &out->curve[out->curve_count++];
     *point = (struct pab_curve_point){
-        .calls = (pab_wall_ns() - stage->begun_ns) / 1000u,
+        /* no .calls: nobody counts them */
         .t_ns = pab_wall_ns() - stage->begun_ns,
         .bytes = rss,
     };
@@ -211,7 +222,12 @@ static void take_usage(struct stage *stage)
 {
     struct pab_app_attempt *out = stage->out;
     struct rusage sum = stage->program.usage;
-    stage->was_killed |= !pab_tree_reap(stage->deadline_ns, &sum);
+    const struct pab_tree_limits limits = {
+        .deadline_ns = stage->deadline_ns,
+        .leave_ns = LEAVE_NS,
+        .interrupted = stage->launch->interrupted,
+    };
+    stage->was_killed |= !pab_tree_reap(&limits, &sum);
     out->wall_ns = pab_wall_ns() - stage->begun_ns;
     out->user_ns = ns_of(&sum.ru_utime);
     out->system_ns = ns_of(&sum.ru_stime);
@@ -334,6 +350,9 @@ static void judge(struct stage *stage)
     const char *said = out->said[0] == '\0' ? "" : "; it said: ";
     out->ok = true;
     out->interrupt = pab_program_signal();
+    if (out->interrupt == 0 && stage->launch->interrupted != NULL) {
+        out->interrupt = *stage->launch->interrupted; /* it came after the program's own end */
+    }
     if (stage->was_killed) {
         fail(out, "timeout", "no end within the time-out%s%s", said, out->said);
     } else if (WIFSIGNALED(status)) {

@@ -16,7 +16,8 @@ struct pab_app_launch {
     const struct pab_app_configuration *configuration;
     uint64_t pad_bytes;
     double timeout_s;
-    bool ignores_output; /* whatever it prints counts as the same */
+    const volatile int *interrupted; /* a signal's number once one came; NULL: nobody looks */
+    bool ignores_output;             /* whatever it prints counts as the same */
 };
 
 struct pab_app_attempt {

@@ -114,6 +114,16 @@ enum pab_status pab_app_configure(struct pab_app_configuration *out, const struc
                      json_object_get(backend, pools ? "raw" : "identity"), err);
 }
 
+void pab_app_configuration_preload(const struct pab_app_configuration *configuration, char *out,
+                                   size_t size)
+{
+    const char *others = getenv("LD_PRELOAD");
+    bool has_others = others != NULL && others[0] != '\0';
+    bool has_own = configuration->preload[0] != '\0';
+    snprintf(out, size, "%s%s%s", configuration->preload, has_own && has_others ? ":" : "",
+             has_others ? others : "");
+}
+
 void pab_app_configuration_words(const struct pab_app_configuration *configuration, char *out,
                                  size_t size)
 {

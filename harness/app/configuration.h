@@ -32,6 +32,11 @@ enum pab_status pab_app_check_spec(const struct pab_spec *spec, struct pab_error
 enum pab_status pab_app_configure(struct pab_app_configuration *out, const struct pab_spec *spec,
                                   const json_t *backend, struct pab_error *err);
 
+/* Its LD_PRELOAD: the allocator's file, then whatever is preloaded anyway; "": nothing is. */
+#define PAB_APP_PRELOAD_MAX 8192
+void pab_app_configuration_preload(const struct pab_app_configuration *configuration, char *out,
+                                   size_t size);
+
 /* Which program is what: "PYTHONMALLOC=malloc LD_PRELOAD=/usr/lib/libjemalloc.so.2". */
 void pab_app_configuration_words(const struct pab_app_configuration *configuration, char *out,
                                  size_t size);

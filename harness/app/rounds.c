@@ -90,6 +90,7 @@ static struct pab_app_launch launch_of(const struct pab_app *app, size_t arm, ui
         .configuration = &app->configurations[arm],
         .pad_bytes = pad_bytes,
         .timeout_s = app->plan.timeout_s,
+        .interrupted = app->interrupted,
         .ignores_output = app->ignores_output,
     };
 }

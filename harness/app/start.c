@@ -38,6 +38,7 @@ static enum pab_status start_once(struct pab_app *app, const struct pab_program 
         .program = nothing,
         .configuration = &app->configurations[arm],
         .timeout_s = app->plan.timeout_s,
+        .interrupted = app->interrupted,
     };
     enum pab_status status = pab_app_attempt_make(&launch, &made, err);
     if (status == PAB_OK && made.interrupt != 0) {
@@ -117,13 +118,15 @@ static enum pab_status run_counted(struct pab_app *app, char **command, int null
                                    struct pab_error *err)
 {
     const struct pab_app_configuration *baseline = &app->configurations[app->plan.baseline];
+    char preload[PAB_APP_PRELOAD_MAX];
+    pab_app_configuration_preload(baseline, preload, sizeof(preload));
     struct pab_program counted = {
         .command = command,
         .library = app->program.library,
         .library_name = "libpab_witness", /* looked for, not used */
         .input = app->program.input,
         .streams = {null_fd, null_fd, null_fd},
-        .variables = {{"LD_PRELOAD", baseline->preload},
+        .variables = {{"LD_PRELOAD", preload},
                       {"PYTHONMALLOC", baseline->python_malloc},
                       {"PYTHONDEVMODE", NULL},
                       {"PYTHONTRACEMALLOC", NULL},

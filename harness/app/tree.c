@@ -91,10 +91,17 @@ void pab_tree_add_usage(struct rusage *sum, const struct rusage *more)
     sum->ru_majflt += more->ru_majflt;
 }
 
-bool pab_tree_reap(uint64_t deadline_ns, struct rusage *sum)
+bool pab_tree_reap(const struct pab_tree_limits *limits, struct rusage *sum)
 {
     bool was_killed = false;
+    bool is_leaving = false;
+    uint64_t deadline_ns = limits->deadline_ns;
     for (;;) {
+        if (!is_leaving && limits->interrupted != NULL && *limits->interrupted != 0) {
+            uint64_t until_ns = pab_wall_ns() + limits->leave_ns;
+            is_leaving = true;
+            deadline_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
+        }
         struct rusage usage;
         int status = 0;
         pid_t got = wait4(-1, &status, WNOHANG, &usage);

@@ -17,9 +17,15 @@ void pab_tree_adopt(void);
 /* Memory that the processes with a place in the file hold now; what they share counts for each. */
 uint64_t pab_tree_rss_bytes(const struct pab_witness *witness);
 
-/* Waits for whatever is left of the tree, kills it from `deadline_ns` (CLOCK_MONOTONIC) on, and
- * adds up what it used. False: something had to be killed. */
-bool pab_tree_reap(uint64_t deadline_ns, struct rusage *sum);
+struct pab_tree_limits {
+    uint64_t deadline_ns;            /* CLOCK_MONOTONIC: from then on it is killed */
+    const volatile int *interrupted; /* not 0: it has only `leave_ns` more; or NULL */
+    uint64_t leave_ns;
+};
+
+/* Waits for whatever is left of the tree, kills what does not end in time, and adds up what it used.
+ * False: something had to be killed. */
+bool pab_tree_reap(const struct pab_tree_limits *limits, struct rusage *sum);
 
 /* Adds the times and faults of `more`. */
 void pab_tree_add_usage(struct rusage *sum, const struct rusage *more);
