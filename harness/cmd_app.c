@@ -10,6 +10,7 @@
 #include "harness/document.h"
 #include "harness/experiment.h"
 #include "harness/output.h"
+#include "harness/text.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -43,14 +44,14 @@ enum {
 
 static const struct argp_option options[] = {
     {"backends", 'b', "SPECS", 0,
-     "Configurations, separated by commas; ratios are to the first (default: " DEFAULT_BACKENDS
-     ", as far as installed)",
-     0},
+     "Configurations, separated by commas; ratios are to the first (default: see below)", 0},
     {"rounds", OPTION_ROUNDS, "N", 0, "How often it runs under each (default: 10)", 0},
     {"output", 'o', "FILE", 0, "The results document (default: " DEFAULT_OUTPUT ")", 0},
     {"predict", OPTION_PREDICT, "TRACE", 0,
      "Also replay this recording of it, and hold what that foretells against the truth; `auto` "
-     "records it first",
+     "records it first, beside the document, with the suffix .predict.pabtrace. Takes minutes: "
+     "where valgrind "
+     "is installed, the instructions of both are counted under it",
      0},
     {"ignore-output", OPTION_IGNORE, NULL, 0,
      "It prints something else each time: compare its exit status alone", 0},
@@ -70,22 +71,24 @@ static const char documentation[] =
     "\v"
     "Configurations:\n"
     "  pymalloc            the interpreter as it is\n"
-    "  pymalloc+jemalloc   LD_PRELOAD alone: what is over 512 bytes, and the raw domain\n"
+    "  pymalloc+jemalloc   LD_PRELOAD alone: what is over 512 bytes, and the\n"
+    "                      raw domain\n"
     "  system              PYTHONMALLOC=malloc\n"
     "  jemalloc            PYTHONMALLOC=malloc and LD_PRELOAD: everything\n"
     "  library:./mine.so   the same with a library of yours\n"
+    "Without -b, as far as installed:\n"
+    "  " DEFAULT_BACKENDS "\n"
     "\n"
     "Examples:\n"
     "  pyallocbench app -- python3 app.py\n"
-    "  pyallocbench app -b pymalloc,pymalloc+mimalloc --rounds 30 -o app.json -- python3 app.py\n"
+    "  pyallocbench app -b pymalloc,mimalloc --rounds 30 -- python3 app.py\n"
     "  pyallocbench app --predict auto -- python3 -m json.tool large.json\n"
     "  pyallocbench compare app.json\n"
     "\n"
     "What it prints is compared and thrown away. It runs once unmeasured, then "
     "once a round under each configuration, and under the first one twice (the A/A control). Where "
     "it is no Python only what is preloaded makes a difference. An interrupt leaves a document of "
-    "what "
-    "was measured by then; it cannot be resumed.\n"
+    "what was measured by then; it cannot be resumed.\n"
     "\n"
     "Exit status: 0 good; 1 a file could not be used; 2 usage; 4 it crashed, hung or printed "
     "something else under a configuration, or had another allocator than was asked for; 77 it "
@@ -249,6 +252,19 @@ static void describe(const struct pab_app *app, const struct pab_app_recordings 
                         names.replay == NULL ? json_array() : pab_predict(run, &names));
 }
 
+static void show_recorded(const struct pab_app *app, const struct pab_app_recordings *recordings)
+{
+    char other[256];
+    char text[400];
+    if (recordings == NULL || app->samples == 0 ||
+        pab_app_recordings_is_of(recordings, app->program.command, other, sizeof(other))) {
+        return;
+    }
+    snprintf(text, sizeof(text), "the recording that was replayed is of another command: %s",
+             other);
+    pab_text_print(stdout, "note: ", (unsigned)strlen("note: "), text);
+}
+
 static int finish(const struct pab_app *app, const struct pab_app_recordings *recordings,
                   const char *path, const struct pab_experiment_result *result,
                   const struct pab_error *trouble)
@@ -258,6 +274,7 @@ static int finish(const struct pab_app *app, const struct pab_app_recordings *re
     struct pab_error err;
     describe(app, recordings, json_object_get(document, "pyallocbench"));
     pab_app_show(stdout, document);
+    show_recorded(app, recordings);
     (void)fflush(stdout);
     enum pab_status written = app->samples > 0 ? pab_document_write(document, path, &err) : PAB_OK;
     json_decref(document);
@@ -339,8 +356,11 @@ static enum pab_status prepare(struct pab_app *app, struct pab_app_recordings *r
     if (status != PAB_OK || arguments->trace == NULL) {
         return status;
     }
-    say(app, "recording it, and how it begins");
-    pab_app_recordings_place(recordings, arguments->trace, arguments->output);
+    status = pab_app_recordings_place(recordings, arguments->trace, arguments->output, err);
+    if (status != PAB_OK) {
+        return status;
+    }
+    say(app, recordings->is_there ? "recording how it begins" : "recording it, and how it begins");
     status = pab_app_recordings_make(recordings, &app->program, &request, err);
     return status == PAB_OK ? check_arms(arguments, &recordings->plan, err) : status;
 }

@@ -1,9 +1,13 @@
 #include "harness/app/recordings.h"
 
 #include "harness/app/start.h"
+#include "harness/json_text.h"
+#include "harness/output.h"
 #include "harness/pass.h"
 #include "harness/scratch.h"
+#include "harness/text.h"
 #include "workloads/trace/replay.h"
+#include "workloads/trace/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +16,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTHING     "no_program" /* its recording's name, and so its workload's: trace:no_program */
-#define COUNTED_MAX 20000000u    /* events: some minutes under callgrind, for each backend */
+#define NOTHING      "no_program" /* its recording's name, and so its workload's: trace:no_program */
+#define RECORDED_MAX 200u         /* bytes of a command that a recording keeps */
+#define COUNTED_MAX  20000000u    /* events: some minutes under callgrind, for each backend */
 
-/* Beside the document. */
+/* Beside the document; no other command gives files such a name. */
 static void name_recording(const char *output, char *out, size_t size)
 {
     size_t length = strlen(output);
     bool is_json = length > 5 && strcmp(output + length - 5, ".json") == 0;
     const char *folder = strchr(output, '/') == NULL ? "./" : "";
-    snprintf(out, size, "%s%.*s.pabtrace", folder, (int)(is_json ? length - 5 : length), output);
+    snprintf(out, size, "%s%.*s.predict.pabtrace", folder, (int)(is_json ? length - 5 : length),
+             output);
 }
 
 static char *word(const char *text)
@@ -39,8 +45,9 @@ static enum pab_status record(const char *path, const struct pab_program *progra
     while (command[count] != NULL) {
         count++;
     }
-    char *const own[] = {word("pyallocbench"), word("record"), word("--quiet"),
-                         word("--output"),     word(path),     word("--")};
+    char *const own[] = {
+        word("pyallocbench"), word("record"), word("--quiet"), word("--only-root"),
+        word("--output"),     word(path),     word("--")}; /* a replay is of one process */
     char **words = calloc(count + ARRAY_COUNT(own) + 1, sizeof(*words));
     PAB_CHECK(words != NULL);
     memcpy(words, own, sizeof(own));
@@ -115,17 +122,25 @@ static enum pab_status plan_replays(struct pab_app_recordings *recordings,
     return status;
 }
 
-void pab_app_recordings_place(struct pab_app_recordings *recordings, const char *trace,
-                              const char *output)
+enum pab_status pab_app_recordings_place(struct pab_app_recordings *recordings, const char *trace,
+                                         const char *output, struct pab_error *err)
 {
     recordings->is_there = strcmp(trace, "auto") != 0;
     if (recordings->is_there) {
         snprintf(recordings->path, sizeof(recordings->path), "%s%s",
                  strchr(trace, '/') != NULL ? "" : "./", trace);
-    } else {
-        name_recording(output, recordings->path, sizeof(recordings->path));
+        return PAB_OK;
+    }
+    name_recording(output, recordings->path, sizeof(recordings->path));
+    enum pab_status status =
+        pab_output_expect_own("--predict", recordings->path, PAB_TRACE_MAGIC, err);
+    if (status == PAB_OK) {
+        status = pab_output_expect_writable(recordings->path, err);
+    }
+    if (status == PAB_OK) {
         (void)unlink(recordings->path); /* an older one must not pass for it */
     }
+    return status;
 }
 
 enum pab_status pab_app_recordings_make(struct pab_app_recordings *recordings,
@@ -147,6 +162,45 @@ const char *pab_app_recordings_nothing(const struct pab_app_recordings *recordin
 {
     return recordings->plan.workload_count > 1 ? recordings->plan.workloads[1].workload->name
                                                : NULL;
+}
+
+/* Whole, or from a word or the name of a file on. */
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t own = strlen(end);
+    return own <= length && strcmp(text + length - own, end) == 0 &&
+           (own == length || strchr(" /", text[length - own - 1]) != NULL);
+}
+
+static void join_words(char *const *command, char *out, size_t size)
+{
+    char words[RECORDED_MAX + 1] = "";
+    size_t used = 0;
+    for (size_t i = 0; command[i] != NULL && used < sizeof(words); i++) {
+        int length =
+            snprintf(words + used, sizeof(words) - used, "%s%s", i > 0 ? " " : "", command[i]);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    pab_text_clean(words, false, out, size);
+}
+
+bool pab_app_recordings_is_of(const struct pab_app_recordings *recordings, char *const *command,
+                              char *out, size_t size)
+{
+    char own[RECORDED_MAX + 1];
+    struct pab_trace_reader *reader = NULL;
+    struct pab_error err;
+    if (pab_trace_open(recordings->path, &reader, &err) != PAB_OK) {
+        return true; /* its replay says why */
+    }
+    json_t *meta = json_loads(pab_trace_meta(reader), 0, NULL);
+    pab_text_clean(pab_json_text(meta, "command"), false, out, size);
+    json_decref(meta);
+    pab_trace_close(reader);
+    join_words(command, own, sizeof(own));
+    bool is_cut = strlen(out) + 1 >= RECORDED_MAX || strlen(own) + 1 >= RECORDED_MAX;
+    return is_cut || out[0] == '\0' || ends_with(out, own) || ends_with(own, out);
 }
 
 void pab_app_recordings_fini(struct pab_app_recordings *recordings)

@@ -81,14 +81,29 @@ static void print_backend(const struct view *view, const char *id)
     fprintf(view->out, "\n");
 }
 
+/* How often it ran under the baseline: an interrupt leaves fewer than were asked for. */
+static long long rounds_made(const struct view *view)
+{
+    const char *baseline = pab_json_text(view->run, "baseline");
+    long long made = 0;
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach(json_object_get(view->run, "samples"), index, row)
+    {
+        made += pab_json_is(row, "workload", view->program) && pab_json_is(row, "pass", "time") &&
+                pab_json_is(row, "backend", baseline);
+    }
+    return made;
+}
+
 static void print_table(const struct view *view)
 {
-    fprintf(
-        view->out,
-        "%s  (%lld rounds; ratios to %s, paired by round)\n  %-*s %8s %6s %-14s %8s %6s %8s %6s\n",
-        view->program, (long long)pab_json_count(view->run, "rounds"),
-        pab_json_text(view->run, "baseline"), view->width, "", "CPU s", "ratio", "95 %", "wall s",
-        "ratio", "peak MiB", "ratio");
+    long long made = rounds_made(view);
+    fprintf(view->out,
+            "%s  (%lld round%s; ratios to %s, paired by round)\n"
+            "  %-*s %8s %6s %-14s %8s %6s %8s %6s\n",
+            view->program, made, made == 1 ? "" : "s", pab_json_text(view->run, "baseline"),
+            view->width, "", "CPU s", "ratio", "95 %", "wall s", "ratio", "peak MiB", "ratio");
     size_t index = 0;
     json_t *row = NULL;
     json_array_foreach(json_object_get(view->run, "backends"), index, row)
@@ -122,12 +137,24 @@ static void print_change(const struct view *view, double share)
     }
 }
 
+/* "control: ..." */
+static void print_note(const struct view *view, const char *head, const char *text)
+{
+    pab_text_print(view->out, head, (unsigned)strlen(head), text);
+}
+
 static void print_prediction(const struct view *view)
 {
     const json_t *rows = json_object_get(view->app, "prediction");
     size_t index = 0;
     json_t *row = NULL;
     if (json_array_size(rows) == 0) {
+        if (json_is_string(json_object_get(view->app, "replay"))) {
+            fprintf(view->out, "\n");
+            print_note(view, "note: ",
+                       "nothing is foretold: that would be how other configurations differ from "
+                       "the first, and -b names no other");
+        }
         return;
     }
     fprintf(view->out,
@@ -145,12 +172,6 @@ static void print_prediction(const struct view *view)
         print_change(view, number(row, "error"));
         fprintf(view->out, "\n");
     }
-}
-
-/* "control: ..." */
-static void print_note(const struct view *view, const char *head, const char *text)
-{
-    pab_text_print(view->out, head, (unsigned)strlen(head), text);
 }
 
 static void print_failures(const struct view *view)

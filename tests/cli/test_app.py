@@ -3,6 +3,7 @@
 import glob
 import os
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -117,11 +118,16 @@ class AppTest(support.CliTest):
         self.assertIn("were served by its own pools", done.stderr)
 
     def test_other_versions(self):
-        """What else is here. 3.6 has malloc at its very end; 2.7 knows of no PYTHONMALLOC."""
-        for name, specs, code in (("3.6.*", "pymalloc,system", support.GOOD),
-                                  ("2.7.*", "pymalloc", support.GOOD),
-                                  ("2.7.*", "system", support.BAD_CELL)):
-            for python in glob.glob(os.path.expanduser(f"~/.pyenv/versions/{name}/bin/python")):
+        """Those of PAB_PYTHONS (paths, with colons between). 3.6 has malloc at its very end; those
+        before it know of no PYTHONMALLOC."""
+        pythons = [path for path in os.environ.get("PAB_PYTHONS", "").split(":") if path]
+        if not pythons:
+            self.skipTest("PAB_PYTHONS names no other interpreter")
+        script = "import sys; print(sys.version_info >= (3, 6))"
+        for python in pythons:
+            knows = subprocess.check_output([python, "-c", script], text=True).strip() == "True"
+            for specs, code in (("pymalloc", support.GOOD),
+                                ("system", support.GOOD if knows else support.BAD_CELL)):
                 with self.subTest(python=python, specs=specs):
                     done = self.app("--rounds", "1", "-b", specs, "--", python, "-c", "print(1)")
                     self.assertEqual(done.returncode, code, done.stderr)
@@ -175,8 +181,12 @@ class AppTest(support.CliTest):
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_a_trace_foretells(self):
+        """Whatever is preloaded anyway is so each time that the program runs."""
+        (self.dir / "app.pabtrace").write_text("of the user")
+        script = "import os; open('preloads', 'a').write(os.environ['LD_PRELOAD'] + '\\n')\n"
         done = self.app("--rounds", "1", "-b", "pymalloc,system", "--predict", "auto", "--",
-                        sys.executable, "-c", PROGRAM)
+                        sys.executable, "-c", script + PROGRAM,
+                        env=dict(os.environ, LD_PRELOAD="libm.so.6"))
         self.assertEqual(done.returncode, support.GOOD, done.stderr)
         self.expect_valid(self.document("app.json"))
         rows = self.results()["app"]["prediction"]
@@ -185,15 +195,49 @@ class AppTest(support.CliTest):
         for row in rows:
             self.assertAlmostEqual(row["predicted"] - row["actual"], row["error"])
             self.assertTrue(0 < row["share"] < 2, row)
-        self.assertTrue((self.dir / "app.pabtrace").exists())
+        self.assertEqual((self.dir / "app.pabtrace").read_text(), "of the user")
+        self.assertTrue((self.dir / "app.predict.pabtrace").exists())
+        for preload in (self.dir / "preloads").read_text().splitlines():
+            self.assertIn("libm.so.6", preload)
+        self.assertNotIn("another command", done.stdout)
+        for row in self.results()["timelines"]:
+            if row["workload"].startswith("app:"):
+                self.assertEqual(set(row["calls"]), {0})
+
+    def test_a_recording_is_no_file_of_the_users(self):
+        (self.dir / "app.predict.pabtrace").write_text("of the user")
+        done = self.app("--rounds", "1", "-b", "pymalloc", "--predict", "auto", "--", "true")
+        self.expect_one_line(done, support.USAGE, "--predict ./app.predict.pabtrace", "name another")
+        self.assertEqual((self.dir / "app.predict.pabtrace").read_text(), "of the user")
+
+    def test_nothing_to_foretell(self):
+        """Of another program, and only the configuration that others are held against."""
+        done = self.tool("record", "-q", "-o", "other.pabtrace", "--", "sort", "--version")
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        done = self.app("--rounds", "1", "-b", "pymalloc", "--predict", "other.pabtrace", "--",
+                        "true")
+        self.assertEqual(done.returncode, support.GOOD, done.stderr)
+        self.assertIn("-b names no other", done.stdout)
+        self.assertIn("is of another command: sort --version", done.stdout)
+
+    def test_the_help_fits_a_terminal(self):
+        for line in self.tool("app", "--help").stdout.splitlines():
+            self.assertLessEqual(len(line), 80, line)
 
 
 class InterruptTest(support.CliTest):
     """However the program takes it, no more is run, and what was measured is in the document."""
 
     def endless(self, script):
-        return self.start("app", "-q", *LIBRARY, "--rounds", "30", "-b", "pymalloc,system", "--",
-                          sys.executable, "-c", script)
+        command = (support.TOOL, "app", "-q", *LIBRARY, "--rounds", "30", "-b", "pymalloc,system",
+                   "--", sys.executable, "-c", script)
+        with open(self.dir / "shown", "w", encoding="utf-8") as shown:
+            process = subprocess.Popen(command, cwd=self.dir, stdin=subprocess.DEVNULL,
+                                       stdout=shown, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
 
     def interrupt(self, process, number):
         """The exit status, and what was said."""
@@ -211,6 +255,8 @@ class InterruptTest(support.CliTest):
         self.assertIs(run["complete"], False)
         self.assertEqual(run["failures"], [])
         self.assertGreaterEqual(len(run["samples"]), 6)
+        made = sum(row["pass"] == "time" and row["backend"] == "pymalloc" for row in run["samples"])
+        self.assertRegex((self.dir / "shown").read_text(), rf"\({made} rounds?; ratios to pymalloc")
         self.assertEqual(self.tool("compare", "app.json").returncode, support.GOOD)
 
     def test_a_program_that_dies_of_it(self):
@@ -243,6 +289,21 @@ class InterruptTest(support.CliTest):
                   "open('runs', 'a').write('.')\n"
                   "time.sleep(600 if os.path.getsize('runs') == 6 else 0)\n")
         self.expect_document(self.at_the_sixth_run(script), signal.SIGINT)
+
+    def test_a_process_that_is_left_over(self):
+        """The program itself has ended well: who is waited for then is told to end, no longer."""
+        script = ("import os, signal, time\n"
+                  "open('runs', 'a').write('.')\n"
+                  "if os.path.getsize('runs') == 6 and os.fork() == 0:\n"
+                  "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                  "    time.sleep(0.3)\n"
+                  "    open('left', 'w')\n"
+                  "    time.sleep(600)\n")
+        process = self.endless(script)
+        while not (self.dir / "left").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        self.expect_document(process, signal.SIGTERM)
 
     def test_before_there_is_a_sample(self):
         process = self.endless("open('begun', 'w'); import time; time.sleep(600)")
