@@ -116,8 +116,7 @@ static uint64_t size_at(const uint64_t *at)
     if (kind == PAB_WORD_REALLOC) {
         return at[2];
     }
-    return kind == PAB_WORD_MALLOC_LARGE || kind == PAB_WORD_CALLOC_LARGE ? at[1]
-                                                                          : pab_word_size(*at);
+    return kind >= PAB_WORD_MALLOC_LARGE ? at[1] : pab_word_size(*at);
 }
 
 static bool has_class(unsigned kind, uint64_t size)
@@ -141,8 +140,7 @@ static void check_word(const uint64_t *at, const struct pab_words_part *part)
     if (kind == PAB_WORD_REALLOC) {
         PAB_CHECK(old == at[1] + 1);
     } else if (kind % 3 == PAB_WORD_FREE) {
-        PAB_CHECK(old > 0 && has_class(kind, old - 1));
-        PAB_CHECK(kind == PAB_WORD_FREE_LARGE || old - 1 == pab_word_size(*at));
+        PAB_CHECK(old > 0 && has_class(kind, old - 1) && old - 1 == size_at(at));
     } else {
         PAB_CHECK(old == 0 && has_class(kind, size_at(at)));
     }

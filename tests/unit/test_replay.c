@@ -118,7 +118,16 @@ static void write_trace(enum shape shape, uint32_t count, bool is_whole)
 
 /* --- a heap that may be wrong ------------------------------------------------------------------- */
 
-enum fault { SOUND, SHORT_REALLOC, DIRTY_CALLOC, SHARED_BLOCK, LATE_WRITE, FAULTS };
+enum fault {
+    SOUND,
+    SHORT_REALLOC,
+    DIRTY_CALLOC,
+    SHARED_BLOCK,
+    LATE_WRITE,
+    LATE_TAIL,
+    LATE_STRIDE,
+    FAULTS
+};
 
 struct asked {
     const char *spec;
@@ -142,6 +151,8 @@ static struct watched {
     uint32_t caller_count, wrong_callers, shared_callers;
     unsigned char *last;   /* the block that was handed out last, of 64 bytes or more */
     unsigned char *shared; /* the block of 64 bytes or more that has two owners */
+    unsigned char *late;   /* a block that a late write may go to, while nothing asks for it */
+    size_t late_at;        /* where in it */
     bool done;             /* the fault was made */
 } watched;
 
@@ -189,17 +200,31 @@ static bool is_time(enum fault fault)
     return now;
 }
 
+/* Takes note of a block that is of the size for a late write. */
+static void note_late(unsigned char *block, size_t size)
+{
+    bool fits = (watched.fault == LATE_WRITE && size >= 64) ||
+                (watched.fault == LATE_TAIL && size > 8 && size <= PAB_TINY_MAX) ||
+                (watched.fault == LATE_STRIDE && size > 8200);
+    if (fits && !watched.done) {
+        watched.late = block;
+        watched.late_at = watched.fault == LATE_WRITE ? 0 : size - 1;
+        watched.late_at = watched.fault == LATE_STRIDE ? 8192 : watched.late_at;
+    }
+}
+
 static void *watched_malloc(void *ctx, size_t size)
 {
     const struct pab_alloc *inner = note(ctx, PAB_CALL_MALLOC, size, false);
-    if (watched.last != NULL && size >= 64 && is_time(LATE_WRITE)) {
-        watched.last[0] ^= 1;
+    if (watched.late != NULL && is_time(watched.fault)) {
+        watched.late[watched.late_at] ^= 1;
     }
     if (watched.last != NULL && size == 64 && is_time(SHARED_BLOCK)) {
         return watched.shared = watched.last;
     }
     unsigned char *block = inner->malloc(inner->ctx, size);
     watched.last = size >= 64 ? block : watched.last;
+    note_late(block, size);
     return block;
 }
 
@@ -216,6 +241,11 @@ static void *watched_calloc(void *ctx, size_t count, size_t size)
 static void *watched_realloc(void *ctx, void *ptr, size_t size)
 {
     const struct pab_alloc *inner = note(ctx, PAB_CALL_REALLOC, size, true);
+    if (ptr != NULL && ptr == watched.late) { /* what is seen is to be seen by the free */
+        watched.late[watched.late_at] ^= watched.done;
+        watched.late = NULL;
+        watched.done = false;
+    }
     if (ptr != NULL && ptr == watched.shared) { /* its other owner goes on */
         watched.shared = NULL;
         return memcpy(inner->malloc(inner->ctx, size + 64), ptr, size < 64 ? size : 64);
@@ -232,6 +262,7 @@ static void watched_free(void *ctx, void *ptr)
 {
     const struct pab_alloc *inner = note(ctx, PAB_CALL_FREE, 0, true);
     watched.last = watched.last == ptr ? NULL : watched.last;
+    watched.late = watched.late == ptr ? NULL : watched.late;
     if (ptr == watched.shared) {
         watched.shared = NULL;
     } else {
@@ -444,6 +475,34 @@ static void test_more_threads_than_are_made_share_them(void **state)
     assert_int_equal(watched.shared_callers, 0);
 }
 
+/* As many words: two of each block, three of a realloc. */
+static void write_words(size_t words)
+{
+    struct pab_error err;
+    struct pab_trace_writer *writer = NULL;
+    must(pab_trace_create(path, "{}", &writer, &err), &err);
+    for (size_t i = 0; i < (words - words % 2 * 3) / 2; i++) {
+        struct pab_event event = {.kind = PAB_EVENT_MALLOC, .size = 16};
+        must(pab_trace_put(writer, &event, &err), &err);
+    }
+    if (words % 2 != 0) {
+        struct pab_event event = {.kind = PAB_EVENT_REALLOC, .size = 32};
+        must(pab_trace_put(writer, &event, &err), &err);
+    }
+    must(pab_trace_finish(writer, "{}", &err), &err);
+}
+
+static void test_what_just_fills_the_room_is_played(void **state)
+{
+    (void)state;
+    for (size_t words = HELD_MIN - PAB_WORDS_OF_EVENT; words <= HELD_MIN + 1; words++) {
+        write_words(words);
+        struct outcome out = replay(&(struct asked){.spec = "system", .held_max = HELD_MIN});
+        assert_int_equal(out.op_count, words - words % 2 * 2);
+        assert_int_equal(out.pauses > 0, words > HELD_MIN - (PAB_WORDS_OF_EVENT - 1));
+    }
+}
+
 /* --- what is refused ---------------------------------------------------------------------------- */
 
 static enum pab_status set_up(uint64_t event_limit, uint64_t digest, struct pab_error *err)
@@ -492,6 +551,31 @@ static void test_damage_is_named_and_what_precedes_it_can_be_asked_for(void **st
     assert_int_equal(set_up(PAB_TRACE_FRAME_EVENTS, 0, &err), PAB_OK);
 }
 
+/* Where they are made at once for a part, too. */
+static void test_more_bytes_alive_than_addresses(void **state)
+{
+    (void)state;
+    struct pab_error err;
+    struct pab_trace_writer *writer = NULL;
+    struct pab_words *words = NULL;
+    uint64_t room[64];
+    must(pab_trace_create(path, "{}", &writer, &err), &err);
+    for (unsigned i = 0; i < 3; i++) {
+        struct pab_event event = {.kind = PAB_EVENT_MALLOC, .size = PAB_TRACE_SIZE_MAX};
+        must(pab_trace_put(writer, &event, &err), &err);
+    }
+    must(pab_trace_finish(writer, "{}", &err), &err);
+    for (uint64_t skip = 0; skip <= 2; skip += 2) {
+        struct pab_words_part part = {.skip = skip, .threads_max = 1};
+        struct pab_word_row row = {.at = room, .room = ARRAY_COUNT(room)};
+        must(pab_words_open(path, &part, &words, &err), &err);
+        assert_int_equal(pab_words_read(words, &row, &err), PAB_NO_MEMORY);
+        assert_int_equal(row.count, 2);
+        assert_non_null(strstr(err.text, "event 2: more blocks are alive"));
+        pab_words_close(words);
+    }
+}
+
 static void test_another_file_is_not_replayed(void **state)
 {
     (void)state;
@@ -527,8 +611,10 @@ int main(void)
         cmocka_unit_test(test_sees_what_an_allocator_loses),
         cmocka_unit_test(test_threads_call_in_turn),
         cmocka_unit_test(test_more_threads_than_are_made_share_them),
+        cmocka_unit_test(test_what_just_fills_the_room_is_played),
         cmocka_unit_test(test_is_run_whole_or_not_at_all),
         cmocka_unit_test(test_damage_is_named_and_what_precedes_it_can_be_asked_for),
+        cmocka_unit_test(test_more_bytes_alive_than_addresses),
         cmocka_unit_test(test_another_file_is_not_replayed),
     };
     return cmocka_run_group_tests_name("replay", tests, make_file, remove_file);

@@ -55,7 +55,6 @@ enum pab_status pab_baton_init(struct pab_baton *baton, struct pab_play *play, u
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     baton->play = play;
-    baton->count = count;
     for (uint32_t i = 0; i < count && failed == 0; i++) {
         pthread_t thread;
         baton->seats[i].baton = baton;

@@ -15,7 +15,6 @@
 struct pab_baton {
     struct pab_play *play;
     const uint64_t *at, *end; /* of the words at hand */
-    uint32_t count;
     struct pab_baton_seat {
         _Alignas(64) _Atomic uint32_t turn; /* 1: that thread's */
         struct pab_baton *baton;

@@ -3,6 +3,7 @@
 #include "workloads/pyobj/pyobj.h"
 #include "workloads/support/rng.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define STRIDE     4096u
@@ -88,14 +89,39 @@ static uint64_t read_tiny(const unsigned char *block, size_t size)
     return word;
 }
 
+/* The bytes of a tiny block behind its word. */
+static uint64_t read_tail(const unsigned char *block, size_t size)
+{
+    return size <= WORD ? 0 : load(block + size - WORD) >> 8 * (2 * WORD - size);
+}
+
+/* How those differ from the own byte. */
+static uint64_t lost_tail(const unsigned char *block, uint32_t slot, size_t size)
+{
+    uint64_t own = own_byte(slot) * (UINT64_MAX / UCHAR_MAX);
+    return size <= WORD ? 0 : read_tail(block, size) ^ own >> 8 * (2 * WORD - size);
+}
+
+static size_t last_stride(size_t size)
+{
+    return (size - WORD) / STRIDE * STRIDE;
+}
+
+/* How the last word that was written to a large block differs from what it was. */
+static uint64_t lost_stride(const unsigned char *block, uint32_t slot, size_t size)
+{
+    size_t last = last_stride(size);
+    return load(block + last) ^ own_word(slot) ^ last;
+}
+
 /* Of what a realloc had to keep: the own word, and the last that was written. */
-static uint64_t read_kept(const unsigned char *block, size_t old, size_t size)
+static uint64_t read_kept(const unsigned char *block, uint32_t slot, size_t old, size_t size)
 {
     size_t kept = old < size ? old : size;
     if (kept <= PAB_TINY_MAX) {
-        return read_tiny(block, kept);
+        return read_tiny(block, kept) + (old <= PAB_SMALL_MAX ? lost_tail(block, slot, kept) : 0);
     }
-    size_t last = old <= PAB_SMALL_MAX ? kept - WORD : (kept - WORD) / STRIDE * STRIDE;
+    size_t last = old <= PAB_SMALL_MAX ? kept - WORD : last_stride(kept);
     return pab_checksum_add(load(block), load(block + last));
 }
 
@@ -125,7 +151,7 @@ static void *resize(const struct pab_alloc *table, struct pab_play *play, uint32
     size_t old = (size_t)sizes[0];
     size_t size = (size_t)sizes[1];
     unsigned char *block = have(table->realloc(table->ctx, play->blocks[slot], size));
-    play->sum = pab_checksum_add(play->sum, read_kept(block, old, size));
+    play->sum = pab_checksum_add(play->sum, read_kept(block, slot, old, size));
     fill_gain(block, slot, old, size);
     return block;
 }
@@ -144,11 +170,12 @@ static const uint64_t *play_rare(struct pab_play *play, uint64_t word, const uin
         break;
     case PAB_WORD_CALLOC_TINY:
         block = take_zeroed(table, size);
-        play->sum += read_tiny(block, size);
+        play->sum += read_tiny(block, size) | read_tail(block, size);
         fill_tiny(block, slot, size);
         break;
     case PAB_WORD_FREE_TINY:
-        play->sum = pab_checksum_add(play->sum, read_tiny(block, size));
+        play->sum =
+            pab_checksum_add(play->sum, read_tiny(block, size) + lost_tail(block, slot, size));
         table->free(table->ctx, block);
         break;
     case PAB_WORD_MALLOC_LARGE:
@@ -157,11 +184,12 @@ static const uint64_t *play_rare(struct pab_play *play, uint64_t word, const uin
         break;
     case PAB_WORD_CALLOC_LARGE:
         block = take_zeroed(table, (size_t)*at);
-        play->sum += load(block) | load(block + ((size_t)*at - WORD) / STRIDE * STRIDE);
+        play->sum += load(block) | load(block + last_stride((size_t)*at));
         fill_large(block, slot, (size_t)*at++);
         break;
     case PAB_WORD_FREE_LARGE:
-        play->sum = pab_checksum_add(play->sum, load(block));
+        play->sum =
+            pab_checksum_add(play->sum, load(block) + lost_stride(block, slot, (size_t)*at++));
         table->free(table->ctx, block);
         break;
     case PAB_WORD_REALLOC:

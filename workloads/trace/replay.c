@@ -65,7 +65,8 @@ static enum pab_status read_all(struct replay *replay, struct pab_words *source,
     enum pab_status status = PAB_OK;
     size_t room = 0;
     size_t used = 0;
-    bool is_full = false;
+    bool is_beside = false;
+    uint64_t beside[PAB_WORDS_OF_EVENT]; /* whether anything follows what fills the room */
     struct pab_word_row row;
     do {
         if (room - used < PAB_WORDS_OF_EVENT && room < replay->held_max) {
@@ -74,14 +75,15 @@ static enum pab_status read_all(struct replay *replay, struct pab_words *source,
                 return pab_fail(err, PAB_NO_MEMORY, "no memory to hold a trace");
             }
         }
-        if (room - used < PAB_WORDS_OF_EVENT) {
-            is_full = true;
-            used = 0;
-        }
-        row = (struct pab_word_row){.at = replay->words + used, .room = room - used};
+        is_beside = room - used < PAB_WORDS_OF_EVENT;
+        row = (struct pab_word_row){.at = is_beside ? beside : replay->words + used,
+                                    .room = is_beside ? PAB_WORDS_OF_EVENT : room - used};
         status = pab_words_read(source, &row, err);
         used += row.count;
-        replay->is_long |= is_full && row.count > 0;
+        if (is_beside && row.count > 0) {
+            replay->is_long = true;
+            used = 0;
+        }
     } while (status == PAB_OK && row.count > 0);
     replay->count = used;
     replay->survey = pab_words_survey(source);

@@ -28,7 +28,7 @@ struct pab_words {
     uint64_t live_bytes, peak_live_bytes;
     uint32_t live_blocks;
     uint64_t level_events[LEVELS]; /* events before so many bytes were live for the first time */
-    uint32_t threads, threads_max, thread;
+    uint32_t threads, thread;
     uint32_t leftover; /* the next slot to look at, once the events are over */
     bool over;
 };
@@ -146,6 +146,13 @@ static uint64_t *put_event(struct pab_words *words, uint64_t *at, const struct p
     }
 }
 
+static enum pab_status no_room_for_so_many(const struct pab_words *words, struct pab_error *err)
+{
+    return pab_fail(err, PAB_NO_MEMORY,
+                    "event %llu: more blocks are alive than there is memory for",
+                    (unsigned long long)words->events + 1);
+}
+
 /* --- many ----------------------------------------------------------------------------------- */
 
 static bool has_room(const struct pab_word_row *row)
@@ -189,7 +196,8 @@ static enum pab_status skip_events(struct pab_words *words, struct pab_error *er
     return status;
 }
 
-static void put_survivors(struct pab_words *words, struct pab_word_row *row, uint64_t until)
+static enum pab_status put_survivors(struct pab_words *words, struct pab_word_row *row,
+                                     uint64_t until, struct pab_error *err)
 {
     for (; words->survivor < words->first && has_room(row) && words->events < until;
          words->survivor++) {
@@ -197,14 +205,18 @@ static void put_survivors(struct pab_words *words, struct pab_word_row *row, uin
         if ((state & LIVE) != 0) {
             uint64_t *at = row->at + row->count;
             uint64_t size = state >> STATE_SHIFT;
+            words->live_blocks++;
+            gain(words, size);
+            if (words->live_bytes > PAB_TRACE_SIZE_MAX) {
+                return no_room_for_so_many(words, err);
+            }
             row->count += (size_t)(pab_word_put_block(at, PAB_WORD_MALLOC, (unsigned)state >> 1 & 3,
                                                       words->survivor, size) -
                                    at);
-            words->live_blocks++;
-            gain(words, size);
             words->events++;
         }
     }
+    return PAB_OK;
 }
 
 /* As many events of the batch as there is room for, up to number `until`. */
@@ -215,9 +227,7 @@ static enum pab_status put_batch(struct pab_words *words, struct pab_word_row *r
         uint64_t *at = row->at + row->count;
         uint64_t *next = put_event(words, at, &words->batch[words->batch_at++]);
         if (next == NULL || words->live_bytes > PAB_TRACE_SIZE_MAX) {
-            return pab_fail(err, PAB_NO_MEMORY,
-                            "event %llu: more blocks are alive than there is memory for",
-                            (unsigned long long)words->events + 1);
+            return no_room_for_so_many(words, err);
         }
         row->count += (size_t)(next - at);
         words->events++;
@@ -253,7 +263,7 @@ enum pab_status pab_words_read(struct pab_words *words, struct pab_word_row *row
         words->first = words->slots;
     }
     if (status == PAB_OK) {
-        put_survivors(words, row, until);
+        status = put_survivors(words, row, until, err);
     }
     while (status == PAB_OK && !words->over && words->survivor == words->first && has_room(row) &&
            words->events < until) {

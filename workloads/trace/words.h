@@ -29,9 +29,9 @@ enum pab_word_kind {
     PAB_WORD_FREE_TINY,
     PAB_WORD_MALLOC_LARGE, /* a word more: the size */
     PAB_WORD_CALLOC_LARGE, /* a word more: the size */
-    PAB_WORD_FREE_LARGE,
-    PAB_WORD_REALLOC, /* two words more: the size it had, the size it gets */
-    PAB_WORD_THREAD,  /* slot: the thread that goes on, where there are several */
+    PAB_WORD_FREE_LARGE,   /* a word more: the size */
+    PAB_WORD_REALLOC,      /* two words more: the size it had, the size it gets */
+    PAB_WORD_THREAD,       /* slot: the thread that goes on, where there are several */
 };
 
 #define PAB_WORDS_OF_EVENT 4u /* at most: a REALLOC and the THREAD before it */
@@ -63,7 +63,7 @@ static inline unsigned pab_word_count(uint64_t word)
     if (kind == PAB_WORD_REALLOC) {
         return 3;
     }
-    return kind == PAB_WORD_MALLOC_LARGE || kind == PAB_WORD_CALLOC_LARGE ? 2 : 1;
+    return kind >= PAB_WORD_MALLOC_LARGE && kind <= PAB_WORD_FREE_LARGE ? 2 : 1;
 }
 
 static_assert(PAB_TRACE_SLOTS_MAX == UINT32_C(0x10000000), "a slot has bits 6..33");
@@ -85,7 +85,7 @@ static inline uint64_t *pab_word_put_block(uint64_t *at, enum pab_word_kind smal
     offset = size <= PAB_TINY_MAX ? PAB_WORD_MALLOC_TINY : offset;
     enum pab_word_kind kind = (enum pab_word_kind)((unsigned)small + offset);
     *at++ = pab_word_of(kind, domain, slot, is_large ? 0 : size);
-    if (is_large && small != PAB_WORD_FREE) {
+    if (is_large) {
         *at++ = size;
     }
     return at;
