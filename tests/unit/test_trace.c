@@ -272,6 +272,28 @@ static void many_threads(void **state)
     free(events);
 }
 
+/* Once 512 places are full, every second frame of events, of which META and FORK are none. */
+static void the_index_is_of_every_nth_frame_of_events(void **state)
+{
+    (void)state;
+    struct pab_error err;
+    struct pab_trace_writer *writer = NULL;
+    struct pab_trace_reader *reader = NULL;
+    must(pab_trace_create(path, "{}", &writer, &err), &err);
+    for (unsigned i = 0; i < 520; i++) {
+        uint32_t slot = 0;
+        put(writer, PAB_EVENT_MALLOC, &slot, 0);
+        must(pab_trace_flush(writer, 0, 0, &err), &err);
+    }
+    must(pab_trace_finish(writer, "{}", &err), &err);
+    must(pab_trace_open(path, &reader, &err), &err);
+    const char *tail = strstr(pab_trace_totals(reader), ",510,0],[");
+    assert_non_null(tail);
+    assert_non_null(strstr(tail, ",512,0],["));
+    assert_null(strstr(tail, ",513,0]"));
+    pab_trace_close(reader);
+}
+
 static void a_trace_without_events(void **state)
 {
     (void)state;
@@ -365,6 +387,7 @@ int main(void)
         cmocka_unit_test(slots_are_last_in_first_out),
         cmocka_unit_test(threads_are_named_anew),
         cmocka_unit_test(many_threads),
+        cmocka_unit_test(the_index_is_of_every_nth_frame_of_events),
         cmocka_unit_test(a_trace_without_events),
         cmocka_unit_test(a_full_disk_keeps_what_was_written),
         cmocka_unit_test(the_digest_is_of_every_byte),

@@ -28,6 +28,7 @@ struct pab_trace_writer {
     struct pab_slots slots;
     struct pab_codec codec;
     uint64_t bytes, events, frames; /* in the file; `events` also those that are pending */
+    uint64_t event_frames;
     uint64_t wall_ns, cpu_ns;
     uint32_t pending;     /* events in `plain` */
     unsigned char *plain; /* PLAIN_MAX */
@@ -114,7 +115,7 @@ static void add_to_index(struct pab_trace_writer *writer, const struct place *pl
         writer->places = INDEX_PLACES / 2;
         writer->stride *= 2;
     }
-    if (writer->frames % writer->stride == 0) {
+    if (writer->event_frames++ % writer->stride == 0) {
         writer->index[writer->places++] = *place;
     }
 }
