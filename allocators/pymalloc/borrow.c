@@ -145,6 +145,9 @@ enum pab_status pab_pymalloc_borrow(struct pab_pymalloc_borrowed **out,
     struct pab_pymalloc_borrowed *borrowed = calloc(1, sizeof(*borrowed));
     uint8_t **leaves = pab_pages_map(LEAVES * sizeof(*leaves));
     if (borrowed == NULL || leaves == NULL) {
+        if (leaves != NULL) {
+            pab_pages_release(leaves, LEAVES * sizeof(*leaves));
+        }
         free(borrowed);
         return pab_fail(err, PAB_NO_MEMORY, "no memory for the tree of arenas");
     }

@@ -2,8 +2,8 @@
  * pymalloc.h.
  *
  * As PyObject_SetArenaAllocator() has it. Such arenas lie anywhere, among blocks of the raw domain,
- * so who owns an address is asked of a tree of all pool-sized slices, as CPython does, and not of a
- * range. Requests over the threshold and pymalloc's own tables go to the raw domain as ever.
+ * so who owns an address is asked of a tree, and not of a range. CPython's (3.10 and later) has an
+ * entry for each arena-sized slice, ours a byte for each pool. Requests over the threshold and pymalloc's own tables go to the raw domain as ever.
  */
 #ifndef PAB_ALLOCATORS_PYMALLOC_BORROW_H
 #define PAB_ALLOCATORS_PYMALLOC_BORROW_H
