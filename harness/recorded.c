@@ -207,14 +207,9 @@ static void describe(struct recorded *trace, const char *meta_text)
     pab_text_clean(pab_json_text(meta, "python"), false, trace->python, sizeof(trace->python));
     json_decref(meta);
     const struct pab_survey *survey = &trace->survey;
-    char part[64] = "";
-    if (trace->params[PAB_REPLAY_EVENTS].value != 0) {
-        snprintf(part, sizeof(part), " (%" PRIu64 " of them for time)",
-                 trace->params[PAB_REPLAY_EVENTS].value);
-    }
     snprintf(trace->summary, sizeof(trace->summary),
-             "%s, replayed: %" PRIu64 " events%s, peak %.1f MiB", trace->command, survey->events,
-             part, (double)survey->peak_live_bytes / (1 << 20));
+             "%s, replayed: %" PRIu64 " events, peak %.1f MiB", trace->command, survey->events,
+             (double)survey->peak_live_bytes / (1 << 20));
     snprintf(trace->models, sizeof(trace->models),
              "One run of this program%s%s, recorded: its requests in their order, with memory "
              "touched as a program touches it%s.",
