@@ -24,6 +24,7 @@ LONG, SHORT = (0, (9, 2)), (0, (3, 1.5))
 SPARSE = (0, (1, 2))
 
 # Colours that eight kinds of eyes tell apart, by Okabe and Ito; black is the eighth of them.
+SYSTEM = "system"  # what stands below all that names nothing else
 NAMED = {
     "system": ("#000000", "o", SOLID, ""),
     "pymalloc": ("#0072b2", "s", DASHED, "///"),

@@ -20,6 +20,8 @@ def draw(document):
                              "-b NAME,pymalloc+NAME,pymalloc:level=mem+NAME,pymalloc:level=arena+NAME")
     columns = columns_of(document, lines)
     if not columns:
+        if not any(sample.pass_name in ("time", "memory") for sample in document.samples):
+            raise style.NotMade("time", "memory")
         raise style.NothingToDraw("no backend was measured beside the baseline: `failures` in the "
                                   "document tell why")
     looks = glyphs(document, lines)
@@ -33,8 +35,14 @@ def draw(document):
     width = (style.WIDTH_IN - LEFT_IN - RIGHT_IN - GAP_IN * (len(columns) - 1)) / len(columns)
     for i, workload in enumerate(places):
         top = key_in + facet_in * i + HEAD_IN
-        sheet.note(top - 0.26, name_of(document, workload), "", style.QUIET)
+        lacking = [is_time for is_time in columns
+                   if not has_points(document, workload, lines, is_time)]
+        remark = " and ".join("no time" if is_time else "no peak RSS" for is_time in lacking)
+        sheet.note(top - 0.26, name_of(document, workload),
+                   f"{remark} was measured" if lacking else "", style.QUIET)
         for j, column in enumerate(columns):
+            if column in lacking:
+                continue
             axes = sheet.axes(LEFT_IN + j * (width + GAP_IN), top, width, PLOT_IN)
             draw_facet(axes, (document, workload, lines, looks), column)
     return style.Picture(sheet.figure, alt(document, lines), HEADER,
@@ -58,7 +66,7 @@ def lines_of(document):
 def is_asked(lines):
     """The system's malloc stands in most runs by itself and below a plain pymalloc: that alone is
     no study of levels."""
-    return any(len(levels) > (2 if name == "system" else 1) for name, levels in lines.items())
+    return any(len(levels) > (2 if name == glyph.SYSTEM else 1) for name, levels in lines.items())
 
 
 def places_of(document):
@@ -66,7 +74,8 @@ def places_of(document):
     names = [workload.id for workload in document.workloads]
     if len(names) == 1:
         return names
-    return [None] + (names if len(names) <= FACETS_MOST else [])
+    mean = [None] if document.mean_size > 1 or len(names) > FACETS_MOST else []
+    return mean + (names if len(names) <= FACETS_MOST else [])
 
 
 def name_of(document, workload):
@@ -104,6 +113,20 @@ def points_of(document, workload, levels, is_time):
     return found
 
 
+def has_points(document, workload, lines, is_time):
+    return any(points_of(document, workload, levels, is_time) for levels in lines.values())
+
+
+def unbroken(points):
+    """The same in runs of levels beside each other: nobody knows what lies between others."""
+    runs = []
+    for place, row in points:
+        if not runs or place > runs[-1][-1][0] + 1:
+            runs.append([])
+        runs[-1].append((place, row))
+    return runs
+
+
 # --- drawing --------------------------------------------------------------------------------------
 
 def glyphs(document, lines):
@@ -127,7 +150,7 @@ def subtitle(document, columns):
     if True in columns:
         has_bars = any(row and row.lo is not None for row in document.summary)
         text += "Bar: 95 % interval. " if has_bars else "No intervals: they need more rounds. "
-    if any(row.n < document.mean_size for row in document.suite if row.ratio is not None):
+    if any(style.is_partial(document, row) for row in document.suite if row.ratio is not None):
         text += "*: over fewer workloads than the others. "
     if len(document.workloads) > FACETS_MOST:
         text += "The workloads stand in the table beside this picture. "
@@ -157,9 +180,10 @@ def draw_facet(axes, what, is_time):
     axes.set_ylabel(f"{word} ratio" if is_time else "peak RSS ratio", fontsize=style.SMALL_PT)
     for index, (name, points) in enumerate(drawn.items()):
         shift = 0.5 * ((index + 0.5) / len(drawn) - 0.5)
-        draw_line(axes, [(place + shift, row) for place, row in points], looks[name])
+        for run in unbroken(points):
+            draw_line(axes, [(place + shift, row) for place, row in run], looks[name])
         for place, row in points:
-            if workload is None and row.n < document.mean_size:
+            if workload is None and style.is_partial(document, row):
                 axes.annotate("*", (place + shift, row.ratio), (3, 3), fontsize=style.TEXT_PT,
                               textcoords="offset points")
 
@@ -192,10 +216,11 @@ def table(document, lines, columns):
 
 def alt(document, lines):
     said = []
+    place = None if document.mean_size == 1 else places_of(document)[0]
     for name, levels in lines.items():
         parts = []
         for level, backend in levels.items():
-            row = document.time_of(places_of(document)[0], backend.id)
+            row = document.time_of(place, backend.id)
             parts.append(f"{level} " + (f"{row.ratio:.2f}" if row and row.ratio else "n/a"))
         said.append(f"{name}: {', '.join(parts)}")
     return (f"Lines of {document.clock_word()} and of peak RSS relative to {document.baseline}, by "

@@ -133,10 +133,11 @@ class Timeline:
     workload: str
     backend: str
     round: int
-    calls: list
+    calls: list  # or, of a program whose calls nobody counted, ms: see is_by_time
     rss_bytes: list
     retained: dict  # after_ms -> rss_bytes
     host: int = 0
+    is_by_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -536,9 +537,12 @@ def memory(row):
 def timeline(row):
     expect_numbers(row, "calls", "rss_bytes", least=0)
     same_length(f"{row['workload']}, {row['backend']}", row["calls"], row["rss_bytes"])
-    return Timeline(row["workload"], row["backend"], row["round"], row["calls"], row["rss_bytes"],
+    by_time = not any(row["calls"])
+    axis = row["t_ms"] if by_time else row["calls"]
+    same_length(f"{row['workload']}, {row['backend']}", axis, row["rss_bytes"])
+    return Timeline(row["workload"], row["backend"], row["round"], axis, row["rss_bytes"],
                     {point["after_ms"]: point["rss_bytes"] for point in row["retained"]},
-                    row.get("host", 0))
+                    row.get("host", 0), by_time)
 
 
 def summary_row(row):

@@ -6,7 +6,7 @@ import style
 TITLE = "Resident memory over the run"
 FACET_HEAD_IN, PLOT_IN, FOOT_IN, AXIS_TITLE_IN = 0.42, 1.7, 0.3, 0.2
 LEFT_IN, RETAINED_IN, GAP_IN, RIGHT_IN = 0.78, 1.75, 0.12, 0.15
-HEADER = ("workload", "backend", "curve", "calls", "after_ms", "bytes")
+HEADER = ("workload", "backend", "curve", "calls", "t_ms", "after_ms", "bytes")
 
 
 def draw(document):
@@ -25,22 +25,48 @@ def draw(document):
     names = [text.replace("\n", "") for text in style.labels(drawn)]
     key_in = style.legend_height_in(names) + 0.08
     facet_in = FACET_HEAD_IN + PLOT_IN + FOOT_IN
-    sheet = style.Sheet(document, (TITLE, only + "Lines: RSS of the process while the work is done "
-                        "(first memory round). Grey area: what the work asks for. Right: RSS after "
-                        "the last block was given back. Lower is better. "
-                        + style.purge_note(document)),
+    by_time = {workload.id for workload in workloads
+               if all(line.is_by_time for line in curves[workload.id])}
+    sheet = style.Sheet(document, (TITLE, only + subtitle(document, workloads, by_time)),
                         key_in + facet_in * len(workloads) + AXIS_TITLE_IN, ("memory",))
     glyphs = style.glyphs(document)
     sheet.legend(0.0, [(glyphs[b.id], text) for b, text in zip(drawn, names)])
     for i, workload in enumerate(workloads):
         lines = sorted(curves[workload.id],
                        key=lambda line: [b.id for b in drawn].index(line.backend))
-        run, after = draw_facet(sheet, document, workload, lines,
-                                key_in + facet_in * i + FACET_HEAD_IN)
-    run.set_xlabel("allocator calls made, % of all", fontsize=style.SMALL_PT)
-    after.set_xlabel("seconds after the drain", fontsize=style.SMALL_PT)
+        y, is_by_time = key_in + facet_in * i + FACET_HEAD_IN, workload.id in by_time
+        draw = draw_program if is_by_time else draw_facet
+        run, after = draw(sheet, document, workload, lines, y)
+        later = [one.id in by_time for one in workloads[i + 1:]]
+        if is_by_time not in later[:1]:  # the last one of several alike says what its axis is
+            run.set_xlabel("ms since the program began" if is_by_time
+                           else "allocator calls made, % of all", fontsize=style.SMALL_PT)
+            if after:
+                after.set_xlabel("seconds after the drain", fontsize=style.SMALL_PT)
     return style.Picture(sheet.figure, alt(document, workloads, curves), HEADER,
                          table(workloads, curves))
+
+
+def subtitle(document, workloads, by_time):
+    text = "Lines: RSS of the process while the work is done (first memory round). "
+    if len(by_time) < len(workloads):
+        text += ("Grey area: what the work asks for. Right: RSS after the last block was given back. "
+                 + style.purge_note(document) + " ")
+    if by_time:
+        text += "Of a program: over its time, to its end, its calls not being counted. "
+    return text + "Lower is better."
+
+
+def draw_program(sheet, document, workload, lines, y):
+    """One of which neither calls nor phases are known, nor what it held when all was given back."""
+    axes = sheet.axes(LEFT_IN, y, style.WIDTH_IN - LEFT_IN - RIGHT_IN, PLOT_IN)
+    top = limit(document, workload, lines)
+    axes.set_ylim(0, top / style.MIB)
+    axes.yaxis.set_major_locator(style.round_ticks(5))
+    axes.set_xlim(0, max([line.calls[-1] for line in lines if line.calls] + [1]))
+    draw_lines(axes, document, lines, lambda ms: ms)
+    note(sheet, document, workload, lines, (top, y))
+    return axes, None
 
 
 def draw_facet(sheet, document, workload, lines, y):
@@ -79,16 +105,21 @@ def limit(document, workload, lines):
 
 
 def draw_run(axes, document, workload, lines):
-    glyphs = style.glyphs(document)
     total = max([calls[-1] for calls in [workload.demand_calls] + [l.calls for l in lines]
                  if calls] + [1])
     axes.set_xlim(0, 100)
     axes.fill_between([100 * calls / total for calls in workload.demand_calls],
                       [live / style.MIB for live in workload.demand_live_bytes],
                       color="#e4e4e4", linewidth=0, zorder=1)
+    draw_lines(axes, document, lines, lambda calls: 100 * calls / total)
+    draw_phases(axes, document, workload, total)
+
+
+def draw_lines(axes, document, lines, place_of):
+    glyphs = style.glyphs(document)
     for place, line in enumerate(lines):
         glyph = glyphs[line.backend]
-        xs = [100 * calls / total for calls in line.calls]
+        xs = [place_of(calls) for calls in line.calls]
         ys = [rss / style.MIB for rss in line.rss_bytes]
         axes.plot(xs, ys, color=glyph.colour, linestyle=glyph.dash, linewidth=1.4, zorder=3)
         # Four marks a line, each line's at places of their own, so that none hides another's.
@@ -96,7 +127,6 @@ def draw_run(axes, document, workload, lines):
         spots = [spot for spot in spots if spot < len(xs) and ys[spot] <= 0.95 * axes.get_ylim()[1]]
         axes.plot([xs[i] for i in spots], [ys[i] for i in spots], linestyle="none", zorder=4,
                   **glyph.marks(4))
-    draw_phases(axes, document, workload, total)
     axes.set_ylabel("RSS, MiB", fontsize=style.SMALL_PT)
     axes.tick_params(labelsize=style.SMALL_PT)
 
@@ -111,8 +141,8 @@ def draw_phases(axes, document, workload, total):
         x = 100 * calls / total
         if x > 0:
             axes.axvline(x, color=style.QUIET, linewidth=0.7, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(x, 1.01, f" {phase}", transform=axes.get_xaxis_transform(), color=style.QUIET,
-                  fontsize=style.SMALL_PT, va="bottom", ha="left")
+        axes.text(x, 1.01, f" {phase} ", transform=axes.get_xaxis_transform(), color=style.QUIET,
+                  fontsize=style.SMALL_PT, va="bottom", ha="left" if x < 92 else "right")
 
 
 def draw_retained(axes, document, lines):
@@ -137,12 +167,13 @@ def draw_retained(axes, document, lines):
 def table(workloads, curves):
     rows = []
     for workload in workloads:
-        rows += [(workload.id, None, "demand", calls, None, live)
+        rows += [(workload.id, None, "demand", calls, None, None, live)
                  for calls, live in zip(workload.demand_calls, workload.demand_live_bytes)]
         for line in curves[workload.id]:
-            rows += [(workload.id, line.backend, "rss", calls, None, rss)
-                     for calls, rss in zip(line.calls, line.rss_bytes)]
-            rows += [(workload.id, line.backend, "retained", None, after, rss)
+            rows += [(workload.id, line.backend, "rss",
+                      *((None, at) if line.is_by_time else (at, None)), None, rss)
+                     for at, rss in zip(line.calls, line.rss_bytes)]
+            rows += [(workload.id, line.backend, "retained", None, None, after, rss)
                      for after, rss in line.retained.items()]
     return rows
 
@@ -155,7 +186,8 @@ def alt(document, workloads, curves):
                     if line.retained else "")
                  for line in curves[workload.id]]
         asked = max(workload.demand_live_bytes, default=0) / style.MIB
-        said.append(f"{workload.id} asks for {asked:.0f} MiB at its peak; peak RSS in MiB: "
-                    + "; ".join(parts))
-    return ("Lines of resident memory against allocator calls made, over the bytes that the work "
-            f"has live, with what is held after the drain. {'. '.join(said)}.")
+        asks = f" asks for {asked:.0f} MiB at its peak;" if workload.demand_live_bytes else ","
+        said.append(f"{workload.id}{asks} peak RSS in MiB: " + "; ".join(parts))
+    return ("Lines of resident memory against allocator calls made (of a program: its time), over "
+            "the bytes that the work has live, with what is held after the drain. "
+            f"{'. '.join(said)}.")

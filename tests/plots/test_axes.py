@@ -16,6 +16,8 @@ import noise
 import pareto
 import recompute
 import relative_time
+import rss_timeline
+import style
 import table
 
 ONE, FOUR = "work:threads=1", "work:threads=4"
@@ -77,6 +79,50 @@ class AxesTest(unittest.TestCase):
                          {("mimalloc", "object"): "mimalloc", ("mimalloc", "mem"): "novel:knob=3"})
         mean = self.loaded.cell(None, "mimalloc", load.MIXED).ratio
         self.assertIn(f"object {mean:.2f}", picture.alt)
+
+    def test_a_line_ends_where_a_level_was_not_measured(self):
+        points = [(0, "a"), (2, "b"), (3, "c")]
+        self.assertEqual(levels.unbroken(points), [points[:1], points[1:]])
+
+    def test_levels_of_no_usual_pass_name_what_lacks(self):
+        run = self.document["pyallocbench"]
+        run["samples"] = [dict(row, **{"pass": "drift"}) for row in run["samples"]
+                          if row["pass"] == "memory"]
+        self.loaded = load.document("out.json", derive(self.document)["pyallocbench"])
+        with self.assertRaises(style.NotMade) as caught:
+            levels.draw(self.loaded)
+        self.assertEqual(caught.exception.passes, ("time", "memory"))
+
+    def test_what_no_time_was_asked_of_is_no_warning(self):
+        run = self.document["pyallocbench"]
+        run["samples"] = [row for row in run["samples"]
+                          if (row["workload"], row["pass"]) != (FOUR, "time")]
+        run["failures"] = [row for row in run["failures"] if row["workload"] is None]
+        self.loaded = load.document("out.json", derive(self.document)["pyallocbench"])
+        picture = relative_time.draw(self.loaded)
+        said = [text for axes in picture.figure.axes for text in axes.texts
+                if text.get_text() == "not measured"]
+        self.assertTrue(said)
+        self.assertEqual({text.get_color() for text in said}, {style.QUIET})
+        self.assertFalse([text for text in picture.figure.texts if "*: over" in text.get_text()])
+        picture = levels.draw(self.loaded)
+        self.assertEqual([text.get_text() for text in picture.figure.texts
+                          if "was measured" in text.get_text()], ["no time was measured"])
+
+    def test_a_program_is_drawn_over_its_time(self):
+        for line in self.document["pyallocbench"]["timelines"]:
+            if line["workload"] == FOUR:
+                line.update(calls=[0] * len(line["calls"]), retained=[])
+        self.loaded = load.document("out.json", self.document["pyallocbench"])
+        picture, rows = self.rows(rss_timeline)
+        axes = [one for one in picture.figure.axes
+                if one.get_xlabel() == "ms since the program began"]
+        self.assertEqual(len(axes), 1)
+        self.assertEqual((axes[0].get_xlim(), len(axes[0].texts)), ((0, 3), 0))
+        self.assertEqual(sum(text.get_text() == " still held" for one in picture.figure.axes
+                             for text in one.texts), 1)
+        self.assertIn(3, [row["t_ms"] for row in rows if row["workload"] == FOUR])
+        self.assertEqual({row["t_ms"] for row in rows if row["workload"] == ONE}, {None})
 
     def test_what_few_runs_have_is_no_news(self):
         path = self.put(golden())
