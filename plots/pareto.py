@@ -90,7 +90,8 @@ def per_workload(document, backend):
     """The points behind the mean; a single one is the mean."""
     if len(document.workloads) < 2:
         return []
-    pairs = [ratios(document, workload.id, backend) for workload in document.workloads]
+    pairs = [ratios(document, workload.id, backend) for workload in document.workloads
+             if document.mean_size > 1 or not workload.is_in_means]
     return [pair for pair in pairs if None not in pair]
 
 

@@ -163,8 +163,8 @@ def text(document, link):
                            "of all", load.EXIT_NOT_OURS)
     lines = circumstances(document)
     lines += ["", f"Ratios are to `{document.baseline}`, the geometric mean over "
-              f"{document.mean_size} workload{'s' * (document.mean_size != 1)}; below 1 is faster or smaller. "
-              + intervals(document) + " F_peak, F_ret and internal are least and greatest over the "
+              f"{document.mean_size} workload{'s' * (document.mean_size != 1)}; "
+              "below 1 is faster or smaller. " + intervals(document) + " F_peak, F_ret and internal are least and greatest over the "
               "workloads; lower is better."]
     lines += [""] + overview(document) + notes(document)
     lines += ["", "<details><summary>Every workload</summary>", ""] + details(document)
