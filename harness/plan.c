@@ -236,6 +236,10 @@ static enum pab_status expect_workload(void *arg, const char *word, struct pab_e
             return PAB_OK;
         }
     }
+    if (pab_recorded_lacks_prefix(word)) {
+        return pab_fail(err, PAB_USAGE, "no workload matches '%s'; did you mean 'trace:%s'?", word,
+                        word);
+    }
     const char *near = pab_nearest(word, pab_catalogue_name, pab_catalogue_count());
     return pab_fail(err, PAB_USAGE, "no workload matches '%s'; %s%s%s", word,
                     near == NULL ? "`pyallocbench list workloads` shows all" : "did you mean '",

@@ -55,6 +55,11 @@ bool pab_recorded_is_file(const char *word)
            (strchr(word, '/') != NULL || ends_with(word, SUFFIX));
 }
 
+bool pab_recorded_lacks_prefix(const char *word)
+{
+    return strncmp(word, PREFIX, strlen(PREFIX)) != 0 && ends_with(word, SUFFIX);
+}
+
 /* trace:NAME of a path; false where it would not do on a command line and in a table. */
 static bool name_of(const char *path, char out[PAB_NAME_MAX])
 {

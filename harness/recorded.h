@@ -21,6 +21,8 @@ const char *pab_catalogue_name(size_t index);
 
 /* Whether a word of -w names a file: trace:PATH, with a slash in it or our suffix at its end. */
 bool pab_recorded_is_file(const char *word);
+/* Whether it would, with trace: before it. */
+bool pab_recorded_lacks_prefix(const char *word);
 /* The workload of such a file. PAB_USAGE: no workload can be called so. */
 enum pab_status pab_recorded_add(const char *word, const struct pab_workload **out,
                                  struct pab_error *err);

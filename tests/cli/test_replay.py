@@ -131,6 +131,19 @@ class ReplayTest(support.CliTest):
                 self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
                 self.assertIn(text, done.stderr)
 
+    def test_a_file_without_the_prefix(self):
+        for word in ("app.pabtrace", "./app.pabtrace"):
+            done = self.run_trace("-w", word, "-b", "null")
+            self.expect_one_line(done, support.USAGE, f"did you mean 'trace:{word}'?")
+
+    def test_a_summary_tells_of_the_trace_alone(self):
+        done = self.run_trace("-w", "trace:" + SHIPPED[0].stem, "-b", "null", "--passes", "time",
+                              "-p", f"trace:{SHIPPED[0].stem}.events=1000")
+        self.expect_exit(done, support.GOOD)
+        (workload,) = self.document()["pyallocbench"]["workloads"]
+        self.assertEqual(workload["params"]["events"], 1000)
+        self.assertRegex(workload["summary"], r"replayed: \d+ events, peak [\d.]+ MiB$")
+
     def test_more_events_than_there_are(self):
         done = self.run_trace("-w", "trace:./app.pabtrace", "-b", "null",
                               "-p", "trace:app.events=99999999999")
