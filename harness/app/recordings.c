@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTHING      "no_program" /* its recording's name, and so its workload's: trace:no_program */
+#define NOTHING      "no_program" /* its recording, and so its workload: trace:no_program */
 #define RECORDED_MAX 200u         /* bytes of a command that a recording keeps */
 #define COUNTED_MAX  20000000u    /* events: some minutes under callgrind, for each backend */
 

@@ -207,7 +207,8 @@ class AppTest(support.CliTest):
     def test_a_recording_is_no_file_of_the_users(self):
         (self.dir / "app.predict.pabtrace").write_text("of the user")
         done = self.app("--rounds", "1", "-b", "pymalloc", "--predict", "auto", "--", "true")
-        self.expect_one_line(done, support.USAGE, "--predict ./app.predict.pabtrace", "name another")
+        self.expect_one_line(done, support.USAGE, "--predict ./app.predict.pabtrace",
+                             "name another")
         self.assertEqual((self.dir / "app.predict.pabtrace").read_text(), "of the user")
 
     def test_nothing_to_foretell(self):
