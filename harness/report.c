@@ -384,6 +384,21 @@ static void print_held_control(FILE *out, const json_t *control)
                reach_percent(all), single);
 }
 
+/* Has it the passes that the tables are made from? */
+static bool has_tables(const json_t *run)
+{
+    size_t index = 0;
+    json_t *pass = NULL;
+    json_array_foreach(json_object_get(run, "passes"), index, pass)
+    {
+        const char *name = json_string_value(pass);
+        if (strcmp(name, "time") == 0 || strcmp(name, "memory") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The A/A control in plain words, where anything was timed. */
 static void print_control(FILE *out, const json_t *run)
 {
@@ -417,12 +432,12 @@ static void print_cautions(FILE *out, const json_t *run)
 {
     long long rounds = own_rounds(run, "rounds");
     const char *baseline = text_of(run, "baseline");
-    if (rounds < INTERVAL_ROUNDS) {
+    if (has_tables(run) && rounds < INTERVAL_ROUNDS) {
         print_text(out,
                    "note: ", "%lld round%s no interval (it takes %d): quote none of these figures",
                    rounds, rounds == 1 ? " gives" : "s give", INTERVAL_ROUNDS);
     }
-    if (!is_measured(run, baseline)) {
+    if (has_tables(run) && !is_measured(run, baseline)) {
         print_text(out, "note: ",
                    "the baseline %s has no time, so there are no ratios; --baseline names another",
                    baseline);
@@ -474,21 +489,6 @@ static void print_notes(FILE *out, const json_t *run)
     print_cautions(out, run);
 }
 
-/* Has it the passes that the tables are made from? */
-static bool has_tables(const json_t *run)
-{
-    size_t index = 0;
-    json_t *pass = NULL;
-    json_array_foreach(json_object_get(run, "passes"), index, pass)
-    {
-        const char *name = json_string_value(pass);
-        if (strcmp(name, "time") == 0 || strcmp(name, "memory") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Figures of any other pass stand in the document; its reader prints them. */
 static void print_other_passes(FILE *out, const json_t *run)
 {
@@ -521,6 +521,7 @@ void pab_report_print(FILE *out, const json_t *document)
     print_other_passes(out, run);
     if (!has_tables(run)) {
         print_failures(out, run);
+        print_cautions(out, run);
         return;
     }
     size_t index = 0;
