@@ -1,4 +1,5 @@
-/* Calls within one document and between the arms of a gate: each rule on samples made for it. */
+/* Calls within one document and between the arms of a gate: each rule on samples made for it. Longer
+ * than files here are: every rule is held on the same few made arms, and a reader looks it up here. */
 #include "tests/unit/made_document.h"
 
 static const struct pab_rules *exploring(void)

@@ -1,4 +1,5 @@
-/* A replay asks for what the trace says, by the threads that it says, and sees every byte lost. */
+/* A replay asks for what the trace says, by the threads that it says, and sees every byte lost. Longer
+ * than files here are: all of it stands on one allocator that notes, and spoils, what is asked of it. */
 #include "allocators/decorate/request.h"
 #include "allocators/spec.h"
 #include "workloads/pyobj/pyobj.h"
